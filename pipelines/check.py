@@ -1,0 +1,43 @@
+"""Which files are not what they should be, and why."""
+
+import concurrent.futures
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from pipelines.command import progress_bar
+from pipelines.images import JPEG_SIGNATURE, ODD_WIDTH, PNG_SIGNATURE
+
+
+def bad_files(files: Sequence[pathlib.Path], read: Callable[[int, bytes], None], title: str) -> dict[pathlib.Path, str]:
+    """Reads every file once, several at a time, with a progress bar.
+
+    Args:
+      files: what to read.
+      read: takes a file's index and bytes; raises tf.errors.InvalidArgumentError where it is damaged.
+      title: of the progress bar.
+
+    Returns:
+      The bad ones, in the order of files, each with the reason in words.
+    """
+
+    def problem(item: tuple[int, pathlib.Path]) -> str | None:
+        index, file = item
+        try:
+            contents = file.read_bytes()
+            if not contents:
+                return "it is empty"
+            if not contents.startswith((JPEG_SIGNATURE, PNG_SIGNATURE)):
+                return "it is neither JPEG nor PNG, whatever its name says"
+            read(index, contents)
+        except OSError as error:
+            return f"it cannot be read ({error.strerror})"
+        except tf.errors.InvalidArgumentError as error:
+            return ODD_WIDTH if ODD_WIDTH in str(error) else "it is damaged or cut short"
+        return None
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = list(progress_bar(pool.map(problem, enumerate(files)), title, len(files)))
+    return {file: reason for file, reason in zip(files, problems, strict=True) if reason}

@@ -1,0 +1,57 @@
+"""Images as a figure that people look at."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pipelines.images import to_uint8
+
+# Smaller images are shown larger, pixel by pixel, so that a 64×64 result can be judged by eye.
+LEAST_CELL = 160
+DPI = 100
+TITLE_PIXELS = 26
+GAP_PIXELS = 4
+
+
+def image_rows(rows: dict[str, np.ndarray]) -> Figure:
+    """One row of images for each title: source above generated above target, one pair a column.
+
+    Args:
+      rows: title to images `(N, H, W, C)` in [-1, 1], 1 to 4 channels; the same N, H and W in all.
+    """
+    count, height, width = next(iter(rows.values())).shape[:3]
+    scale = max(1, -(-LEAST_CELL // max(height, width)))
+    cell_height, cell_width = height * scale, width * scale
+    size = (
+        count * (cell_width + GAP_PIXELS) + GAP_PIXELS,
+        len(rows) * (cell_height + TITLE_PIXELS + GAP_PIXELS),
+    )
+    figure = Figure((size[0] / DPI, size[1] / DPI), dpi=DPI, facecolor="white")
+    for row, (title, images) in enumerate(rows.items()):
+        top = size[1] - row * (cell_height + TITLE_PIXELS + GAP_PIXELS) - TITLE_PIXELS
+        figure.text(GAP_PIXELS / size[0], (top + 8) / size[1], title, fontsize=10, va="bottom")
+        for column, image in enumerate(images):
+            left = GAP_PIXELS + column * (cell_width + GAP_PIXELS)
+            place = (
+                left / size[0],
+                (top - cell_height) / size[1],
+                cell_width / size[0],
+                cell_height / size[1],
+            )
+            axes = figure.add_axes(place)
+            axes.imshow(_as_rgb(image), interpolation="nearest", aspect="auto", vmin=0, vmax=255)
+            axes.axis("off")
+    return figure
+
+
+def to_array(figure: Figure) -> np.ndarray:
+    """The figure as `(H, W, 3)` uint8."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    pixels = to_uint8(image).numpy()
+    return np.repeat(pixels[..., :1], 3, axis=-1) if pixels.shape[-1] < 3 else pixels

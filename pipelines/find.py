@@ -1,0 +1,38 @@
+"""From what the user calls a data set to the folder that holds it."""
+
+import pathlib
+
+from pipelines.command import InputError
+from pipelines.datasets import DATASETS
+from pipelines.demo import make_demo
+from pipelines.download import fetch
+
+DEMO = "demo"
+
+
+def dataset_folder(data: str, data_dir: str) -> pathlib.Path:
+    """Returns the folder with train/ and val/, made or fetched if it is a name that is not there yet.
+
+    Args:
+      data: `demo`, a key of DATASETS, or a folder.
+      data_dir: where named data sets are kept.
+
+    Raises:
+      InputError: neither a name nor a folder, or the data set cannot be had.
+    """
+    if data == DEMO:
+        return make_demo(pathlib.Path(data_dir) / DEMO)
+    if data in DATASETS:
+        return fetch(data, DATASETS[data], pathlib.Path(data_dir))
+    folder = pathlib.Path(data)
+    if not folder.is_dir():
+        names = ", ".join((DEMO, *DATASETS))
+        raise InputError(f"data={data} is neither a folder nor a data set's name; the names are {names}")
+    return folder
+
+
+def usual_direction(data: str) -> str:
+    """Which half of this data set is usually the source; the left one, `AtoB`, where nothing is known."""
+    if data == DEMO:
+        return "BtoA"
+    return DATASETS[data].direction if data in DATASETS else "AtoB"

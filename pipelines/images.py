@@ -1,0 +1,124 @@
+"""Pure functions on one pair: decode, split, resize, crop, flip, normalise.
+
+Images are `(height, width, channels)` float32, in [0, 1] until `normalise`. All work eagerly and inside tf.data alike.
+"""
+
+import tensorflow as tf
+
+DIRECTIONS = ("AtoB", "BtoA")
+RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
+
+PNG_SIGNATURE = b"\x89PNG"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+
+# ITU-R BT.601, as Pillow's gray.
+LUMINANCE = (0.299, 0.587, 0.114)
+
+ODD_WIDTH = "its width is odd, so it has no two halves of one width"
+
+Image = tf.Tensor
+Pair = tuple[Image, Image]
+
+
+def decode(contents: tf.Tensor, with_alpha: bool = False) -> Image:
+    """Decodes a JPEG (RGB, gray, CMYK) or PNG (8 or 16 bits, at full depth) file to floats in [0, 1].
+
+    Args:
+      contents: the file's bytes, a scalar string.
+      with_alpha: whether to give RGBA, opaque where the file has no alpha, instead of RGB, where alpha is dropped,
+        not blended. Gray files give three equal channels.
+
+    Raises:
+      tf.errors.InvalidArgumentError: it is neither, or damaged.
+    """
+    is_png = tf.equal(tf.strings.substr(contents, 0, len(PNG_SIGNATURE)), PNG_SIGNATURE)
+    image = tf.cond(is_png, lambda: _decode_png(contents, with_alpha), lambda: _decode_jpeg(contents, with_alpha))
+    return tf.ensure_shape(image, (None, None, 4 if with_alpha else 3))
+
+
+def to_channels(image: Image, channels: int) -> Image:
+    """RGB or RGBA to 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGBA) channels; an alpha must be there to be kept."""
+    if channels >= 3:
+        return image[..., :channels]
+    gray = tf.reduce_sum(image[..., :3] * LUMINANCE, axis=-1, keepdims=True)
+    return gray if channels == 1 else tf.concat([gray, image[..., 3:]], axis=-1)
+
+
+def has_alpha(channels: int) -> bool:
+    """Whether an image of so many channels has one for alpha."""
+    return channels in (2, 4)
+
+
+def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
+    # An 8-bit value v is read as 257 v, and 257 v / 65535 is v / 255 to the last bit.
+    return tf.cast(tf.io.decode_png(contents, 4 if with_alpha else 3, tf.uint16), tf.float32) / 65535.0
+
+
+def _decode_jpeg(contents: tf.Tensor, with_alpha: bool) -> Image:
+    # The accurate transform equals Pillow's to the last bit; TensorFlow's default is off by up to 7 levels.
+    image = tf.cast(tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"), tf.float32) / 255.0
+    return tf.pad(image, [[0, 0], [0, 0], [0, 1]], constant_values=1.0) if with_alpha else image
+
+
+def split(image: Image, direction: str) -> Pair:
+    """Splits a side-by-side image in the middle into (source, target): A is the left half, B the right one.
+
+    Raises:
+      tf.errors.InvalidArgumentError: the width is odd.
+    """
+    width = tf.shape(image)[1]
+    with tf.control_dependencies([tf.debugging.assert_equal(width % 2, 0, ODD_WIDTH)]):
+        half = width // 2
+    a, b = image[:, :half], image[:, half:]
+    return (a, b) if direction == "AtoB" else (b, a)
+
+
+def resize(image: Image, size: tuple[int, int], method: str) -> Image:
+    """Resizes to (height, width), antialiased, and clips the overshoot of bicubic and lanczos3 to [0, 1]."""
+
+    def resized():
+        return tf.clip_by_value(tf.image.resize(image, size, method, antialias=True), 0.0, 1.0)
+
+    # A resize to the same size is the identity, but takes as long as any other.
+    image = tf.cond(tf.reduce_all(tf.shape(image)[:2] == size), lambda: image, resized)
+    return tf.ensure_shape(image, (*size, image.shape[-1]))
+
+
+def jitter(pair: Pair, size: tuple[int, int], flip: bool, seed: tf.Tensor) -> Pair:
+    """Crops both images of a pair at the same random place, and mirrors both or neither.
+
+    Args:
+      pair: two images of one size, at least `size`.
+      size: (height, width) of the crop.
+      flip: whether every other pair is mirrored left to right.
+      seed: two integers; equal seeds give equal crops.
+    """
+    source, target = pair
+    both = tf.concat(pair, axis=-1)
+    room = tf.shape(both)[:2] - size
+    draws = tf.random.stateless_uniform((3,), seed)
+    # uniform draws are under 1, so the offset is at most `room`.
+    top, left = tf.unstack(tf.cast(draws[:2] * tf.cast(room + 1, tf.float32), tf.int32))
+    both = both[top : top + size[0], left : left + size[1]]
+    if flip:
+        both = tf.cond(draws[2] < 0.5, lambda: both[:, ::-1], lambda: both)
+    both = tf.ensure_shape(both, (*size, None))
+    return both[..., : source.shape[-1]], tf.ensure_shape(both[..., source.shape[-1] :], (*size, target.shape[-1]))
+
+
+def normalise(image: Image) -> Image:
+    """[0, 1] to [-1, 1]."""
+    return image * 2.0 - 1.0
+
+
+def to_uint8(image: Image) -> tf.Tensor:
+    """[-1, 1] to the nearest of 0..255; what lies outside is clipped."""
+    return tf.cast(tf.round((tf.clip_by_value(image, -1.0, 1.0) + 1.0) * 127.5), tf.uint8)
+
+
+def encode(image: Image, suffix: str) -> tf.Tensor:
+    """An image in [-1, 1], any of 1 to 4 channels, as the bytes of a PNG or, for `.jpg`, a JPEG of quality 95."""
+    pixels = to_uint8(image)
+    if suffix == ".png":
+        return tf.io.encode_png(pixels)
+    return tf.io.encode_jpeg(pixels, quality=95, chroma_downsampling=False)

@@ -1,0 +1,190 @@
+"""From files to batches of pairs: the one place where the order of operations lives."""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines import images
+from pipelines.check import bad_files
+from pipelines.command import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclasses.dataclass(frozen=True)
+class PairFormat:
+    """How a side-by-side file becomes a pair.
+
+    Attributes:
+      direction: `AtoB` (the left half is the source) or `BtoA`.
+      size: (height, width) of each image.
+      resize_method: one of images.RESIZE_METHODS.
+      source_channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
+      target_channels: likewise.
+    """
+
+    direction: str
+    size: tuple[int, int]
+    resize_method: str = "bicubic"
+    source_channels: int = 3
+    target_channels: int = 3
+
+    def read(self, contents: tf.Tensor) -> images.Pair:
+        """The bytes of a side-by-side JPEG or PNG as (source, target), in [0, 1]."""
+        with_alpha = images.has_alpha(self.source_channels) or images.has_alpha(self.target_channels)
+        source, target = images.split(images.decode(contents, with_alpha), self.direction)
+        return (
+            images.resize(images.to_channels(source, self.source_channels), self.size, self.resize_method),
+            images.resize(images.to_channels(target, self.target_channels), self.size, self.resize_method),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """The pairs of one split, by index.
+
+    Attributes:
+      files: one a pair; good ones only.
+      form: how they are read.
+      skipped: files left out, with the reason.
+      cache: sources and targets, `(n, H, W, C)` float32 in [0, 1], where they fit into memory.
+    """
+
+    files: list[pathlib.Path]
+    form: PairFormat
+    skipped: dict[pathlib.Path, str]
+    cache: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def fingerprint(self) -> str:
+        """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
+        lines = "".join(f"{file.name} {file.stat().st_size}\n" for file in self.files)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def reader(self) -> Callable[[tf.Tensor], images.Pair]:
+        """Returns a function from a scalar int64 index to the pair in [0, 1], to be used inside tf.data."""
+        # A data set's tensors stay on the host, also where there is a GPU.
+        with tf.device("CPU"):
+            if self.cache:
+                sources, targets = (tf.convert_to_tensor(array) for array in self.cache)
+                return lambda index: (sources[index], targets[index])
+            names = tf.constant([str(file) for file in self.files])
+        return lambda index: self.form.read(tf.io.read_file(names[index]))
+
+
+def list_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """All JPEG and PNG files below the folder, sorted.
+
+    Raises:
+      InputError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise InputError(f"{folder} has no images; it should hold side-by-side {', '.join(SUFFIXES)} files")
+    return files
+
+
+def open_pairs(folder: pathlib.Path, form: PairFormat, bad_images: str = "fail", cache_mib: int = 0) -> Pairs:
+    """Reads every file of a split once, so that a bad one is found now and not in the night.
+
+    Args:
+      folder: such as `facades/train`.
+      form: how its files become pairs.
+      bad_images: `fail` at the first, with all of them named, or `skip` them.
+      cache_mib: keep all pairs in memory, as they are before jitter, if that takes no more MiB than this.
+
+    Raises:
+      InputError: a folder without good images, or bad ones with `fail`.
+    """
+    files = list_files(folder)
+    channels = form.source_channels + form.target_channels
+    mib = len(files) * form.size[0] * form.size[1] * channels * np.dtype(np.float32).itemsize / 2**20
+    cache = None
+    if mib <= cache_mib:
+        cache = tuple(
+            np.empty((len(files), *form.size, c), np.float32) for c in (form.source_channels, form.target_channels)
+        )
+
+    def read(index: int, contents: bytes) -> None:
+        pair = form.read(tf.constant(contents))
+        if cache:
+            for array, image in zip(cache, pair, strict=True):
+                array[index] = image.numpy()
+
+    bad = bad_files(files, read, title=f"reading {folder}")
+    if bad and bad_images == "fail":
+        lines = "".join(f"\n  {file}: {reason}" for file, reason in bad.items())
+        raise InputError(
+            f"{len(bad)} of {len(files)} files in {folder} are no pairs; mend or remove them, or give "
+            f"--bad_images=skip:{lines}"
+        )
+    if len(bad) == len(files):
+        file, reason = next(iter(bad.items()))
+        raise InputError(f"none of the {len(files)} files in {folder} is a pair; the first, {file.name}: {reason}")
+    good = [index for index, file in enumerate(files) if file not in bad]
+    if bad and cache:
+        cache = tuple(array[good] for array in cache)
+    return Pairs([files[index] for index in good], form, bad, cache)
+
+
+def train_dataset(
+    pairs: Pairs,
+    *,
+    image_size: tuple[int, int],
+    flip: bool,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+) -> tf.data.Dataset:
+    """Batches of (source, target), `(batch_size, H, W, C)` in [-1, 1], for the steps first_step .. last_step - 1.
+
+    Which pairs a step gets and how each is jittered follows from (seed, step) alone: a data set that starts at step
+    k gives what one that started at 0 gives there, without reading what lies before. Every epoch is a new order of
+    all pairs; those that do not fill its last batch, other ones each time, are left out.
+
+    Args:
+      pairs: of load_size.
+      image_size: (height, width) of the random crop.
+      flip: whether every other pair is mirrored.
+      batch_size: pairs a step.
+      seed: of order and jitter.
+      first_step: counted from 0.
+      last_step: the first step that is not given any more.
+    """
+    read = pairs.reader()
+    steps_per_epoch = len(pairs) // batch_size
+
+    def pair_at(position):
+        step, place = position // batch_size, position % batch_size
+        epoch, rank = step // steps_per_epoch, step % steps_per_epoch * batch_size + place
+        index = tf.random.experimental.index_shuffle(rank, tf.stack([seed, epoch]), len(pairs) - 1)
+        pair = images.jitter(read(index), image_size, flip, tf.stack([seed, position]))
+        return tuple(images.normalise(image) for image in pair)
+
+    # A position counts the pairs of the whole training, so it names both the step and the place in its batch.
+    dataset = tf.data.Dataset.range(first_step * batch_size, last_step * batch_size)
+    # Reading, decoding and jitter of many pairs at once; the order stays that of the positions.
+    dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.batch(batch_size, drop_remainder=True)
+    # The next batches are made while the device is at work on this one.
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def eval_dataset(pairs: Pairs, batch_size: int) -> tf.data.Dataset:
+    """All pairs in the order of their names, in [-1, 1], without jitter; the last batch may be smaller."""
+    read = pairs.reader()
+    dataset = tf.data.Dataset.range(len(pairs))
+    dataset = dataset.map(
+        lambda index: tuple(images.normalise(image) for image in read(index)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)

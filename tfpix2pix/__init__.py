@@ -1,0 +1,1 @@
+"""pix2pix on TensorFlow and Keras: networks, training, translation."""

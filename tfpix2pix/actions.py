@@ -1,0 +1,158 @@
+"""What happens around the step, and when. An action is called after every step with (steps done, its metrics)."""
+
+import pathlib
+import time
+from collections.abc import Callable
+
+from pipelines.command import InputError
+from pipelines.figure import image_rows, to_array
+from tfpix2pix.checkpoint import Checkpoints
+from tfpix2pix.journal import Journal
+from tfpix2pix.loop import Stopwatch
+from tfpix2pix.state import Pix2Pix
+from tfpix2pix.step import Metrics
+from tfpix2pix.validation import Validation
+
+VALIDATION = "validation/"
+
+
+class Schedule:
+    """When epochs end and where the run does.
+
+    Args:
+      steps_per_epoch: at least 1.
+      last_step: where this run ends.
+    """
+
+    def __init__(self, steps_per_epoch: int, last_step: int):
+        self.steps_per_epoch = steps_per_epoch
+        self.last_step = last_step
+
+    def epoch(self, step: int) -> float:
+        """Epochs done after so many steps."""
+        return step / self.steps_per_epoch
+
+    def is_epoch_end(self, step: int) -> bool:
+        """Whether an epoch, or the run, ends with this step; before the first step counts too."""
+        return step % self.steps_per_epoch == 0 or step == self.last_step
+
+
+class Log:
+    """Every `every` steps and at the end of each epoch, writes down the metrics and the speed."""
+
+    def __init__(self, journal: Journal, schedule: Schedule, stopwatch: Stopwatch, model: Pix2Pix, every: int):
+        self.journal = journal
+        self.schedule = schedule
+        self.stopwatch = stopwatch
+        self.model = model
+        self.every = every
+        self._since = (int(model.step.numpy()), stopwatch())
+
+    def __call__(self, step: int, metrics: Metrics) -> None:
+        """Waits for the device only where it logs."""
+        self.journal.bar.update(step - self.journal.bar.n)
+        is_end = self.schedule.is_epoch_end(step)
+        if (step % self.every and not is_end) or not metrics:
+            return
+        check_finite(self.model)
+        values = {name: float(value) for name, value in metrics.items()}
+        now = self.stopwatch()
+        steps, seconds = step - self._since[0], now - self._since[1]
+        self._since = (step, now)
+        values["images_per_second"] = steps * self.model.config.batch_size / max(seconds, 1e-9)
+        self.journal.scalars(step, self.schedule.epoch(step), values)
+        self.journal.progress(
+            step,
+            f"epoch {self.schedule.epoch(step):.2f}  D {values['discriminator/loss']:.3f}  "
+            f"G {values['generator/loss']:.2f}  L1 {values['generator/l1']:.3f}  "
+            f"D right {values['discriminator/accuracy']:.0%}  {values['images_per_second']:.1f} images/s",
+        )
+
+
+class Validate:
+    """At the end of each epoch, measures the generator on the val split and shows samples of it.
+
+    Adds what it measured to the metrics, for the checkpoint that follows.
+    """
+
+    def __init__(
+        self,
+        validation: Validation,
+        journal: Journal,
+        schedule: Schedule,
+        stopwatch: Stopwatch,
+        folder: pathlib.Path,
+        is_interrupted: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.validation = validation
+        self.journal = journal
+        self.schedule = schedule
+        self.stopwatch = stopwatch
+        self.folder = folder
+        self.is_interrupted = is_interrupted
+        self.clock = clock
+        self._epoch_start = clock()
+
+    def __call__(self, step: int, metrics: Metrics) -> None:
+        """Does nothing within an epoch, or where this step's validation is on record already."""
+        if not self.schedule.is_epoch_end(step) or self.journal.has_validation(step):
+            return
+        with self.stopwatch.pause():
+            result = self.validation(self.is_interrupted)
+            if result is None:
+                return
+            means, rows = result
+            self._show(step, rows)
+        # Since the run was taken up, if that was within this epoch.
+        seconds, self._epoch_start = self.clock() - self._epoch_start, self.clock()
+        values = {VALIDATION + name: value for name, value in means.items()}
+        metrics.update(values)
+        self.journal.scalars(step, self.schedule.epoch(step), values | {"epoch_seconds": seconds})
+        words = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+        self.journal.line(f"epoch {self.schedule.epoch(step):g}  step {step}  validation: {words}  ({seconds:.0f} s)")
+
+    def _show(self, step: int, rows: dict) -> None:
+        figure = image_rows(rows)
+        self.folder.mkdir(exist_ok=True)
+        figure.savefig(self.folder / f"step-{step:08d}.png")
+        self.journal.image(step, "samples", to_array(figure))
+
+
+class Save:
+    """Saves every `every` steps, at the end of each epoch, and when the run is interrupted."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        model: Pix2Pix,
+        schedule: Schedule,
+        stopwatch: Stopwatch,
+        every: int,
+        is_interrupted: Callable[[], bool],
+    ):
+        self.checkpoints = checkpoints
+        self.model = model
+        self.schedule = schedule
+        self.stopwatch = stopwatch
+        self.every = every
+        self.is_interrupted = is_interrupted
+
+    def __call__(self, step: int, metrics: Metrics) -> None:
+        """Never saves a state that a loss which was not finite has spoilt."""
+        if step % self.every and not self.schedule.is_epoch_end(step) and not self.is_interrupted():
+            return
+        with self.stopwatch.pause():
+            check_finite(self.model)
+            validation = {n.removeprefix(VALIDATION): v for n, v in metrics.items() if n.startswith(VALIDATION)}
+            self.checkpoints.save(self.model, validation)
+
+
+def check_finite(model: Pix2Pix) -> None:
+    """Raises InputError where a loss was NaN or infinite, naming the first step at which it was."""
+    step = int(model.non_finite_step.numpy())
+    if step >= 0:
+        raise InputError(
+            f"a loss was NaN or infinite at step {step}, so the training stopped; the newest checkpoint is from "
+            "before. Look at log.jsonl for what led there; a lower learning_rate, or another seed, may avoid it"
+        )

@@ -1,0 +1,191 @@
+"""Checkpoints: each a folder that is there whole or not at all, checkpoints/<step>/."""
+
+import json
+import math
+import os
+import pathlib
+import shutil
+
+import keras
+import tensorflow as tf
+
+from pipelines.command import InputError
+from tfpix2pix import config as config_file
+from tfpix2pix.state import Pix2Pix, generator_of
+
+FOLDER = "checkpoints"
+PREFIX = "state"
+META_FILE = "meta.json"
+UNFINISHED = ".unfinished-"
+DAMAGED = "damaged-"
+
+# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is not among them.
+DAMAGE = (
+    tf.errors.DataLossError,
+    tf.errors.NotFoundError,
+    tf.errors.OutOfRangeError,
+    tf.errors.InvalidArgumentError,
+    AssertionError,
+    ValueError,
+    KeyError,
+)
+
+
+class Checkpoints:
+    """The checkpoints of one run: the newest `keep` and the best by validation L1.
+
+    Args:
+      run_dir: the run directory.
+      keep: how many of the newest stay; at least 1.
+    """
+
+    def __init__(self, run_dir: pathlib.Path, keep: int = 1):
+        self.folder = pathlib.Path(run_dir) / FOLDER
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """The steps that have a checkpoint, ascending."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal())
+
+    def path(self, step: int) -> pathlib.Path:
+        """The folder of a step's checkpoint."""
+        return self.folder / f"{step:08d}"
+
+    def validation(self, step: int) -> dict[str, float]:
+        """The validation metrics of a step; empty if it was not validated, or they cannot be read."""
+        try:
+            return json.loads((self.path(step) / META_FILE).read_text())["validation"]
+        except (OSError, ValueError, KeyError):
+            return {}
+
+    def best(self) -> int | None:
+        """The step of least validation L1; None if none was validated."""
+        l1 = {step: self.validation(step).get("l1", math.inf) for step in self.steps()}
+        step = min(l1, key=l1.get, default=None)
+        return None if step is None or l1[step] == math.inf else step
+
+    def save(self, model: Pix2Pix, validation: dict[str, float] | None = None) -> pathlib.Path:
+        """Saves all state at its step, then deletes what need not be kept.
+
+        Args:
+          model: what is saved.
+          validation: its metrics on the val split, by name. A step that was saved without them gets them added.
+        """
+        step = int(model.step.numpy())
+        target = self.path(step)
+        if not target.exists():
+            self._clean()
+            temporary = self.folder / f"{UNFINISHED}{step:08d}"
+            temporary.mkdir(parents=True)
+            tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
+            _write_meta(temporary, step, validation)
+            _sync(temporary)
+            os.replace(temporary, target)
+            _sync_folder(self.folder)
+        elif validation:
+            _write_meta(target, step, validation)
+        kept = {*self.steps()[-self.keep :], self.best()}
+        for old in set(self.steps()) - kept:
+            shutil.rmtree(self.path(old))
+        return target
+
+    def restore_newest(self, model: Pix2Pix, warn=print) -> int:
+        """Restores the newest checkpoint that can be read, and returns its step; 0 if there is none.
+
+        A damaged one is set aside under another name, with a warning, and the one before is taken.
+
+        Raises:
+          InputError: there are checkpoints, and none can be read.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                tf.train.Checkpoint(model=model).read(str(self.path(step) / PREFIX)).assert_consumed()
+                return step
+            except DAMAGE as error:
+                aside = self.folder / f"{DAMAGED}{step:08d}"
+                shutil.rmtree(aside, ignore_errors=True)
+                os.replace(self.path(step), aside)
+                reason = str(error).splitlines()[0][:200]
+                warn(f"warning: the checkpoint of step {step} is damaged and was set aside as {aside} ({reason})")
+        if steps:
+            raise InputError(f"no checkpoint in {self.folder} can be read; train into another run_dir")
+        return 0
+
+    def _clean(self) -> None:
+        for leftover in self.folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(leftover)
+
+
+def load_generator(
+    run_dir: pathlib.Path,
+    checkpoint: str = "best",
+    image_size: tuple[int | None, int | None] | None = None,
+    norm_statistics: str | None = None,
+    dropout_at_inference: bool = False,
+) -> tuple[keras.Model, config_file.Config, int]:
+    """Rebuilds a run's generator with trained weights.
+
+    Args:
+      run_dir: the run directory; everything else is read from its config.json.
+      checkpoint: `best` (by validation L1; the newest if none was validated), `latest`, or a step.
+      image_size: other than training's, multiples of 2^depth; None inside for any.
+      norm_statistics: other than the run's.
+      dropout_at_inference: whether dropout stays on.
+
+    Returns:
+      The generator, the run's config, and the checkpoint's step.
+
+    Raises:
+      InputError: no such run, no such checkpoint, one that cannot be read, or a size that does not fit.
+    """
+    config = config_file.load(run_dir)
+    checkpoints = Checkpoints(run_dir)
+    steps = checkpoints.steps()
+    if not steps:
+        raise InputError(f"run_dir={run_dir} has no checkpoint yet; wait for its training's first, or train on")
+    if checkpoint == "best":
+        best = checkpoints.best()
+        step = steps[-1] if best is None else best
+    elif checkpoint == "latest":
+        step = steps[-1]
+    elif checkpoint.isdecimal() and int(checkpoint) in steps:
+        step = int(checkpoint)
+    else:
+        there = ", ".join(map(str, steps))
+        raise InputError(f"checkpoint={checkpoint} is not there; give best, latest or one of the steps {there}")
+    try:
+        generator = generator_of(config, image_size, norm_statistics, dropout_at_inference)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
+    try:
+        part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
+    except DAMAGE as error:
+        reason = str(error).splitlines()[0][:200]
+        raise InputError(f"{checkpoints.path(step)} cannot be read ({reason}); take another --checkpoint") from None
+    return generator, config, step
+
+
+def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
+    temporary = folder / f".{META_FILE}"
+    temporary.write_text(json.dumps({"step": step, "validation": validation or {}}) + "\n")
+    os.replace(temporary, folder / META_FILE)
+
+
+def _sync(folder: pathlib.Path) -> None:
+    """Has the files on the disk before their folder gets its name, so that a power cut leaves no hollow checkpoint."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,258 @@
+"""Every option of training, written once: a field here is a flag, a line of config.json, an attribute.
+
+The docstring of a field is its `help`. Values are checked here, before any long work.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+from typing import Any
+
+from absl import flags
+
+from pipelines.command import InputError
+from pipelines.images import DIRECTIONS, RESIZE_METHODS
+from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
+from tfpix2pix.generator import check_depth, default_depth
+from tfpix2pix.layers import NORM_STATISTICS, NORMS
+from tfpix2pix.losses import GAN_LOSSES
+
+CONFIG_FILE = "config.json"
+
+# The paper's jitter: 256×256 images are resized to 286×286, then cropped (section 6.2).
+LOAD_SCALE = 286 / 256
+
+Size = tuple[int, int]
+
+
+def option(default, help, *, choices=None, least=None, below=None, free=False):
+    """A field of Config.
+
+    Args:
+      default: its value, which also gives its type.
+      help: one line that says what it is, with unit or range.
+      choices: the words it may be.
+      least: the smallest number it may be.
+      below: what a number must stay under.
+      free: whether a run may go on with another value. Only what leaves the weights as they would be is free.
+    """
+    metadata = {"help": help, "choices": choices, "least": least, "below": below, "free": free}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The options of one training. `resolved` fills in those that follow from others."""
+
+    # Data
+    data: str = option(
+        "demo", "a data set's name (see pipelines/datasets.py), or a folder with train/ and val/", free=True
+    )
+    data_dir: str = option("data", "folder in which named data sets are kept", free=True)
+    direction: str = option(
+        "auto", "which half is the source; auto: as the data set has it", choices=("auto", *DIRECTIONS)
+    )
+    image_size: Size = option((256, 256), "height x width that the networks see, such as 256 or 256x512")
+    load_size: Size = option(
+        (0, 0),
+        "size before the random crop; 0: 286/256 of image_size, as in the paper; image_size itself: no crop",
+    )
+    flip: bool = option(True, "mirror every other pair, at random")
+    resize_method: str = option("bicubic", "how images are resized, antialiased", choices=RESIZE_METHODS)
+    source_channels: int = option(3, "1 gray, 2 gray and alpha, 3 RGB, 4 RGBA", least=1, below=5)
+    target_channels: int = option(3, "as source_channels", least=1, below=5)
+    bad_images: str = option(
+        "fail", "on a file that is no pair: fail before training, or skip it", choices=("fail", "skip")
+    )
+    cache_mib: int = option(
+        2048, "keep the training pairs in memory if they need no more MiB than this", least=0, free=True
+    )
+    # Networks
+    generator_width: int = option(64, "filters of the U-Net's first level", least=1)
+    depth: int = option(0, "how often the U-Net halves the image; 0: as often as it can, up to 8", least=0)
+    dropout: float = option(0.5, "dropout rate in the U-Net's inner levels", least=0.0, below=1.0)
+    norm: str = option("batch", "normalisation in both networks", choices=NORMS)
+    norm_statistics: str = option(
+        "image",
+        "what batch norm uses at inference: each image's own statistics, or moving averages",
+        choices=NORM_STATISTICS,
+    )
+    sync_batch_norm: bool = option(False, "take batch norm's statistics over all replicas")
+    discriminator_width: int = option(64, "filters of the PatchGAN's first layer", least=1)
+    discriminator_layers: int = option(
+        3,
+        "PatchGAN layers: 0..6 see patches of 1, 16, 34, 70, 142, 286, 574 pixels",
+        least=0,
+        below=len(RECEPTIVE_FIELDS),
+    )
+    # Objective
+    gan_loss: str = option("vanilla", "adversarial loss", choices=tuple(GAN_LOSSES))
+    gan_weight: float = option(1.0, "weight of the adversarial loss; 0 leaves L1 only", least=0.0)
+    l1_weight: float = option(100.0, "weight of the L1 loss; 0 leaves the GAN only", least=0.0)
+    pool_size: int = option(
+        0,
+        "generated pairs kept for the discriminator, per replica; the tutorial has 50, the paper 0",
+        least=0,
+    )
+    # Optimisation
+    batch_size: int = option(1, "pairs in a step, over all replicas together", least=1)
+    epochs: int = option(200, "passes over the training set, in all", least=1)
+    decay_epochs: int = option(0, "how many of the last epochs lower the learning rate linearly to zero", least=0)
+    max_steps: int = option(0, "stop after this many steps; 0: after the last epoch", least=0, free=True)
+    learning_rate: float = option(2e-4, "Adam's", least=0.0)
+    beta1: float = option(0.5, "Adam's decay of the first moment", least=0.0, below=1.0)
+    beta2: float = option(0.999, "Adam's decay of the second moment", least=0.0, below=1.0)
+    epsilon: float = option(1e-8, "Adam's", least=0.0)
+    seed: int = option(0, "of weights, dropout, data order, jitter and pool", least=0)
+    # What is written, and when
+    log_every: int = option(10, "steps between two logged lines", least=1, free=True)
+    checkpoint_every: int = option(
+        1000, "steps between two checkpoints, besides one at each epoch's end", least=1, free=True
+    )
+    keep_checkpoints: int = option(2, "newest checkpoints that are kept, besides the best", least=1, free=True)
+    samples: int = option(6, "validation pairs in the pictures of samples/", least=1, free=True)
+    validation_batch_size: int = option(8, "images that validation translates at a time", least=1, free=True)
+
+    def resolved(self, usual_direction: str = "AtoB") -> "Config":
+        """Fills in what follows from the rest, and checks that all of it can be trained.
+
+        Args:
+          usual_direction: what `direction=auto` becomes.
+
+        Raises:
+          InputError: names the option, its value and the remedy.
+        """
+        load_size = self.load_size
+        if 0 in load_size:
+            load_size = tuple(round(side * LOAD_SCALE) for side in self.image_size)
+        direction = usual_direction if self.direction == "auto" else self.direction
+        try:
+            depth = self.depth or default_depth(self.image_size)
+            check_depth(self.image_size, depth)
+            check_size(self.image_size, self.discriminator_layers)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        if any(load < crop for load, crop in zip(load_size, self.image_size, strict=True)):
+            raise InputError(
+                f"load_size={format_size(load_size)} is smaller than image_size={format_size(self.image_size)}: "
+                "nothing of that size can be cropped from it; make it larger, or 0 for the paper's scale"
+            )
+        if self.decay_epochs > self.epochs:
+            raise InputError(
+                f"decay_epochs={self.decay_epochs} is more than epochs={self.epochs}; it counts the last of them"
+            )
+        if self.gan_weight == 0 and self.l1_weight == 0:
+            raise InputError("gan_weight=0 and l1_weight=0: nothing is left to learn; give one of them a weight")
+        return dataclasses.replace(self, load_size=load_size, direction=direction, depth=depth)
+
+    def to_json(self) -> str:
+        """All options as JSON, one a line."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    def differences(self, other: "Config") -> list[str]:
+        """The options that a run may not change on its way, where other has them otherwise: 'name: ours, theirs'."""
+        return [
+            f"{field.name} {getattr(self, field.name)} became {getattr(other, field.name)}"
+            for field in dataclasses.fields(self)
+            if not field.metadata["free"] and getattr(self, field.name) != getattr(other, field.name)
+        ]
+
+
+def save(config: Config, run_dir: pathlib.Path) -> None:
+    """Writes config.json, whole or not at all."""
+    temporary = run_dir / f".{CONFIG_FILE}"
+    temporary.write_text(config.to_json())
+    os.replace(temporary, run_dir / CONFIG_FILE)
+
+
+def load(run_dir: pathlib.Path) -> Config:
+    """Reads a run directory's config.json.
+
+    Raises:
+      InputError: there is none, or it is not one of ours.
+    """
+    path = pathlib.Path(run_dir) / CONFIG_FILE
+    if not path.exists():
+        raise InputError(f"run_dir={run_dir} has no {CONFIG_FILE}: it is not the run directory of a training")
+    try:
+        values = json.loads(path.read_text())
+        known = {field.name: field for field in dataclasses.fields(Config)}
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(f"unknown option {unknown[0]}")
+        return Config(**{name: _from_json(known[name], value) for name, value in values.items()})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read ({error}); restore it, or train into another run_dir") from None
+
+
+def _from_json(field: dataclasses.Field, value: Any) -> Any:
+    kind = type(field.default)
+    if kind is tuple and isinstance(value, list):
+        value = tuple(value)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{field.name}={value!r} is not a {kind.__name__}")
+    return value
+
+
+def define_flags() -> None:
+    """Makes an absl flag of every field, and shows them in the caller's --help."""
+    for field in dataclasses.fields(Config):
+        default, meta = field.default, field.metadata
+        if isinstance(default, bool):
+            flags.DEFINE_bool(field.name, default, meta["help"])
+        elif isinstance(default, tuple):
+            flags.DEFINE(SizeParser(), field.name, format_size(default), meta["help"], serializer=SizeSerializer())
+        elif meta["choices"]:
+            flags.DEFINE_enum(field.name, default, meta["choices"], meta["help"])
+        elif isinstance(default, str):
+            flags.DEFINE_string(field.name, default, meta["help"])
+        else:
+            define = flags.DEFINE_integer if isinstance(default, int) else flags.DEFINE_float
+            define(field.name, default, meta["help"], lower_bound=meta["least"])
+            if meta["below"] is not None:
+                flags.register_validator(
+                    field.name,
+                    lambda value, below=meta["below"]: value < below,
+                    message=f"must be less than {meta['below']}",
+                )
+
+
+def from_flags() -> Config:
+    """The Config that the command line and its flagfiles ask for."""
+    return Config(**{field.name: getattr(flags.FLAGS, field.name) for field in dataclasses.fields(Config)})
+
+
+def format_size(size: Size) -> str:
+    """(256, 512) as 256x512."""
+    return f"{size[0]}x{size[1]}"
+
+
+class SizeParser(flags.ArgumentParser):
+    """Reads 256 as (256, 256), and 256x512 as (256, 512): height, width."""
+
+    syntactic_help = "HEIGHTxWIDTH, or one number for both"
+
+    def parse(self, argument: str | Size) -> Size:
+        """Parses a flag's text."""
+        if isinstance(argument, tuple):
+            return argument
+        match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", argument)
+        if not match:
+            raise ValueError(f"{argument!r} is no size; write 256, or 256x512 for height x width")
+        return int(match[1]), int(match[2] or match[1])
+
+    def flag_type(self) -> str:
+        """What --help calls it."""
+        return "size"
+
+
+class SizeSerializer(flags.ArgumentSerializer):
+    """Writes a size as SizeParser reads it."""
+
+    def serialize(self, value: Size) -> str:
+        """(256, 512) as 256x512."""
+        return format_size(value)

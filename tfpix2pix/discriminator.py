@@ -1,0 +1,75 @@
+"""The discriminator: PatchGAN (Isola et al. 2017, section 3.2.2 and 6.1.2; the reference's NLayerDiscriminator)."""
+
+import keras
+from keras import layers
+
+from tfpix2pix.layers import LEAKY_SLOPE, convolution, normal_initializer, normalization
+
+# Side in pixels of the patch that one logit sees, by number of layers; 0 is the PixelGAN.
+RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, 574)
+
+
+def check_size(image_size: tuple[int | None, int | None], n_layers: int) -> None:
+    """Raises ValueError where no logit is left: n halvings, then two layers that take a row and a column each."""
+    least = 3 * 2**n_layers if n_layers else 1
+    if any(side is not None and side < least for side in image_size):
+        raise ValueError(
+            f"image_size={image_size[0]}x{image_size[1]}: a discriminator of {n_layers} layers needs sides of {least} "
+            "or more; take fewer discriminator_layers, or larger images"
+        )
+
+
+def patchgan(
+    image_size: tuple[int | None, int | None] = (256, 256),
+    source_channels: int = 3,
+    target_channels: int = 3,
+    *,
+    width: int = 64,
+    n_layers: int = 3,
+    norm: str = "batch",
+    sync_batch_norm: bool = False,
+) -> keras.Model:
+    """Builds the PatchGAN: [source, image], both `(N, H, W, C)` in [-1, 1], to logits `(N, h, w, 1)`.
+
+    Each logit says of one patch of the image whether it is real, given the source. With the defaults the patch has
+    70×70 pixels, a 256×256 image gives 30×30 logits, and there are 2,768,705 trainable parameters.
+
+    Args:
+      image_size: height and width.
+      source_channels: channels of the source.
+      target_channels: channels of the image that is judged.
+      width: filters of the first layer; the paper has 64.
+      n_layers: index into RECEPTIVE_FIELDS.
+      norm: `batch`, `instance` or `none`.
+      sync_batch_norm: whether batch norm's statistics are taken over all replicas.
+
+    Raises:
+      ValueError: n_layers is out of range, or no logit is left at this image_size.
+    """
+    if not 0 <= n_layers < len(RECEPTIVE_FIELDS):
+        raise ValueError(f"n_layers={n_layers} is not in 0..{len(RECEPTIVE_FIELDS) - 1}")
+    check_size(image_size, n_layers)
+    use_bias = norm != "batch"
+
+    def normalize_and_activate(x):
+        return layers.LeakyReLU(LEAKY_SLOPE)(normalization(norm, synchronized=sync_batch_norm)(x))
+
+    source = keras.Input((*image_size, source_channels), name="source")
+    image = keras.Input((*image_size, target_channels), name="image")
+    x = layers.Concatenate()([source, image])
+    if n_layers == 0:
+        x = layers.LeakyReLU(LEAKY_SLOPE)(_pointwise(width, use_bias=True)(x))
+        x = normalize_and_activate(_pointwise(2 * width, use_bias)(x))
+        logits = _pointwise(1, use_bias)(x)
+    else:
+        x = layers.LeakyReLU(LEAKY_SLOPE)(convolution(width, 2, use_bias=True)(x))
+        for layer in range(1, n_layers):
+            x = normalize_and_activate(convolution(width * min(2**layer, 8), 2, use_bias)(x))
+        x = convolution(width * min(2**n_layers, 8), 1, use_bias, "valid")(layers.ZeroPadding2D()(x))
+        x = normalize_and_activate(x)
+        logits = convolution(1, 1, True, "valid")(layers.ZeroPadding2D()(x))
+    return keras.Model([source, image], logits, name="discriminator")
+
+
+def _pointwise(filters: int, use_bias: bool) -> layers.Layer:
+    return layers.Conv2D(filters, 1, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0))

@@ -1,0 +1,106 @@
+"""The generator: a U-Net (Isola et al. 2017, section 3.2.1 and 6.1.1; the reference's UnetGenerator)."""
+
+import keras
+from keras import layers
+
+from tfpix2pix.layers import LEAKY_SLOPE, Dropout, convolution, normalization, transposed_convolution
+
+# The depth of the reference's U-Net 256, and the least at which the channels reach their full 8 × width.
+MAX_DEFAULT_DEPTH = 8
+MIN_DEFAULT_DEPTH = 5
+
+
+def default_depth(image_size: tuple[int, int]) -> int:
+    """How often both sides can be halved, at most 8 times: 256×256 gives 8, 64×64 gives 6, 320×256 gives 6.
+
+    Raises:
+      ValueError: fewer than 5 halvings are possible.
+    """
+    depth = 0
+    while depth < MAX_DEFAULT_DEPTH and all(side % 2 ** (depth + 1) == 0 for side in image_size):
+        depth += 1
+    if depth < MIN_DEFAULT_DEPTH:
+        step = 2**MIN_DEFAULT_DEPTH
+        nearest = "x".join(str(max(step, round(side / step) * step)) for side in image_size)
+        raise ValueError(
+            f"image_size={image_size[0]}x{image_size[1]}: the U-Net halves the image {MIN_DEFAULT_DEPTH} times or "
+            f"more, so both sides must be multiples of {step}; the nearest is {nearest} (a smaller depth can be "
+            "asked for, and costs quality)"
+        )
+    return depth
+
+
+def check_depth(image_size: tuple[int | None, int | None], depth: int) -> None:
+    """Raises ValueError where a side (None is any) cannot be halved `depth` times."""
+    if any(side is not None and side % 2**depth for side in image_size):
+        raise ValueError(
+            f"image_size={image_size[0]}x{image_size[1]}: a U-Net of depth {depth} needs sides that are multiples "
+            f"of {2**depth}"
+        )
+
+
+def unet(
+    image_size: tuple[int | None, int | None] = (256, 256),
+    source_channels: int = 3,
+    target_channels: int = 3,
+    *,
+    width: int = 64,
+    depth: int = 8,
+    norm: str = "batch",
+    dropout: float = 0.5,
+    norm_statistics: str = "moving",
+    dropout_at_inference: bool = False,
+    sync_batch_norm: bool = False,
+    seed: int = 0,
+) -> keras.Model:
+    """Builds the U-Net: source `(N, H, W, source_channels)` to `(N, H, W, target_channels)`, both in [-1, 1].
+
+    Each level halves the image on the way down and doubles it on the way up; a skip joins each level's input to its
+    output along channels, so that fine structure does not have to pass the bottleneck. Level i has
+    `width * min(2**i, 8)` filters. U-Net 256 (the defaults) has 54,413,955 trainable parameters.
+
+    Args:
+      image_size: height and width, multiples of 2^depth; None for any such size.
+      source_channels: channels of the input.
+      target_channels: channels of the output.
+      width: filters of the first level; the paper has 64.
+      depth: how often the image is halved.
+      norm: `batch`, `instance` or `none`. Convolutions before `batch` need no bias, the others have one.
+      dropout: rate in those inner levels on the way up that have 8 × width filters, the innermost excepted.
+      norm_statistics: what batch norm does at inference, `moving` or `image`.
+      dropout_at_inference: whether dropout stays on at inference.
+      sync_batch_norm: whether batch norm's statistics are taken over all replicas.
+      seed: of the dropout masks.
+
+    Raises:
+      ValueError: a side of image_size is not a multiple of 2^depth.
+    """
+    check_depth(image_size, depth)
+    use_bias = norm != "batch"
+    filters = [width * min(2**level, 8) for level in range(depth)]
+    innermost = depth - 1
+
+    def normalize(x):
+        return normalization(norm, norm_statistics, sync_batch_norm)(x)
+
+    source = x = keras.Input((*image_size, source_channels), name="source")
+    skips = []
+    for level in range(depth):
+        if level > 0:
+            x = layers.LeakyReLU(LEAKY_SLOPE)(x)
+        x = convolution(filters[level], 2, use_bias)(x)
+        # At 1×1 a normalised channel of a single image would be 0: the innermost level goes without.
+        if 0 < level < innermost:
+            x = normalize(x)
+        skips.append(x)
+
+    x = skips.pop()
+    for level in reversed(range(innermost)):
+        x = transposed_convolution(filters[level], use_bias)(layers.ReLU()(x))
+        x = normalize(x)
+        if dropout and filters[level] == 8 * width and level < innermost - 1:
+            x = Dropout(dropout, seed=seed * depth + level, at_inference=dropout_at_inference)(x)
+        # The ReLU that follows acts on the skip as well.
+        x = layers.Concatenate()([skips.pop(), x])
+    x = transposed_convolution(target_channels, use_bias=True)(layers.ReLU()(x))
+    return keras.Model(source, layers.Activation("tanh")(x), name="generator")

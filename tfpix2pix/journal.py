@@ -1,0 +1,102 @@
+"""What a training says of itself: log.jsonl, TensorBoard and the terminal."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+LOG_FILE = "log.jsonl"
+
+
+class Journal:
+    """Writes each record to log.jsonl, to TensorBoard, and to the terminal.
+
+    Made at the start of a run, it drops records after `step`, which a run that is taken up will write again.
+
+    Args:
+      run_dir: an existing folder.
+      step: where the run stands.
+      last_step: where it ends, for the progress bar.
+    """
+
+    def __init__(self, run_dir: pathlib.Path, step: int, last_step: int):
+        self.path = run_dir / LOG_FILE
+        records = [record for record in read_log(run_dir) if record["step"] <= step]
+        temporary = self.path.with_suffix(".new")
+        temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
+        os.replace(temporary, self.path)
+        self._validated = {record["step"] for record in records if "validation/l1" in record}
+        self._log = self.path.open("a")
+        self._writer = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        # disable=None: a bar where standard error is a terminal, plain lines elsewhere.
+        self.bar = tqdm(
+            desc="training",
+            initial=step,
+            total=last_step,
+            unit="step",
+            disable=None,
+            dynamic_ncols=True,
+            smoothing=0.05,
+        )
+
+    def has_validation(self, step: int) -> bool:
+        """Whether this step's validation is on record."""
+        return step in self._validated
+
+    def scalars(self, step: int, epoch: float, values: dict[str, float]) -> None:
+        """Records values by name, at a step."""
+        record = {
+            "step": step,
+            "epoch": round(epoch, 4),
+            **{name: float(value) for name, value in values.items()},
+        }
+        self._log.write(json.dumps(record) + "\n")
+        # A line that is not on the disk is lost with the process.
+        self._log.flush()
+        with self._writer.as_default(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def image(self, step: int, name: str, array: np.ndarray) -> None:
+        """Shows an `(H, W, 3)` uint8 image in TensorBoard."""
+        with self._writer.as_default(step):
+            tf.summary.image(name, array[None])
+        self._writer.flush()
+
+    def progress(self, step: int, text: str) -> None:
+        """Says in the terminal how it goes: beside the progress bar, or as a line where there is none."""
+        if self.bar.disable:
+            print(f"step {step}  {text}", flush=True)
+        else:
+            self.bar.set_postfix_str(text, refresh=False)
+
+    def line(self, text: str) -> None:
+        """Prints a line that stays, above the bar if there is one."""
+        if self.bar.disable:
+            print(text, flush=True)
+        else:
+            self.bar.write(text)
+
+    def close(self) -> None:
+        """Leaves everything written."""
+        self.bar.close()
+        self._log.close()
+        self._writer.close()
+
+
+def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
+    """The records of log.jsonl, in order; none if there is no such file."""
+    path = run_dir / LOG_FILE
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            # What a killed process was writing.
+            continue
+    return records

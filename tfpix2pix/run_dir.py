@@ -1,0 +1,57 @@
+"""The run directory: what must hold before a training may write into it."""
+
+import json
+import pathlib
+
+from pipelines.command import InputError
+from pipelines.loader import Pairs
+from tfpix2pix import config as config_file
+from tfpix2pix.config import Config
+
+DATA_FILE = "data.json"
+
+
+def open_run_dir(run_dir: pathlib.Path, config: Config) -> None:
+    """Makes the run directory, or checks that it is one which this config can go on with.
+
+    Raises:
+      InputError: it cannot be written, or holds a run of another config (names the options that differ).
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        probe = run_dir / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"run_dir={run_dir} cannot be written ({error.strerror}); give another --run_dir") from None
+    if (run_dir / config_file.CONFIG_FILE).exists():
+        differences = config_file.load(run_dir).differences(config)
+        if differences:
+            raise InputError(
+                f"run_dir={run_dir} holds a run of another config: {'; '.join(differences)}; give the same options to "
+                "go on with it, or another --run_dir"
+            )
+
+
+def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
+    """Writes config.json and data.json, once it is certain that the training can begin.
+
+    Raises:
+      InputError: the run was begun with other files, so the order of the data would not be the same.
+    """
+    path = run_dir / DATA_FILE
+    data = {
+        "pairs": len(pairs),
+        "fingerprint": pairs.fingerprint(),
+        "skipped": [str(f) for f in pairs.skipped],
+    }
+    if path.exists():
+        before = json.loads(path.read_text())
+        if before["fingerprint"] != data["fingerprint"]:
+            raise InputError(
+                f"run_dir={run_dir} was begun with {before['pairs']} training pairs, and now there are {len(pairs)}, "
+                "or their names or sizes differ; bring back the same files, or give another --run_dir"
+            )
+    else:
+        path.write_text(json.dumps(data, indent=2) + "\n")
+    config_file.save(config, run_dir)

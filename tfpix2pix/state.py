@@ -1,0 +1,103 @@
+"""Everything that training changes, in one place: what a checkpoint saves, and nothing else."""
+
+import keras
+import tensorflow as tf
+
+from tfpix2pix.config import Config
+from tfpix2pix.discriminator import patchgan
+from tfpix2pix.generator import unet
+from tfpix2pix.image_pool import ImagePool
+from tfpix2pix.optimizer import Adam, LinearDecay
+
+
+class Pix2Pix(tf.Module):
+    """Networks, optimizers, pools and the step counter.
+
+    Networks and optimizers are mirrored over the strategy's devices; each replica has a pool of its own.
+
+    Args:
+      config: a resolved Config.
+      strategy: over one device or several of this machine.
+      total_steps: steps of the whole training, where the learning rate's decay ends.
+      decay_steps: how many of them decay.
+    """
+
+    def __init__(self, config: Config, strategy: tf.distribute.Strategy, total_steps: int, decay_steps: int = 0):
+        super().__init__(name="pix2pix")
+        self.config = config
+        keras.utils.set_random_seed(config.seed)
+        with strategy.scope():
+            self.generator = generator_of(config)
+            self.discriminator = discriminator_of(config)
+            rate = LinearDecay(config.learning_rate, total_steps, decay_steps)
+            self.generator_optimizer = _optimizer(config, rate, self.generator)
+            self.discriminator_optimizer = _optimizer(config, rate, self.discriminator)
+            self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+            # The first step at which a loss was NaN or infinite, -1 for none: kept on the device, so that the step
+            # loop need not wait for every loss to learn of it.
+            self.non_finite_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name="non_finite_step")
+        self.pools = _pools(config, strategy.extended.worker_devices)
+
+    def count_step(self, losses_are_finite: tf.Tensor) -> None:
+        """Moves the step counter on, and remembers the first step whose losses were not finite."""
+        self.step.assign_add(1)
+        first = tf.logical_and(self.non_finite_step < 0, tf.logical_not(losses_are_finite))
+        self.non_finite_step.assign(tf.where(first, tf.identity(self.step), tf.identity(self.non_finite_step)))
+
+
+def generator_of(
+    config: Config,
+    image_size: tuple[int | None, int | None] | None = None,
+    norm_statistics: str | None = None,
+    dropout_at_inference: bool = False,
+) -> keras.Model:
+    """Builds the generator that config describes; image_size and norm_statistics may differ from training's."""
+    return unet(
+        image_size or config.image_size,
+        config.source_channels,
+        config.target_channels,
+        width=config.generator_width,
+        depth=config.depth,
+        norm=config.norm,
+        dropout=config.dropout,
+        norm_statistics=norm_statistics or config.norm_statistics,
+        dropout_at_inference=dropout_at_inference,
+        sync_batch_norm=config.sync_batch_norm,
+        seed=config.seed,
+    )
+
+
+def discriminator_of(config: Config) -> keras.Model:
+    """Builds the discriminator that config describes."""
+    return patchgan(
+        config.image_size,
+        config.source_channels,
+        config.target_channels,
+        width=config.discriminator_width,
+        n_layers=config.discriminator_layers,
+        norm=config.norm,
+        sync_batch_norm=config.sync_batch_norm,
+    )
+
+
+def _optimizer(config: Config, rate: LinearDecay, network: keras.Model) -> Adam:
+    adam = Adam(rate, beta_1=config.beta1, beta_2=config.beta2, epsilon=config.epsilon)
+    # Slots made later, inside the step, would be made outside the strategy's scope.
+    adam.build(network.trainable_variables)
+    return adam
+
+
+def _pools(config: Config, devices: tuple[str, ...]) -> list[ImagePool]:
+    pools = []
+    for replica, device in enumerate(devices):
+        # Made outside the strategy's scope, which would mirror the variables: one history for all replicas.
+        with tf.device(device):
+            pools.append(
+                ImagePool(
+                    config.pool_size,
+                    (*config.image_size, config.source_channels),
+                    (*config.image_size, config.target_channels),
+                    seed=config.seed * len(devices) + replica,
+                )
+            )
+    return pools

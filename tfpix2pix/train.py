@@ -1,0 +1,161 @@
+"""Trains pix2pix on side-by-side pairs; a run that was stopped goes on when started again.
+
+    python -m tfpix2pix.train --flagfile=tfpix2pix/flagfiles/facades.flags
+    python -m tfpix2pix.train --data=my/pairs --direction=BtoA --run_dir=runs/mine --epochs=100
+
+The run directory gets config.json, checkpoints/, tensorboard/, samples/ and log.jsonl, and at the end curves.png and
+results.png.
+"""
+
+import pathlib
+import shutil
+
+from absl import flags
+
+from pipelines import command, find
+from pipelines.command import InputError
+from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs, train_dataset
+from tfpix2pix import actions, config, loop, plots
+from tfpix2pix.checkpoint import Checkpoints
+from tfpix2pix.interruption import Interruption
+from tfpix2pix.journal import Journal, read_log
+from tfpix2pix.run_dir import claim, open_run_dir
+from tfpix2pix.state import Pix2Pix
+from tfpix2pix.step import make_train_step
+from tfpix2pix.validation import Validation
+
+
+def main(argv: list[str]) -> int:
+    """Parses, builds and calls; returns the exit code."""
+    command.no_arguments(argv)
+    options = config.from_flags()
+    options = options.resolved(find.usual_direction(options.data))
+    run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(options.data).name}")
+    print(f"run_dir={run_dir}\n{options.to_json()}", end="", flush=True)
+    return 0 if flags.FLAGS.dry_run else train(options, run_dir)
+
+
+def train(options: config.Config, run_dir: pathlib.Path) -> int:
+    """Trains, or goes on training, until the last epoch, max_steps, or a signal.
+
+    Args:
+      options: a resolved Config.
+      run_dir: made if it is not there.
+
+    Returns:
+      0, or 128 and the number of the signal that stopped it.
+
+    Raises:
+      InputError: anything about options, data or run directory that stands in the way, before training begins; or a
+        loss that is not finite.
+    """
+    open_run_dir(run_dir, options)
+    strategy = loop.make_strategy(options.batch_size)
+    train_pairs, val_pairs = open_splits(options)
+    claim(run_dir, options, train_pairs)
+
+    steps_per_epoch = len(train_pairs) // options.batch_size
+    total_steps = options.epochs * steps_per_epoch
+    last_step = min(options.max_steps or total_steps, total_steps)
+    schedule = actions.Schedule(steps_per_epoch, last_step)
+    model = Pix2Pix(options, strategy, total_steps, options.decay_epochs * steps_per_epoch)
+    checkpoints = Checkpoints(run_dir, options.keep_checkpoints)
+    first_step = checkpoints.restore_newest(model)
+    if first_step:
+        print(f"going on after step {first_step} of {last_step}", flush=True)
+
+    batches = train_dataset(
+        train_pairs,
+        image_size=options.image_size,
+        flip=options.flip,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        first_step=first_step,
+        last_step=last_step,
+    )
+    validation = Validation(
+        model.generator,
+        eval_dataset(val_pairs, options.validation_batch_size),
+        -(-len(val_pairs) // options.validation_batch_size),
+        options.samples,
+    )
+    journal = Journal(run_dir, first_step, last_step)
+    stopwatch = loop.Stopwatch()
+    with Interruption() as interruption:
+        around = [
+            actions.Log(journal, schedule, stopwatch, model, options.log_every),
+            actions.Validate(validation, journal, schedule, stopwatch, run_dir / "samples", interruption.__bool__),
+            actions.Save(checkpoints, model, schedule, stopwatch, options.checkpoint_every, interruption.__bool__),
+        ]
+        try:
+            # What the end of an epoch still owes: before the first step, or where a run was stopped in between.
+            if schedule.is_epoch_end(first_step) and not journal.has_validation(first_step):
+                metrics = {}
+                for action in around:
+                    action(first_step, metrics)
+            step = first_step
+            if not interruption:
+                train_step = make_train_step(model, strategy)
+                batches = strategy.experimental_distribute_dataset(batches)
+                step = loop.run(train_step, batches, around, first_step, interruption.__bool__)
+        finally:
+            journal.close()
+    if interruption:
+        print(f"stopped by {interruption.received.name} after step {step}; the same command goes on from there")
+        return 128 + interruption.received
+    finish(run_dir, last_step, checkpoints)
+    return 0
+
+
+def open_splits(options: config.Config) -> tuple[Pairs, Pairs]:
+    """Opens train/ at load_size and val/ at image_size, after every file in them was read once."""
+    folder = find.dataset_folder(options.data, options.data_dir)
+    splits = []
+    for split, size in (("train", options.load_size), ("val", options.image_size)):
+        form = PairFormat(
+            options.direction, size, options.resize_method, options.source_channels, options.target_channels
+        )
+        pairs = open_pairs(folder / split, form, options.bad_images, options.cache_mib)
+        if pairs.skipped:
+            print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
+            for file, reason in pairs.skipped.items():
+                print(f"  {file}: {reason}")
+        splits.append(pairs)
+    if options.batch_size > len(splits[0]):
+        raise InputError(
+            f"batch_size={options.batch_size} is more than the {len(splits[0])} pairs in {folder / 'train'}; give a "
+            "smaller one"
+        )
+    return splits[0], splits[1]
+
+
+def finish(run_dir: pathlib.Path, last_step: int, checkpoints: Checkpoints) -> None:
+    """Draws the curves, and says where everything lies and what to type next."""
+    plots.curves(read_log(run_dir)).savefig(run_dir / "curves.png")
+    samples = sorted((run_dir / "samples").glob("step-*.png"))
+    shutil.copy(samples[-1], run_dir / "results.png")
+    best = checkpoints.best()
+    l1 = checkpoints.validation(best)["l1"]
+    print(
+        f"""
+{run_dir} is complete: {last_step} steps; best validation L1 {l1:.4f} at step {best}
+  pictures      {run_dir}/results.png, {run_dir}/curves.png, {run_dir}/samples/
+  checkpoints   {run_dir}/checkpoints/, steps {", ".join(map(str, checkpoints.steps()))}
+  numbers       {run_dir}/log.jsonl, {run_dir}/config.json
+next
+  python -m tensorboard.main --logdir={run_dir}/tensorboard
+  python -m tfpix2pix.translate --run_dir={run_dir} --input=FILE_OR_FOLDER --output=translated"""
+    )
+
+
+def define_flags() -> None:
+    """The options of Config, and those of the command itself."""
+    config.define_flags()
+    flags.DEFINE_string("run_dir", "", "folder that the run writes; default: runs/ and the data set's name")
+    flags.DEFINE_bool("dry_run", False, "print the resolved options, and stop")
+    flags.adopt_module_key_flags(config)
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)
