@@ -37,10 +37,17 @@ class PairFormat:
         """The bytes of a side-by-side JPEG or PNG as (source, target), in [0, 1]."""
         with_alpha = images.has_alpha(self.source_channels) or images.has_alpha(self.target_channels)
         source, target = images.split(images.decode(contents, with_alpha), self.direction)
-        return (
-            images.resize(images.to_channels(source, self.source_channels), self.size, self.resize_method),
-            images.resize(images.to_channels(target, self.target_channels), self.size, self.resize_method),
-        )
+        return self._fit(source, self.source_channels), self._fit(target, self.target_channels)
+
+    def read_source(self, contents: tf.Tensor, pair: bool) -> images.Image:
+        """The source alone, in [0, 1]: half of a side-by-side image where it is a pair, else the whole image."""
+        image = images.decode(contents, images.has_alpha(self.source_channels))
+        if pair:
+            image, _ = images.split(image, self.direction)
+        return self._fit(image, self.source_channels)
+
+    def _fit(self, image: images.Image, channels: int) -> images.Image:
+        return images.resize(images.to_channels(image, channels), self.size, self.resize_method)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,24 +7,19 @@ import dataclasses
 import json
 import os
 import pathlib
-import re
 from typing import Any
 
 from absl import flags
 
 from pipelines.command import InputError
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
+from pipelines.size import Size, define_size, format_size, paper_load_size
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
 from tfpix2pix.losses import GAN_LOSSES
 
 CONFIG_FILE = "config.json"
-
-# The paper's jitter: 256×256 images are resized to 286×286, then cropped (section 6.2).
-LOAD_SCALE = 286 / 256
-
-Size = tuple[int, int]
 
 
 def option(default, help, *, choices=None, least=None, below=None, free=False):
@@ -126,7 +121,7 @@ class Config:
         """
         load_size = self.load_size
         if 0 in load_size:
-            load_size = tuple(round(side * LOAD_SCALE) for side in self.image_size)
+            load_size = paper_load_size(self.image_size)
         direction = usual_direction if self.direction == "auto" else self.direction
         try:
             depth = self.depth or default_depth(self.image_size)
@@ -202,10 +197,10 @@ def define_flags() -> None:
     """Makes an absl flag of every field, and shows them in the caller's --help."""
     for field in dataclasses.fields(Config):
         default, meta = field.default, field.metadata
-        if isinstance(default, bool):
+        if isinstance(default, tuple):
+            define_size(field.name, default, meta["help"])
+        elif isinstance(default, bool):
             flags.DEFINE_bool(field.name, default, meta["help"])
-        elif isinstance(default, tuple):
-            flags.DEFINE(SizeParser(), field.name, format_size(default), meta["help"], serializer=SizeSerializer())
         elif meta["choices"]:
             flags.DEFINE_enum(field.name, default, meta["choices"], meta["help"])
         elif isinstance(default, str):
@@ -224,35 +219,3 @@ def define_flags() -> None:
 def from_flags() -> Config:
     """The Config that the command line and its flagfiles ask for."""
     return Config(**{field.name: getattr(flags.FLAGS, field.name) for field in dataclasses.fields(Config)})
-
-
-def format_size(size: Size) -> str:
-    """(256, 512) as 256x512."""
-    return f"{size[0]}x{size[1]}"
-
-
-class SizeParser(flags.ArgumentParser):
-    """Reads 256 as (256, 256), and 256x512 as (256, 512): height, width."""
-
-    syntactic_help = "HEIGHTxWIDTH, or one number for both"
-
-    def parse(self, argument: str | Size) -> Size:
-        """Parses a flag's text."""
-        if isinstance(argument, tuple):
-            return argument
-        match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", argument)
-        if not match:
-            raise ValueError(f"{argument!r} is no size; write 256, or 256x512 for height x width")
-        return int(match[1]), int(match[2] or match[1])
-
-    def flag_type(self) -> str:
-        """What --help calls it."""
-        return "size"
-
-
-class SizeSerializer(flags.ArgumentSerializer):
-    """Writes a size as SizeParser reads it."""
-
-    def serialize(self, value: Size) -> str:
-        """(256, 512) as 256x512."""
-        return format_size(value)

@@ -1,0 +1,92 @@
+"""Two folders of images to one of side-by-side pairs."""
+
+import concurrent.futures
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from pipelines import images
+from pipelines.check import problem
+from pipelines.command import InputError, progress_bar
+from pipelines.loader import list_files
+
+# Where a PNG file says how many bits a channel has, and whether there is an alpha (PNG specification, 11.2.2).
+PNG_DEPTH_BYTE = 24
+PNG_COLOUR_BYTE = 25
+PNG_COLOURS_WITH_ALPHA = (4, 6)
+
+
+def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: int) -> dict[str, int]:
+    """Puts each image of A to the left of B's image of the same name, as a PNG without loss.
+
+    Names are compared below the folders, without suffix: `A/train/1.jpg` goes with `B/train/1.png`. Folders that have
+    no train/ are split: every `val_every`-th pair, in the order of names, goes to val/, the others to train/.
+
+    Args:
+      a: folder of the left images.
+      b: folder of the right ones.
+      output: made, whole or not at all.
+      val_every: at least 2.
+
+    Returns:
+      How many pairs each split got.
+
+    Raises:
+      InputError: output exists; a file has no counterpart, is bad, or has another size than its counterpart.
+    """
+    if output.exists():
+        raise InputError(f"output={output} is there already; give another folder, or remove it")
+    left, right = ({file.relative_to(x).with_suffix(""): file for file in list_files(x)} for x in (a, b))
+    alone = sorted(set(left) ^ set(right))
+    if alone:
+        file = left.get(alone[0]) or right[alone[0]]
+        raise InputError(f"{len(alone)} images have no counterpart in the other folder; the first is {file}")
+    names = sorted(left)
+    is_split = any(name.parts[0] == "train" for name in names)
+    targets = {
+        name: name if is_split else pathlib.Path("val" if i % val_every == val_every - 1 else "train") / name
+        for i, name in enumerate(names)
+    }
+    temporary = output.with_name(f".unfinished-{output.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+
+    def write(name: pathlib.Path) -> None:
+        target = temporary / targets[name].with_suffix(".png")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(side_by_side(left[name], right[name]))
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(progress_bar(pool.map(write, names), "combining", len(names)))
+        temporary.rename(output)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    splits = [target.parts[0] for target in targets.values()]
+    return {split: splits.count(split) for split in sorted(set(splits))}
+
+
+def side_by_side(left: pathlib.Path, right: pathlib.Path) -> bytes:
+    """The two images as one PNG: 16 bits a channel if either has so many, with alpha if either has one.
+
+    Raises:
+      InputError: one is bad, or their sizes differ.
+    """
+    contents = [file.read_bytes() for file in (left, right)]
+    with_alpha = any(_png_byte(c, PNG_COLOUR_BYTE) in PNG_COLOURS_WITH_ALPHA for c in contents)
+    deep = any(_png_byte(c, PNG_DEPTH_BYTE) == 16 for c in contents)
+    pair = []
+    for file in (left, right):
+        reason = problem(file, lambda c: pair.append(images.decode(tf.constant(c), with_alpha)))
+        if reason:
+            raise InputError(f"{file}: {reason}")
+    sizes = ["x".join(map(str, image.shape[:2])) for image in pair]
+    if sizes[0] != sizes[1]:
+        raise InputError(f"{left} has {sizes[0]} pixels and {right} has {sizes[1]}; the two halves must have one size")
+    levels, dtype = (65535.0, tf.uint16) if deep else (255.0, tf.uint8)
+    return tf.io.encode_png(tf.cast(tf.round(tf.concat(pair, axis=1) * levels), dtype)).numpy()
+
+
+def _png_byte(contents: bytes, position: int) -> int | None:
+    is_png = contents.startswith(images.PNG_SIGNATURE) and len(contents) > position
+    return contents[position] if is_png else None

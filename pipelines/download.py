@@ -1,0 +1,249 @@
+"""Fetches a published dataset: resumed where it stopped, checked, and in place only when it is whole."""
+
+import hashlib
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import tqdm
+
+from pipelines.archive import ArchiveError, unpack
+from pipelines.command import InputError
+from pipelines.datasets import DatasetSpec
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+TIMEOUT_SECONDS = 30  # of silence, not of the whole transfer
+BACKOFF_SECONDS = (1, 2, 4, 8)  # the waits between attempts; there is one attempt more
+RETRIED_STATUSES = (408, 416, 429)  # beside all from 500 on; after 416 the next attempt starts again
+CHUNK_BYTES = 1 << 20
+
+
+class _TransientError(Exception):
+    """A fault that another attempt may not meet."""
+
+
+class _RefusedError(Exception):
+    """A fault that another attempt would meet again."""
+
+
+def contents_digest(folder: pathlib.Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> str:
+    r"""Returns the sha256, in hex, over the lines "<sha256 of file>  <relative path>\n", sorted by path.
+
+    It depends on names and contents only, so archives packed differently have the same digest.
+
+    Args:
+        folder: where to look, at any depth.
+        suffixes: which files count, in lower case; names are compared without regard to case.
+    """
+    digest = hashlib.sha256()
+    for path in _files(folder, suffixes):
+        file_digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
+        # As the file system has it: a name in an archive need not be UTF-8.
+        digest.update(f"{file_digest}  {path}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _files(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    # Sorted as strings, as `sha256sum` piped through `sort` would be: as Path, "a/x" comes before "a-b/x".
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
+
+
+def fetch(name: str, spec: DatasetSpec, data_dir: pathlib.Path) -> pathlib.Path:
+    """Returns data_dir/name, which is downloaded, checked and unpacked unless it is there already.
+
+    data_dir/name.tar.gz, where it is there, stands in for the download and is checked like it. An interrupted
+    download leaves name.tar.gz.part (and .validator beside it), which the next call resumes. Two calls at once
+    for one dataset and one data_dir are not foreseen.
+
+    Args:
+        name: the dataset's name, which is also the archive's top folder.
+        spec: where the archive lies, and what is known of it.
+        data_dir: the folder of all datasets; made where it is not there.
+
+    Raises:
+        InputError: the archive cannot be had, or is not what spec says. A bad archive does not stay.
+        OSError: the disk is full or not writable.
+    """
+    target = data_dir / name
+    if target.is_dir():
+        return target
+    data_dir.mkdir(parents=True, exist_ok=True)
+    archive = data_dir / f"{name}.tar.gz"
+    if not archive.exists():
+        _download(spec, archive)
+    unpacking = data_dir / f"{name}.unpacking"
+    # It can be there only if an earlier run was killed while it unpacked.
+    shutil.rmtree(unpacking, ignore_errors=True)
+    print(f"unpacking {archive}", file=sys.stderr)
+    try:
+        unpack(archive, unpacking, name, spec.unpacked_bytes)
+        _check(unpacking / name, spec)
+        os.replace(unpacking / name, target)
+    except ArchiveError as error:
+        archive.unlink()
+        remedy = f"the archive was removed: try again, or unpack a trusted copy to {target}"
+        raise InputError(f"{spec.url}: {error}; {remedy}") from error
+    finally:
+        shutil.rmtree(unpacking, ignore_errors=True)
+    archive.unlink()
+    return target
+
+
+def _check(folder: pathlib.Path, spec: DatasetSpec) -> None:
+    files = _files(folder, IMAGE_SUFFIXES)
+    splits = {path.split("/")[0] for path in files}
+    if "train" not in splits or splits.isdisjoint(("val", "test")):
+        raise ArchiveError("no images in train/, or none in val/ and test/")
+    if spec.files is not None and len(files) != spec.files:
+        raise ArchiveError(f"{len(files)} images instead of {spec.files}")
+    if spec.digest is None:
+        print(f"no digest is known for {spec.url}: what it holds was not checked", file=sys.stderr)
+    elif (digest := contents_digest(folder)) != spec.digest:
+        raise ArchiveError(f"contents digest {digest} instead of {spec.digest}")
+
+
+def _download(spec: DatasetSpec, archive: pathlib.Path) -> None:
+    part = archive.with_name(f"{archive.name}.part")
+    remedy = f"download it in another way and save it as {archive}"
+    for wait in (*BACKOFF_SECONDS, None):
+        try:
+            _transfer(spec.url, part, spec.max_bytes)
+            break
+        except _RefusedError as error:
+            raise InputError(f"{spec.url}: {error}; {remedy}") from error
+        except _TransientError as error:
+            if wait is None:
+                raise InputError(f"{spec.url}: {error}; try again later, or {remedy}") from error
+            print(f"{spec.url}: {error}; trying again in {wait} s", file=sys.stderr)
+        time.sleep(wait)
+    os.replace(part, archive)
+    _discard(part)
+
+
+def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:
+    """Makes part whole in one request, for the missing bytes only where the server can do that."""
+    kept = _kept_validator(part)
+    have = part.stat().st_size if kept else 0
+    # If-Range: a server whose archive has changed since sends all of it, not the end of another.
+    headers = {"Range": f"bytes={have}-", "If-Range": kept} if have else {}
+    with _open(url, headers, part) as response:
+        if have and response.status == http.HTTPStatus.PARTIAL_CONTENT:
+            start, total = have, _whole_size(response, have, kept, part)
+        else:
+            # response.length, unlike the header, is None where a chunked body makes the header void.
+            start, total = 0, response.length
+            _discard(part)
+            if validator := _validator(response.headers):
+                _validator_path(part).write_text(validator)
+        received = _append(response, part, start, total, max_bytes)
+    if total is not None and received != total:
+        raise _TransientError(f"the transfer ended after {received} of {total} bytes")
+
+
+def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.HTTPResponse:
+    _require_http(url)
+    opener = urllib.request.build_opener(_HttpOnlyRedirects)
+    try:
+        return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            _discard(part)
+        fault = _TransientError if error.code >= 500 or error.code in RETRIED_STATUSES else _RefusedError
+        raise fault(f"the server answered {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)  # what urllib wrapped, if it did
+        transient = isinstance(reason, ConnectionError | TimeoutError | http.client.HTTPException)
+        raise (_TransientError if transient else _RefusedError)(f"no answer ({reason})") from error
+
+
+def _append(
+    response: http.client.HTTPResponse, part: pathlib.Path, start: int, total: int | None, max_bytes: int
+) -> int:
+    """Writes the body to part from byte start on; returns the size that part has then."""
+    received = start
+    _refuse_over_cap(total or 0, max_bytes, part)
+    with open(part, "ab") as file, _progress(response.url, start, total) as progress:
+        while chunk := _read(response):
+            received += len(chunk)
+            _refuse_over_cap(received, max_bytes, part)
+            file.write(chunk)
+            progress.update(len(chunk))
+    return received
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    # Apart from the writing, so that a full disk is not taken for a fault of the network.
+    try:
+        return response.read1(CHUNK_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise _TransientError(f"the transfer broke off ({error})") from error
+
+
+def _refuse_over_cap(size: int, max_bytes: int, part: pathlib.Path) -> None:
+    if size > max_bytes:
+        _discard(part)
+        raise _RefusedError(f"the archive has {size} bytes or more, over the cap of {max_bytes}")
+
+
+def _whole_size(response: http.client.HTTPResponse, have: int, kept: str, part: pathlib.Path) -> int | None:
+    """Returns the whole archive's size in bytes, if known; refuses a range that does not continue part."""
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if not found or int(found[1]) != have or _validator(response.headers) not in (None, kept):
+        _discard(part)
+        raise _TransientError("the server resumed at another place or from another archive")
+    if found[2] != "*":
+        return int(found[2])
+    return None if response.length is None else have + response.length
+
+
+def _validator(headers: http.client.HTTPMessage) -> str | None:
+    """Returns what tells this archive from a later one; a weak ETag does not tell it byte by byte."""
+    etag = headers.get("ETag")
+    return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
+
+
+def _validator_path(part: pathlib.Path) -> pathlib.Path:
+    return part.with_name(f"{part.name}.validator")
+
+
+def _kept_validator(part: pathlib.Path) -> str | None:
+    path = _validator_path(part)
+    return path.read_text() if part.exists() and path.exists() else None
+
+
+def _discard(part: pathlib.Path) -> None:
+    # The part goes first: a kill in between leaves a validator without a part, which means nothing.
+    part.unlink(missing_ok=True)
+    _validator_path(part).unlink(missing_ok=True)
+
+
+def _progress(url: str, start: int, total: int | None) -> tqdm.tqdm:
+    terminal = sys.stderr.isatty()
+    if not terminal:
+        print(f"downloading {url}, {total or 'unknown'} bytes, from byte {start}", file=sys.stderr)
+    shown = {"desc": url.rsplit("/", 1)[-1], "unit": "B", "unit_scale": True, "disable": not terminal}
+    return tqdm.tqdm(total=total, initial=start, **shown)
+
+
+def _require_http(url: str) -> None:
+    scheme = urllib.parse.urlsplit(url).scheme
+    if scheme not in ("http", "https"):
+        raise _RefusedError(f"{scheme}: is neither http nor https")
+
+
+class _HttpOnlyRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https alone."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        _require_http(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

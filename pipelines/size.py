@@ -1,0 +1,52 @@
+"""Sizes of images, (height, width) in pixels, and how they stand on a command line."""
+
+import re
+
+from absl import flags
+
+Size = tuple[int, int]
+
+# The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
+LOAD_SCALE = 286 / 256
+
+
+def paper_load_size(image_size: Size) -> Size:
+    """The size before the random crop that keeps the paper's scale: (256, 256) gives (286, 286)."""
+    return round(image_size[0] * LOAD_SCALE), round(image_size[1] * LOAD_SCALE)
+
+
+def format_size(size: Size) -> str:
+    """(256, 512) as 256x512."""
+    return f"{size[0]}x{size[1]}"
+
+
+def define_size(name: str, default: Size, help_text: str) -> None:
+    """Makes an absl flag whose value is a Size."""
+    flags.DEFINE(SizeParser(), name, format_size(default), help_text, serializer=SizeSerializer())
+
+
+class SizeParser(flags.ArgumentParser):
+    """Reads 256 as (256, 256), and 256x512 as (256, 512)."""
+
+    syntactic_help = "HEIGHTxWIDTH, or one number for both"
+
+    def parse(self, argument: str | Size) -> Size:
+        """Parses a flag's text."""
+        if isinstance(argument, tuple):
+            return argument
+        match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", argument)
+        if not match:
+            raise ValueError(f"{argument!r} is no size; write 256, or 256x512 for height x width")
+        return int(match[1]), int(match[2] or match[1])
+
+    def flag_type(self) -> str:
+        """What --help calls it."""
+        return "size"
+
+
+class SizeSerializer(flags.ArgumentSerializer):
+    """Writes a size as SizeParser reads it."""
+
+    def serialize(self, value: Size) -> str:
+        """(256, 512) as 256x512."""
+        return format_size(value)

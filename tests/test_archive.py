@@ -1,0 +1,187 @@
+import errno
+import gzip
+import io
+import os
+import pathlib
+import tarfile
+
+import pytest
+
+from pipelines import archive
+
+TOP = "facades"
+CAP = 100_000
+
+
+def file_member(name: str, size: int = 3) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def special_member(name: str, kind: bytes, linkname: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    member.linkname = linkname
+    return member
+
+
+def tar_bytes(*members: tarfile.TarInfo) -> bytes:
+    """A tar whose files are full of the letter x."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"x" * member.size))
+    return buffer.getvalue()
+
+
+def write(tmp_path: pathlib.Path, *members: tarfile.TarInfo) -> pathlib.Path:
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(tar_bytes(*members)))
+    return path
+
+
+def files_below(folder: pathlib.Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_unpacks_files_folders_and_long_names(tmp_path):
+    long_name = f"{TOP}/train/{'n' * 200}.jpg"
+    folder = special_member(f"{TOP}/train", tarfile.DIRTYPE)
+    folder.mode = 0o000  # as in the archive, the folder could not be written to
+    members = folder, file_member(f"{TOP}/train/1.jpg", 4), file_member(f"./{TOP}/2.jpg", 0)
+    archive.unpack(write(tmp_path, *members, file_member(long_name)), tmp_path / "out", TOP, CAP)
+    assert files_below(tmp_path / "out") == {
+        f"{TOP}/train/1.jpg": b"xxxx",
+        f"{TOP}/2.jpg": b"",
+        long_name: b"xxx",
+    }
+
+
+def test_modes_and_times_of_the_archive_are_not_taken(tmp_path):
+    member = file_member(f"{TOP}/1.jpg")
+    member.mode = 0o4777
+    member.mtime = 1 << 60
+    archive.unpack(write(tmp_path, member), tmp_path / "out", TOP, CAP)
+    found = (tmp_path / "out" / TOP / "1.jpg").stat()
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert found.st_mode == plain.stat().st_mode
+    assert found.st_mtime == pytest.approx(plain.stat().st_mtime, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        (file_member("/etc/evil.jpg"), "leads out"),
+        (file_member("../evil.jpg"), "leads out"),
+        (file_member(f"{TOP}/../../evil.jpg"), "leads out"),
+        (file_member(f"{TOP}/../evil.jpg"), "leads out"),
+        (file_member("maps/train/evil.jpg"), "not in the top folder facades/"),
+        (file_member("facades-2/evil.jpg"), "not in the top folder facades/"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "/etc/passwd"), "neither a plain file nor"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "1.jpg"), "neither a plain file nor"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.LNKTYPE, f"{TOP}/1.jpg"), "neither a plain file nor"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.CHRTYPE), "neither a plain file nor"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.BLKTYPE), "neither a plain file nor"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.FIFOTYPE), "neither a plain file nor"),
+        (file_member(f"{TOP}/evil.jpg", CAP - 2), "more than 100000 bytes when unpacked"),
+        (file_member(f"{TOP}/1.jpg/evil.jpg"), "cannot be written"),
+        (file_member(f"{TOP}/{'n' * 256}.jpg"), "cannot be written"),
+    ],
+)
+def test_hostile_member_is_refused_and_not_written(tmp_path, member, reason):
+    path = write(tmp_path, file_member(f"{TOP}/1.jpg"), member, file_member(f"{TOP}/3.jpg"))
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    with pytest.raises(archive.ArchiveError, match=reason):
+        archive.unpack(path, inner / "out", TOP, CAP)
+    assert files_below(inner) == {f"out/{TOP}/1.jpg": b"xxx"}
+    assert [entry.name for entry in tmp_path.iterdir() if entry != inner] == [path.name]
+    assert not list(inner.rglob("evil*"))
+
+
+def test_sizes_up_to_the_cap_are_taken(tmp_path):
+    path = write(tmp_path, file_member(f"{TOP}/1.jpg"), file_member(f"{TOP}/2.jpg", CAP - 3))
+    archive.unpack(path, tmp_path / "out", TOP, CAP)
+    assert len(files_below(tmp_path / "out")) == 2
+
+
+def test_bomb_is_refused_by_its_header_before_it_is_decompressed(tmp_path):
+    # The header alone: had its 10 GB been asked for, the gzip would have ended too early.
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(file_member(f"{TOP}/1.jpg", 10**10).tobuf() + bytes(20_000)))
+    with pytest.raises(archive.ArchiveError, match="more than 100000 bytes when unpacked"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP)
+
+
+def test_header_bomb_is_refused(tmp_path):
+    # A pax record of 50 MB, which tarfile would read into memory before it shows the member.
+    member = file_member(f"{TOP}/1.jpg")
+    member.pax_headers = {"comment": "x" * 50_000_000}
+    with pytest.raises(archive.ArchiveError, match="headers are larger than 65536 bytes"):
+        archive.unpack(write(tmp_path, member), tmp_path / "out", TOP, CAP)
+
+
+def test_bomb_behind_the_last_member_is_refused(tmp_path):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(tar_bytes(file_member(f"{TOP}/1.jpg")) + bytes(5_000_000)))
+    with pytest.raises(archive.ArchiveError, match="more than 100000 bytes after the last member"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP)
+
+
+def test_sparse_file_is_refused(tmp_path):
+    # 100 bytes on the wire, 50 000 on disk.
+    member = file_member(f"{TOP}/1.jpg", 100)
+    member.pax_headers = {"GNU.sparse.map": "0,100", "GNU.sparse.size": "50000"}
+    with pytest.raises(archive.ArchiveError, match="neither a plain file nor"):
+        archive.unpack(write(tmp_path, member), tmp_path / "out", TOP, CAP)
+
+
+def test_negative_size_is_refused(tmp_path):
+    member = file_member(f"{TOP}/1.jpg").tobuf()
+    header = bytearray(member)
+    header[124:136] = b"\xff" * 12  # -1 in tar's base 256
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(bytes(header) + bytes(20_000)))
+    with pytest.raises(archive.ArchiveError, match="claims -1 bytes"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP)
+
+
+def test_too_many_members(tmp_path):
+    path = write(tmp_path, *(file_member(f"{TOP}/{number}.jpg") for number in range(4)))
+    archive.unpack(path, tmp_path / "enough", TOP, CAP, max_members=4)
+    with pytest.raises(archive.ArchiveError, match="more than 3 members"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=3)
+    assert sorted(files_below(tmp_path / "out")) == [f"{TOP}/{number}.jpg" for number in range(3)]
+
+
+DAMAGES = {
+    "empty": lambda sound: b"",
+    "html": lambda sound: b"<html>please log in</html>",
+    "cut": lambda sound: sound[: len(sound) // 2],
+    "cut in the last bytes": lambda sound: sound[:-4],
+    # One bit of the checksum, which nothing but reading to the end can find.
+    "checksum": lambda sound: sound[:-8] + bytes([sound[-8] ^ 1]) + sound[-7:],
+    "no tar inside": lambda sound: gzip.compress(b"no tar" * 1000),
+    "no gzip around": gzip.decompress,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damage_is_named(tmp_path, damage):
+    path = write(tmp_path, *(file_member(f"{TOP}/{number}.jpg", 2000) for number in range(10)))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(archive.ArchiveError, match="not a sound"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP)
+
+
+def test_full_disk_is_not_the_archives_fault(tmp_path, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tarfile.TarFile, "makefile", full)
+    with pytest.raises(OSError, match="No space left"):
+        archive.unpack(write(tmp_path, file_member(f"{TOP}/1.jpg")), tmp_path / "out", TOP, CAP)

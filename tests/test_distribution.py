@@ -1,0 +1,74 @@
+"""Two replicas with half the batch each compute what one computes with the whole."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfpix2pix.config import Config
+from tfpix2pix.state import Pix2Pix
+from tfpix2pix.step import make_train_step
+
+CONFIG = Config(
+    image_size=(64, 64), generator_width=4, discriminator_width=4, dropout=0.0, batch_size=4, sync_batch_norm=True
+).resolved()
+
+
+def batches(count):
+    rng = np.random.default_rng(0)
+    shape = (count * 4, 64, 64, 3)
+    pairs = [rng.uniform(-1, 1, shape).astype("float32") for _ in range(2)]
+    return tf.data.Dataset.from_tensor_slices(tuple(pairs)).batch(4)
+
+
+def train(config, strategy, steps):
+    model = Pix2Pix(config, strategy, total_steps=100)
+    step = make_train_step(model, strategy)
+    metrics = [step(*batch) for batch in strategy.experimental_distribute_dataset(batches(steps))]
+    return model, [{name: float(value) for name, value in m.items()} for m in metrics]
+
+
+def flat(variables):
+    return np.concatenate([np.ravel(v.numpy()) for v in variables])
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_same_gradients_and_losses(norm, strategies):
+    config = dataclasses.replace(CONFIG, norm=norm)
+    one, losses_of_one = train(config, strategies[1], steps=1)
+    two, losses_of_two = train(config, strategies[2], steps=1)
+    for name, loss in losses_of_one[0].items():
+        np.testing.assert_allclose(losses_of_two[0][name], loss, rtol=1e-5, atol=1e-6, err_msg=name)
+    # After one step, Adam's first moment is half the gradient.
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        a, b = (flat(getattr(model, name)._momentums) for model in (one, two))
+        assert np.linalg.norm(a - b) < 1e-5 * np.linalg.norm(a)
+        assert np.linalg.norm(a) > 0
+
+
+def test_five_steps_stay_together(strategies):
+    _, of_one = train(CONFIG, strategies[1], steps=5)
+    _, of_two = train(CONFIG, strategies[2], steps=5)
+    for a, b in zip(of_one, of_two, strict=True):
+        np.testing.assert_allclose([b[name] for name in a], list(a.values()), rtol=1e-3, atol=1e-4)
+
+
+def test_each_replica_has_its_own_pool(strategies):
+    model, _ = train(dataclasses.replace(CONFIG, pool_size=5), strategies[2], steps=2)
+    assert [int(pool.count.numpy()) for pool in model.pools] == [4, 4]
+    first = next(iter(batches(2)))[0].numpy()
+    for replica, pool in enumerate(model.pools):
+        # The first half of a global batch is the first replica's.
+        np.testing.assert_array_equal(pool.sources[:2], first[2 * replica : 2 * replica + 2])
+
+
+def test_a_checkpoint_of_two_replicas_restores_on_two(tmp_path, strategies):
+    config = dataclasses.replace(CONFIG, pool_size=5, dropout=0.5)
+    model, _ = train(config, strategies[2], steps=2)
+    path = tf.train.Checkpoint(model=model).write(str(tmp_path / "c"))
+    other = Pix2Pix(dataclasses.replace(config, seed=1), strategies[2], total_steps=100)
+    tf.train.Checkpoint(model=other).read(path).assert_consumed()
+    np.testing.assert_array_equal(flat(other.generator.variables), flat(model.generator.variables))
+    for mine, theirs in zip(other.pools, model.pools, strict=True):
+        np.testing.assert_array_equal(mine.images, theirs.images)

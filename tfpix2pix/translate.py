@@ -1,0 +1,155 @@
+"""Translates images with a trained generator; each result is saved under its source's own name.
+
+    python -m tfpix2pix.translate --run_dir=runs/facades --input=labels/ --output=translated
+    python -m tfpix2pix.translate --run_dir=runs/facades --input=data/facades/val --pairs --output=translated
+
+Size, direction and channels are read from the run directory. A file that cannot be read is named, the others are
+translated all the same, and the exit code is 1.
+"""
+
+import concurrent.futures
+import pathlib
+import sys
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from pipelines import command, images
+from pipelines.check import problem
+from pipelines.command import InputError, progress_bar
+from pipelines.loader import PairFormat, list_files
+from pipelines.size import define_size
+from tfpix2pix.checkpoint import load_generator
+from tfpix2pix.layers import NORM_STATISTICS
+
+
+def main(argv: list[str]) -> int:
+    """Parses, builds and calls; returns the exit code."""
+    command.no_arguments(argv)
+    values = flags.FLAGS
+    files, root = input_files(pathlib.Path(values.input))
+    outputs = output_paths(files, root, pathlib.Path(values.output), f".{values.format}")
+    size = None if 0 in values.image_size else values.image_size
+    generator, config, step = load_generator(
+        pathlib.Path(values.run_dir), values.checkpoint, size, values.norm_statistics, values.dropout_at_inference
+    )
+    print(f"{len(files)} images by {values.run_dir}, step {step}", flush=True)
+    form = PairFormat(
+        config.direction,
+        size or config.image_size,
+        config.resize_method,
+        config.source_channels,
+        config.target_channels,
+    )
+    keras.utils.set_random_seed(config.seed)
+    bad = translate(generator, form, outputs, values.pairs, values.batch_size)
+    for file, reason in bad.items():
+        print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
+    print(f"{len(files) - len(bad)} images in {values.output}")
+    return 1 if bad else 0
+
+
+def input_files(source: pathlib.Path) -> tuple[list[pathlib.Path], pathlib.Path]:
+    """The images to translate, and the folder that their names are relative to.
+
+    Raises:
+      InputError: there is no such file or folder, or no image in it.
+    """
+    if source.is_file():
+        return [source], source.parent
+    if not source.is_dir():
+        raise InputError(f"input={source} is neither an image nor a folder of images")
+    return list_files(source), source
+
+
+def output_paths(
+    files: list[pathlib.Path], root: pathlib.Path, folder: pathlib.Path, suffix: str
+) -> dict[pathlib.Path, pathlib.Path]:
+    """Source to result: the same path below another folder, with another suffix.
+
+    Raises:
+      InputError: two sources would have one result, a result would overwrite its source, or the folder cannot be
+        written.
+    """
+    outputs = {}
+    for file in files:
+        output = (folder / file.relative_to(root)).with_suffix(suffix)
+        if output in outputs.values():
+            raise InputError(f"{file} and another file beside it would both become {output}; rename one of them")
+        if output.resolve() == file.resolve():
+            raise InputError(
+                f"output={folder} is the input's own folder, and {file} would be overwritten; give another"
+            )
+        outputs[file] = output
+    try:
+        for output in outputs.values():
+            output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output={folder} cannot be written ({error.strerror}); give another folder") from None
+    return outputs
+
+
+def translate(
+    generator: keras.Model,
+    form: PairFormat,
+    outputs: dict[pathlib.Path, pathlib.Path],
+    pairs: bool,
+    batch_size: int,
+) -> dict[pathlib.Path, str]:
+    """Translates files batch by batch, reading one batch while the one before is translated.
+
+    Args:
+      generator: of form's size and channels.
+      form: how a file is read.
+      outputs: source file to result file.
+      pairs: whether the files are side-by-side pairs, of which the source half is translated.
+      batch_size: images at a time.
+
+    Returns:
+      The files that could not be read, with the reason.
+    """
+    run = tf.function(lambda sources: generator(sources, training=False), reduce_retracing=True)
+    bad = {}
+
+    def source_of(file: pathlib.Path) -> tf.Tensor | None:
+        found = []
+        reason = problem(file, lambda contents: found.append(form.read_source(contents, pairs)))
+        if reason:
+            bad[file] = reason
+        return None if reason else images.normalise(found[0])
+
+    def write(file: pathlib.Path, image: tf.Tensor) -> None:
+        outputs[file].write_bytes(images.encode(image, outputs[file].suffix).numpy())
+
+    files = list(outputs)
+    chunks = [files[i : i + batch_size] for i in range(0, len(files), batch_size)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        ahead = [pool.submit(source_of, file) for file in chunks[0]]
+        progress = progress_bar(chunks, "translating", len(chunks))
+        for chunk, following in zip(progress, [*chunks[1:], []], strict=True):
+            sources = {file: future.result() for file, future in zip(chunk, ahead, strict=True)}
+            ahead = [pool.submit(source_of, file) for file in following]
+            sources = {file: source for file, source in sources.items() if source is not None}
+            if sources:
+                list(pool.map(write, sources, run(tf.stack(list(sources.values())))))
+    return bad
+
+
+def define_flags() -> None:
+    """The options of the command."""
+    flags.DEFINE_string("run_dir", None, "a training's run directory", required=True)
+    flags.DEFINE_string("input", None, "an image, or a folder of images at any depth", required=True)
+    flags.DEFINE_string("output", None, "folder for the results; made if it is not there", required=True)
+    flags.DEFINE_bool("pairs", False, "the input is side-by-side pairs; translate their source half")
+    flags.DEFINE_string("checkpoint", "best", "best (by validation L1), latest, or a step")
+    flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
+    flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
+    define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")
+    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
+    flags.DEFINE_enum("format", "png", ("png", "jpg"), "of the results")
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)
