@@ -6,7 +6,8 @@ from PIL import Image
 
 from pipelines import demo
 from pipelines.command import InputError
-from pipelines.demo import CLASSES, PALETTE, SKY, Scene, draw_pair, make_demo
+from pipelines.demo import draw_pair, make_demo
+from pipelines.scene import CLASSES, PALETTE, SHADOW_TINT, SKY, Scene
 
 COLOURS = np.array(list(PALETTE.values()))
 
@@ -84,7 +85,7 @@ def test_a_ledge_throws_its_shadow_down_and_to_the_right():
     scene.paint((100, 100, 140, 104), (200, 200, 200), 8)
     photo = scene.photo().astype(float)
     # Relief 8 and a sun that sinks a unit per unit: lit again 8 units below; across it moves 0.6 as far.
-    np.testing.assert_allclose(photo[105:107, 110:135].mean(axis=(0, 1)), 200 * (1 - demo.SHADOW_TINT), atol=5)
+    np.testing.assert_allclose(photo[105:107, 110:135].mean(axis=(0, 1)), 200 * (1 - SHADOW_TINT), atol=5)
     np.testing.assert_allclose(photo[114:120, 110:135].mean(), 200, atol=3)
     np.testing.assert_allclose(photo[92:98, 110:135].mean(), 200, atol=3)
     assert photo[104, 141].mean() < 140  # 4 units down and 2 right of the ledge's upper right corner

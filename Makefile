@@ -1,0 +1,51 @@
+# Every target makes its own environment in .venv first; nothing else has to be installed but Python 3.10 to 3.13.
+PYTHON ?= python3
+RUN_DIR ?= runs/demo
+
+# The GPU set where the driver answers, the CPU set elsewhere; make ... REQUIREMENTS=requirements.txt to force one.
+REQUIREMENTS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo requirements.txt || echo requirements-cpu.txt)
+
+INSTALLED := .venv/.installed-$(REQUIREMENTS)
+INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
+BIN := .venv/bin
+
+.PHONY: help demo test lint format tensorboard clean
+
+help:
+	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
+	@echo "make test         all tests"
+	@echo "make lint         ruff: lint and format"
+	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://localhost:6006"
+	@echo "make format       mend what ruff can mend"
+	@echo "make clean        remove .venv"
+
+demo: $(INSTALLED)
+	$(BIN)/python -m tfpix2pix.train --flagfile=tfpix2pix/flagfiles/demo.flags --run_dir=$(RUN_DIR)
+
+test: $(INSTALLED_DEV)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# --bind_all is not given: it listens on this machine only.
+tensorboard: $(INSTALLED)
+	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard
+
+clean:
+	rm -rf .venv
+
+$(INSTALLED): $(REQUIREMENTS) requirements-common.txt
+	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: TensorFlow 2.21 needs 3.10 to 3.13; make ... PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement $(REQUIREMENTS)
+	touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
+	touch $@

@@ -1,0 +1,311 @@
+"""Operations on one pair against Pillow and NumPy, eagerly and inside tf.data."""
+
+import collections
+import io
+import itertools
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, JpegImagePlugin
+
+from pipelines import images
+
+RNG = np.random.default_rng(0)
+HEIGHT, WIDTH = 9, 14
+LEVEL = 1 / 255
+
+
+def noise(*shape, dtype=np.uint8):
+    return RNG.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def file_of(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_by_hand(pixels, depth, colour):
+    """A PNG after the specification, without filters; pixels are (H, W, C), packed where depth is under 8."""
+    height, width, _ = pixels.shape
+    if depth < 8:
+        bits = np.unpackbits(pixels.astype(np.uint8), axis=-1)[..., -depth:]
+        rows = np.packbits(bits.reshape(height, -1), axis=-1)
+    else:
+        rows = pixels.astype(f">u{depth // 8}").reshape(height, -1)
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
+        b"IEND": b"",
+    }
+    parts = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks.items()]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def both_ways(function, *inputs):
+    """The result, once eager and tf.data, where heights and widths are not known, agree to the last bit."""
+    inputs = tuple(tf.convert_to_tensor(x) for x in inputs)
+    specs = tuple(tf.TensorSpec([None] * (x.ndim - 1) + list(x.shape[-1:]), x.dtype) for x in inputs)
+    eager = function(*inputs)
+    mapped = tf.data.Dataset.from_generator(lambda: [inputs], output_signature=specs).map(function)
+    tf.nest.map_structure(np.testing.assert_array_equal, eager, mapped.get_single_element())
+    return tf.nest.map_structure(lambda x: x.numpy(), eager)
+
+
+def decoded(contents, with_alpha=False):
+    return both_ways(lambda c: images.decode(c, with_alpha), contents)
+
+
+RGB = Image.fromarray(noise(HEIGHT, WIDTH, 3))
+GRAY = Image.fromarray(noise(HEIGHT, WIDTH))
+FILES = {
+    "JPEG RGB": file_of(RGB, "JPEG"),
+    "JPEG RGB 4:4:4": file_of(RGB, "JPEG", subsampling=0, quality=95),
+    "JPEG RGB progressive": file_of(RGB, "JPEG", progressive=True),
+    "JPEG of an RGBA source": file_of(Image.fromarray(noise(HEIGHT, WIDTH, 4)).convert("RGB"), "JPEG"),
+    "JPEG gray": file_of(GRAY, "JPEG"),
+    "PNG RGB": file_of(RGB, "PNG"),
+    "PNG RGBA": file_of(Image.fromarray(noise(HEIGHT, WIDTH, 4)), "PNG"),
+    "PNG gray": file_of(GRAY, "PNG"),
+    "PNG gray and alpha": file_of(Image.fromarray(noise(HEIGHT, WIDTH, 2)), "PNG"),
+    "PNG RGB with a transparent colour": file_of(RGB, "PNG", transparency=RGB.getpixel((3, 3))),
+    "PNG gray with a transparent level": file_of(GRAY, "PNG", transparency=GRAY.getpixel((3, 3))),
+    "PNG palette": file_of(RGB.quantize(100), "PNG"),
+    "PNG palette with a transparent colour": file_of(RGB.quantize(100), "PNG", transparency=3),
+    "PNG palette of 4 bits": file_of(RGB.quantize(16), "PNG"),
+    "PNG palette of 4 bits with a transparent colour": file_of(RGB.quantize(16), "PNG", transparency=3),
+    "PNG gray of 1 bit": file_of(GRAY.convert("1"), "PNG"),
+    "PNG gray of 4 bits": png_by_hand(noise(HEIGHT, WIDTH, 1) >> 4, 4, 0),
+}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("name", FILES)
+def test_decode_gives_pillows_pixels(name, mode):
+    pixels = np.asarray(Image.open(io.BytesIO(FILES[name])).convert(mode))
+    np.testing.assert_array_equal(decoded(FILES[name], mode == "RGBA"), pixels / np.float32(255))
+
+
+@pytest.mark.parametrize("transform", [0, 2], ids=["CMYK", "YCCK"])
+def test_decode_mixes_inks(transform):
+    cmyk = Image.frombytes("CMYK", (WIDTH, HEIGHT), noise(HEIGHT, WIDTH, 4).tobytes())
+    contents = bytearray(file_of(cmyk, "JPEG", quality=95))
+    # The last byte of the Adobe segment says how the four channels are coded.
+    contents[contents.index(b"Adobe") + 11] = transform
+    picture = Image.open(io.BytesIO(contents))
+    light = 255 - np.asarray(picture).astype(int)
+    got = decoded(bytes(contents))
+    np.testing.assert_array_equal(got, (light[..., :3] * light[..., 3:] // 255).astype(np.float32) / 255)
+    # Pillow rounds where TensorFlow cuts off.
+    assert abs(got * 255 - np.asarray(picture.convert("RGB"))).max() <= 1.001
+    np.testing.assert_array_equal(decoded(bytes(contents), with_alpha=True)[..., 3], np.ones((HEIGHT, WIDTH)))
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_decode_keeps_16_bits(colour, channels):
+    pixels = noise(HEIGHT, WIDTH, channels, dtype=np.uint16)
+    contents = png_by_hand(pixels, 16, colour)
+    if colour == 0:
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(contents))), pixels[..., 0])
+    alpha = pixels[..., -1:] if colour in (4, 6) else np.full((HEIGHT, WIDTH, 1), 65535)
+    rgb = pixels[..., :3] if colour in (2, 6) else np.repeat(pixels[..., :1], 3, axis=-1)
+    expected = np.concatenate([rgb, alpha], axis=-1).astype(np.float32) / 65535
+    np.testing.assert_array_equal(decoded(contents, with_alpha=True), expected)
+    np.testing.assert_array_equal(decoded(contents), expected[..., :3])
+
+
+@pytest.mark.parametrize("contents", [b"", b"text", FILES["JPEG RGB"][:-1], FILES["PNG RGB"][:-20], b"\x89PNG"])
+def test_decode_refuses_what_is_not_whole(contents):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        images.decode(tf.constant(contents))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.data.Dataset.from_tensors(contents).map(images.decode).get_single_element()
+
+
+def test_to_channels():
+    rgba = noise(HEIGHT, WIDTH, 4)
+    unit = rgba / np.float32(255)
+    got = {channels: both_ways(lambda x, c=channels: images.to_channels(x, c), unit) for channels in (1, 2, 3, 4)}
+    np.testing.assert_array_equal(got[4], unit)
+    np.testing.assert_array_equal(got[3], unit[..., :3])
+    # Pillow has the same weights to 4e-6, and rounds to whole levels.
+    luminance = np.asarray(Image.fromarray(rgba[..., :3]).convert("L"))
+    assert abs(got[1][..., 0] * 255 - luminance).max() <= 0.502
+    np.testing.assert_array_equal(got[2], np.concatenate([got[1], unit[..., 3:]], axis=-1))
+    np.testing.assert_allclose(images.to_channels(np.eye(3, dtype=np.float32)[None], 1)[0, :, 0], [0.299, 0.587, 0.114])
+    # What was gray stays what it was.
+    gray = np.repeat(unit[..., :1], 3, axis=-1)
+    np.testing.assert_allclose(images.to_channels(gray, 1), gray[..., :1], atol=1e-6)
+
+
+def test_split():
+    image = np.arange(2 * 6 * 3, dtype=np.float32).reshape(2, 6, 3)
+    a, b = both_ways(lambda x: images.split(x, "AtoB"), image)
+    np.testing.assert_array_equal(a, image[:, :3])
+    np.testing.assert_array_equal(b, image[:, 3:])
+    source, target = both_ways(lambda x: images.split(x, "BtoA"), image)
+    np.testing.assert_array_equal(source, b)
+    np.testing.assert_array_equal(target, a)
+
+
+def test_split_refuses_an_odd_width():
+    def halves(contents):
+        return images.split(images.decode(contents), "AtoB")
+
+    dataset = tf.data.Dataset.from_tensors(file_of(Image.fromarray(noise(4, 7, 3)), "PNG"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=images.ODD_WIDTH):
+        halves(dataset.get_single_element())
+    with pytest.raises(tf.errors.InvalidArgumentError, match=images.ODD_WIDTH):
+        dataset.map(halves).get_single_element()
+
+
+PILLOW = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos3": Image.Resampling.LANCZOS,
+}
+
+
+def pillow_resize(image, size, method):
+    """Without rounding or clipping: one float channel at a time."""
+    planes = [Image.fromarray(plane).resize(size[::-1], PILLOW[method]) for plane in np.moveaxis(image, -1, 0)]
+    return np.stack(planes, axis=-1)
+
+
+def resized(image, size, method):
+    return both_ways(lambda x: images.resize(x, size, method), image)
+
+
+# Smaller, larger, one side of each, one side as it was.
+@pytest.mark.parametrize("size", [(17, 33), (61, 99), (13, 90), (40, 20)])
+@pytest.mark.parametrize("method", PILLOW)
+def test_resize_is_pillows(method, size):
+    image = RNG.random((40, 56, 3), np.float32)
+    expected = pillow_resize(image, size, method)
+    # float32 places near 56 are off by 56 / 2^24 = 3e-6 pixels, and the kernels' slopes are about 1. Without
+    # antialiasing, or with another bicubic (a = -0.75), the difference is over 0.01.
+    np.testing.assert_allclose(resized(image, size, method), np.clip(expected, 0, 1), rtol=0, atol=1e-5)
+
+
+def test_resize_clips_the_overshoot():
+    step = np.zeros((8, 8, 1), np.float32)
+    step[:, 4:] = 1
+    expected = pillow_resize(step, (16, 16), "bicubic")
+    assert expected.min() < -0.03
+    assert expected.max() > 1.03
+    got = resized(step, (16, 16), "bicubic")
+    assert (got.min(), got.max()) == (0, 1)
+
+
+def test_resize_by_area_is_the_mean_of_what_a_pixel_covers():
+    image = RNG.random((6, 10, 2), np.float32)
+    height, width = 4, 3
+    fine = np.kron(image.astype(np.float64), np.ones((height, width, 1)))
+    expected = fine.reshape(height, 6, width, 10, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(resized(image, (height, width), "area"), expected, rtol=0, atol=1e-6)
+
+
+def test_resize_to_nearest_makes_no_new_values():
+    image = noise(5, 7, 3).astype(np.float32) / 255
+    np.testing.assert_array_equal(resized(image, (15, 14), "nearest"), np.kron(image, np.ones((3, 2, 1))))
+
+
+@pytest.mark.parametrize("method", images.RESIZE_METHODS)
+def test_resize_to_the_same_size_is_the_identity(method):
+    image = RNG.random((HEIGHT, WIDTH, 4), np.float32)
+    np.testing.assert_array_equal(resized(image, (HEIGHT, WIDTH), method), image)
+
+
+def positions(height, width):
+    """(H, W, 2): each pixel holds its own row and column."""
+    return np.stack(np.mgrid[:height, :width], axis=-1).astype(np.float32)
+
+
+def place(source, target, size):
+    """(top, left, whether mirrored) of a crop, once both images are of this very place."""
+    source, target = np.asarray(source), np.asarray(target)
+    top, left = source[..., 0].min(), source[..., 1].min()
+    crop = positions(100, 100)[int(top) : int(top) + size[0], int(left) : int(left) + size[1]]
+    mirrored = bool(source[0, 0, 1] > source[0, -1, 1])
+    crop = crop[:, ::-1] if mirrored else crop
+    np.testing.assert_array_equal(source, crop)
+    np.testing.assert_array_equal(target, -np.concatenate([crop, crop[..., :1]], axis=-1))
+    return int(top), int(left), mirrored
+
+
+def positioned_pair(height, width):
+    """Two and three channels: the target has the source's places, negative."""
+    source = positions(height, width)
+    return source, -np.concatenate([source, source[..., :1]], axis=-1)
+
+
+def test_jitter_is_one_for_both_images_and_all_places_are_as_likely():
+    pair, size, draws = positioned_pair(6, 8), (4, 5), 2400
+    crops = tf.data.Dataset.range(draws).map(lambda i: images.jitter(pair, size, True, tf.stack([7, i])))
+    seen = collections.Counter(place(*crop, size) for crop in crops.as_numpy_iterator())
+    assert set(seen) == set(itertools.product(range(3), range(4), (False, True)))
+    # Each of 24 is expected 100 times with a standard deviation of 10, mirrored ones 1200 times with one of 24.
+    assert all(60 < count < 140 for count in seen.values()), seen
+    assert abs(sum(count for (*_, mirrored), count in seen.items() if mirrored) - draws / 2) < 100
+
+
+def test_jitter_follows_from_the_seed():
+    def jittered(seed):
+        return both_ways(
+            lambda *x: images.jitter(x[:2], (4, 5), True, x[2]), *positioned_pair(30, 40), tf.constant(seed, tf.int64)
+        )
+
+    for x, y in zip(jittered([3, 4]), jittered([3, 4]), strict=True):
+        np.testing.assert_array_equal(x, y)
+    places = {place(*jittered(seed), (4, 5)) for seed in ([3, 4], [3, 5], [4, 4], [4, 3])}
+    assert len(places) == 4
+
+
+def test_jitter_without_flip_never_mirrors():
+    pair = positioned_pair(6, 8)
+    assert not any(place(*images.jitter(pair, (4, 5), False, [0, i]), (4, 5))[2] for i in range(50))
+
+
+def test_jitter_of_equal_sizes_crops_nothing():
+    pair = positioned_pair(6, 8)
+    assert {place(*images.jitter(pair, (6, 8), False, [0, i]), (6, 8)) for i in range(20)} == {(0, 0, False)}
+    seen = {place(*images.jitter(pair, (6, 8), True, [0, i]), (6, 8)) for i in range(20)}
+    assert seen == {(0, 0, False), (0, 0, True)}
+
+
+def test_every_level_survives_normalise_and_to_uint8():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    normal = both_ways(images.normalise, levels / np.float32(255))
+    np.testing.assert_allclose(normal, levels / 127.5 - 1.0, rtol=0, atol=1e-6)
+    assert (normal.min(), normal.max()) == (-1, 1)
+    np.testing.assert_array_equal(both_ways(images.to_uint8, normal), levels)
+
+
+def test_to_uint8_takes_the_nearest_level_and_clips():
+    levels = np.array([-300.0, -1.0, 0.4, 0.6, 99.6, 100.4, 254.4, 254.6, 256.0, 1000.0])
+    got = images.to_uint8(tf.constant(levels / 127.5 - 1, tf.float32))
+    np.testing.assert_array_equal(got, [0, 0, 0, 1, 100, 100, 254, 255, 255, 255])
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_encode_as_png_loses_nothing(channels, mode):
+    pixels = noise(HEIGHT, WIDTH, channels)
+    contents = both_ways(lambda x: images.encode(x, ".png"), pixels / np.float32(127.5) - 1)
+    picture = Image.open(io.BytesIO(contents))
+    assert (picture.format, picture.mode) == ("PNG", mode)
+    np.testing.assert_array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_encode_as_jpeg_keeps_colours_in_place(channels):
+    # Blocks of 4×4 saturated colours: halved chroma, or a low quality, would wash them out.
+    pixels = np.kron(noise(4, 6, channels) // 128 * 255, np.ones((4, 4, 1), np.uint8))
+    picture = Image.open(io.BytesIO(images.encode(pixels / np.float32(127.5) - 1, ".jpg").numpy()))
+    assert picture.format == "JPEG"
+    if channels == 3:
+        assert JpegImagePlugin.get_sampling(picture) == 0  # 4:4:4
+    error = np.asarray(picture).reshape(pixels.shape).astype(int) - pixels
+    assert abs(error).mean() < 5
