@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from tfpix2pix.layers import LEAKY_SLOPE, convolution, normal_initializer, normalization
+from tfpix2pix.convolution import UnitStrideConvolution, down_convolution, normal_initializer
+from tfpix2pix.layers import LEAKY_SLOPE, normalization
 
 # Side in pixels of the patch that one logit sees, by number of layers; 0 is the PixelGAN.
 RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, 574)
@@ -62,12 +63,11 @@ def patchgan(
         x = normalize_and_activate(_pointwise(2 * width, use_bias)(x))
         logits = _pointwise(1, use_bias)(x)
     else:
-        x = layers.LeakyReLU(LEAKY_SLOPE)(convolution(width, 2, use_bias=True)(x))
+        x = layers.LeakyReLU(LEAKY_SLOPE)(down_convolution(width, use_bias=True)(x))
         for layer in range(1, n_layers):
-            x = normalize_and_activate(convolution(width * min(2**layer, 8), 2, use_bias)(x))
-        x = convolution(width * min(2**n_layers, 8), 1, use_bias, "valid")(layers.ZeroPadding2D()(x))
-        x = normalize_and_activate(x)
-        logits = convolution(1, 1, True, "valid")(layers.ZeroPadding2D()(x))
+            x = normalize_and_activate(down_convolution(width * min(2**layer, 8), use_bias)(x))
+        x = normalize_and_activate(UnitStrideConvolution(width * min(2**n_layers, 8), use_bias)(x))
+        logits = UnitStrideConvolution(1, use_bias=True)(x)
     return keras.Model([source, image], logits, name="discriminator")
 
 

@@ -1,41 +1,22 @@
-"""The layers both networks are built of: 4×4 convolutions, the choice of normalisation, dropout that resumes.
+"""The choice of normalisation, and dropout that resumes.
 
 Numbers: Isola et al. 2017 (arXiv 1611.07004), section 6, and the PyTorch reference.
 """
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 from keras import layers, ops
+
+from tfpix2pix.convolution import normal_initializer
 
 NORMS = ("batch", "instance", "none")
 NORM_STATISTICS = ("image", "moving")
 
-KERNEL_STDDEV = 0.02
 NORM_EPSILON = 1e-5
 # Keras' sense: the share of the old running average that each step keeps.
 NORM_MOMENTUM = 0.9
 LEAKY_SLOPE = 0.2
-
-
-def convolution(filters: int, stride: int, use_bias: bool, padding: str = "same") -> layers.Layer:
-    """A 4×4 convolution. Keras' `same` is the reference's padding of 1 only at stride 2 on even sizes."""
-    return layers.Conv2D(
-        filters, 4, stride, padding, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0)
-    )
-
-
-def transposed_convolution(filters: int, use_bias: bool) -> layers.Layer:
-    """A 4×4 transposed convolution of stride 2: twice the height and width."""
-    return layers.Conv2DTranspose(
-        filters, 4, 2, "same", use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0)
-    )
-
-
-def normal_initializer(mean: float) -> keras.initializers.Initializer:
-    """N(mean, 0.02): kernels around 0, the scales of norms around 1."""
-    return keras.initializers.RandomNormal(mean, KERNEL_STDDEV)
 
 
 def normalization(norm: str, statistics: str = "moving", synchronized: bool = False) -> Callable:
