@@ -11,8 +11,7 @@ from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
 from pipelines.loader import list_files
 
-# Where a PNG file says how many bits a channel has, and whether there is an alpha (PNG specification, 11.2.2).
-PNG_DEPTH_BYTE = 24
+# Where a PNG says whether it has a channel for alpha (PNG specification, 11.2.2).
 PNG_COLOUR_BYTE = 25
 PNG_COLOURS_WITH_ALPHA = (4, 6)
 
@@ -37,7 +36,7 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
     """
     if output.exists():
         raise InputError(f"output={output} is there already; give another folder, or remove it")
-    left, right = ({file.relative_to(x).with_suffix(""): file for file in list_files(x)} for x in (a, b))
+    left, right = _by_name(a), _by_name(b)
     alone = sorted(set(left) ^ set(right))
     if alone:
         file = left.get(alone[0]) or right[alone[0]]
@@ -52,7 +51,7 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
     shutil.rmtree(temporary, ignore_errors=True)
 
     def write(name: pathlib.Path) -> None:
-        target = temporary / targets[name].with_suffix(".png")
+        target = temporary / targets[name].with_name(f"{name.name}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(side_by_side(left[name], right[name]))
 
@@ -73,8 +72,8 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path) -> bytes:
       InputError: one is bad, or their sizes differ.
     """
     contents = [file.read_bytes() for file in (left, right)]
-    with_alpha = any(_png_byte(c, PNG_COLOUR_BYTE) in PNG_COLOURS_WITH_ALPHA for c in contents)
-    deep = any(_png_byte(c, PNG_DEPTH_BYTE) == 16 for c in contents)
+    with_alpha = any(_has_transparency(c) for c in contents)
+    deep = any(_png_byte(c, images.PNG_DEPTH_BYTE) == 16 for c in contents)
     pair = []
     for file in (left, right):
         reason = problem(file, lambda c: pair.append(images.decode(tf.constant(c), with_alpha)))
@@ -87,6 +86,23 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path) -> bytes:
     return tf.io.encode_png(tf.cast(tf.round(tf.concat(pair, axis=1) * levels), dtype)).numpy()
 
 
+def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
+    """Files by their path below the folder, without suffix."""
+    files = {}
+    for file in list_files(folder):
+        name = file.relative_to(folder).with_suffix("")
+        if name in files:
+            raise InputError(f"{files[name]} and {file} have one name; remove or rename one of them")
+        files[name] = file
+    return files
+
+
 def _png_byte(contents: bytes, position: int) -> int | None:
     is_png = contents.startswith(images.PNG_SIGNATURE) and len(contents) > position
     return contents[position] if is_png else None
+
+
+def _has_transparency(contents: bytes) -> bool:
+    """Whether a PNG has a channel for alpha, or a transparent colour: a tRNS chunk before the first IDAT."""
+    in_chunk = contents.startswith(images.PNG_SIGNATURE) and b"tRNS" in contents.split(b"IDAT", 1)[0]
+    return in_chunk or _png_byte(contents, PNG_COLOUR_BYTE) in PNG_COLOURS_WITH_ALPHA

@@ -9,6 +9,8 @@ DIRECTIONS = ("AtoB", "BtoA")
 RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
 
 PNG_SIGNATURE = b"\x89PNG"
+# Where a PNG says how many bits a channel has (PNG specification, 11.2.2).
+PNG_DEPTH_BYTE = 24
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 # ITU-R BT.601, as Pillow's gray.
@@ -51,7 +53,14 @@ def has_alpha(channels: int) -> bool:
 
 def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
     # An 8-bit value v is read as 257 v, and 257 v / 65535 is v / 255 to the last bit.
-    return tf.cast(tf.io.decode_png(contents, 4 if with_alpha else 3, tf.uint16), tf.float32) / 65535.0
+    image = tf.cast(tf.io.decode_png(contents, 4 if with_alpha else 3, tf.uint16), tf.float32) / 65535.0
+    if not with_alpha:
+        return image
+    # TensorFlow fills the missing alpha of 1, 2 and 4 bits before it widens them, and so makes it almost transparent.
+    is_shallow = tf.reduce_any(tf.equal(tf.strings.substr(contents, PNG_DEPTH_BYTE, 1), [b"\1", b"\2", b"\4"]))
+    header = tf.strings.split(contents, "IDAT")[0]
+    is_opaque = is_shallow & tf.equal(tf.size(tf.strings.split(header, "tRNS")), 1)
+    return tf.concat([image[..., :3], tf.where(is_opaque, tf.ones_like(image[..., 3:]), image[..., 3:])], axis=-1)
 
 
 def _decode_jpeg(contents: tf.Tensor, with_alpha: bool) -> Image:

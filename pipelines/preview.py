@@ -13,8 +13,8 @@ from pipelines.command import InputError
 from pipelines.figure import image_rows
 from pipelines.find import dataset_folder, usual_direction
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
-from pipelines.loader import PairFormat, Pairs, list_files, train_dataset
-from pipelines.size import define_size, paper_load_size
+from pipelines.loader import PairFormat, Pairs, open_pairs, train_dataset
+from pipelines.size import check_load_size, define_size, paper_load_size
 
 
 def main(argv: list[str]) -> int:
@@ -24,7 +24,8 @@ def main(argv: list[str]) -> int:
     folder = dataset_folder(values.data, values.data_dir)
     direction = usual_direction(values.data) if values.direction == "auto" else values.direction
     load_size = paper_load_size(values.image_size) if 0 in values.load_size else values.load_size
-    pairs = Pairs(list_files(folder / "train"), PairFormat(direction, load_size, values.resize_method), skipped={})
+    check_load_size(load_size, values.image_size)
+    pairs = open_pairs(folder / "train", PairFormat(direction, load_size, values.resize_method))
     rows = preview(pairs, values.image_size, values.flip, min(values.count, len(pairs)), values.seed)
     figure = image_rows(rows)
     try:

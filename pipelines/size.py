@@ -4,6 +4,8 @@ import re
 
 from absl import flags
 
+from pipelines.command import InputError
+
 Size = tuple[int, int]
 
 # The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
@@ -13,6 +15,15 @@ LOAD_SCALE = 286 / 256
 def paper_load_size(image_size: Size) -> Size:
     """The size before the random crop that keeps the paper's scale: (256, 256) gives (286, 286)."""
     return round(image_size[0] * LOAD_SCALE), round(image_size[1] * LOAD_SCALE)
+
+
+def check_load_size(load_size: Size, image_size: Size) -> None:
+    """Raises InputError where nothing of image_size can be cropped from load_size."""
+    if any(load < crop for load, crop in zip(load_size, image_size, strict=True)):
+        raise InputError(
+            f"load_size={format_size(load_size)} is smaller than image_size={format_size(image_size)}: nothing of that "
+            "size can be cropped from it; make it larger, or 0 for the paper's scale"
+        )
 
 
 def format_size(size: Size) -> str:

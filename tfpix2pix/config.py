@@ -13,7 +13,7 @@ from absl import flags
 
 from pipelines.command import InputError
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
-from pipelines.size import Size, define_size, format_size, paper_load_size
+from pipelines.size import Size, check_load_size, define_size, paper_load_size
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
@@ -100,7 +100,7 @@ class Config:
     beta1: float = option(0.5, "Adam's decay of the first moment", least=0.0, below=1.0)
     beta2: float = option(0.999, "Adam's decay of the second moment", least=0.0, below=1.0)
     epsilon: float = option(1e-8, "Adam's", least=0.0)
-    seed: int = option(0, "of weights, dropout, data order, jitter and pool", least=0)
+    seed: int = option(0, "of weights, dropout, data order, jitter and pool", least=0, below=2**32)
     # What is written, and when
     log_every: int = option(10, "steps between two logged lines", least=1, free=True)
     checkpoint_every: int = option(
@@ -129,11 +129,7 @@ class Config:
             check_size(self.image_size, self.discriminator_layers)
         except ValueError as error:
             raise InputError(str(error)) from None
-        if any(load < crop for load, crop in zip(load_size, self.image_size, strict=True)):
-            raise InputError(
-                f"load_size={format_size(load_size)} is smaller than image_size={format_size(self.image_size)}: "
-                "nothing of that size can be cropped from it; make it larger, or 0 for the paper's scale"
-            )
+        check_load_size(load_size, self.image_size)
         if self.decay_epochs > self.epochs:
             raise InputError(
                 f"decay_epochs={self.decay_epochs} is more than epochs={self.epochs}; it counts the last of them"

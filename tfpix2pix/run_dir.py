@@ -1,6 +1,7 @@
 """The run directory: what must hold before a training may write into it."""
 
 import json
+import os
 import pathlib
 
 from pipelines.command import InputError
@@ -46,12 +47,18 @@ def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
         "skipped": [str(f) for f in pairs.skipped],
     }
     if path.exists():
-        before = json.loads(path.read_text())
+        try:
+            before = json.loads(path.read_text())
+            before = {name: before[name] for name in ("pairs", "fingerprint")}
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None
         if before["fingerprint"] != data["fingerprint"]:
             raise InputError(
                 f"run_dir={run_dir} was begun with {before['pairs']} training pairs, and now there are {len(pairs)}, "
                 "or their names or sizes differ; bring back the same files, or give another --run_dir"
             )
     else:
-        path.write_text(json.dumps(data, indent=2) + "\n")
+        temporary = run_dir / f".{DATA_FILE}"
+        temporary.write_text(json.dumps(data, indent=2) + "\n")
+        os.replace(temporary, path)
     config_file.save(config, run_dir)

@@ -20,6 +20,7 @@ from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
 from pipelines.loader import PairFormat, list_files
 from pipelines.size import define_size
+from tfpix2pix import config as config_file
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.layers import NORM_STATISTICS
 
@@ -29,6 +30,9 @@ def main(argv: list[str]) -> int:
     command.no_arguments(argv)
     values = flags.FLAGS
     files, root = input_files(pathlib.Path(values.input))
+    channels = config_file.load(pathlib.Path(values.run_dir)).target_channels
+    if values.format == "jpg" and channels in (2, 4):
+        raise InputError(f"format=jpg has no alpha, and this generator gives {channels} channels; use --format=png")
     outputs = output_paths(files, root, pathlib.Path(values.output), f".{values.format}")
     size = None if 0 in values.image_size else values.image_size
     generator, config, step = load_generator(
@@ -72,16 +76,17 @@ def output_paths(
       InputError: two sources would have one result, a result would overwrite its source, or the folder cannot be
         written.
     """
-    outputs = {}
+    outputs, taken = {}, set()
     for file in files:
         output = (folder / file.relative_to(root)).with_suffix(suffix)
-        if output in outputs.values():
+        if output in taken:
             raise InputError(f"{file} and another file beside it would both become {output}; rename one of them")
         if output.resolve() == file.resolve():
             raise InputError(
                 f"output={folder} is the input's own folder, and {file} would be overwritten; give another"
             )
         outputs[file] = output
+        taken.add(output)
     try:
         for output in outputs.values():
             output.parent.mkdir(parents=True, exist_ok=True)
