@@ -61,7 +61,7 @@ def measure(options: config.Config, steps: int) -> dict[str, object]:
     source = tf.random.uniform((*shape, options.source_channels), -1, 1)
     target = tf.random.uniform((*shape, options.target_channels), -1, 1)
     batch = tf.data.Dataset.from_tensors((source, target)).repeat()
-    batches = iter(strategy.experimental_distribute_dataset(batch))
+    batches = iter(loop.distribute(strategy, batch))
 
     def step() -> None:
         # Fetching a loss and a weight waits for both updates.
@@ -75,6 +75,8 @@ def measure(options: config.Config, steps: int) -> dict[str, object]:
     operations = count_operations(step)
     seconds_to_first_step = time.monotonic() - START
     seconds_per_step = median_seconds(step, steps)
+    seconds_per_inference = median_seconds(lambda: float(translate()), steps)
+    peak = peak_rss_mib()
     return {
         "name": "tfpix2pix",
         "version": tf.__version__,
@@ -82,10 +84,10 @@ def measure(options: config.Config, steps: int) -> dict[str, object]:
         "generator_parameters": count_parameters(model.generator),
         "discriminator_parameters": count_parameters(model.discriminator),
         "seconds_per_step": seconds_per_step,
-        "seconds_per_inference": median_seconds(lambda: float(translate()), steps),
+        "seconds_per_inference": seconds_per_inference,
         "images_per_second": options.batch_size / seconds_per_step,
         "pipeline_images_per_second": pipeline_images_per_second(options),
-        "peak_rss_mib": peak_rss_mib(),
+        "peak_rss_mib": peak,
         "operations": operations,
         "seconds_to_first_step": seconds_to_first_step,
     }

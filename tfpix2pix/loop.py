@@ -32,6 +32,18 @@ def make_strategy(batch_size: int) -> tf.distribute.Strategy:
     return strategy
 
 
+def distribute(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> Iterable:
+    """Global batches as the strategy's train step takes them: shared out over replicas, on their devices.
+
+    A single CPU takes the data set as it is. TensorFlow's distributed iterator would set the allocator's trim threshold
+    to 128 kB for the whole process (its GeneratorDataset logs it); memory then goes back to the system at every turn,
+    and a step of the paper's networks takes 1.4 times as long.
+    """
+    if strategy.num_replicas_in_sync == 1 and not tf.config.list_physical_devices("GPU"):
+        return dataset
+    return strategy.experimental_distribute_dataset(dataset)
+
+
 def run(
     train_step: Callable[..., Metrics],
     batches: Iterable,

@@ -96,8 +96,9 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
             step = first_step
             if not interruption:
                 train_step = make_train_step(model, strategy)
-                batches = strategy.experimental_distribute_dataset(batches)
-                step = loop.run(train_step, batches, around, first_step, interruption.__bool__)
+                step = loop.run(
+                    train_step, loop.distribute(strategy, batches), around, first_step, interruption.__bool__
+                )
         finally:
             journal.close()
     if interruption:
