@@ -1,6 +1,8 @@
 """The loop: a step, then what is to happen around it."""
 
 import contextlib
+import ctypes
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -8,6 +10,10 @@ import tensorflow as tf
 
 from pipelines.command import InputError
 from tfpix2pix.step import Metrics
+
+# From glibc's malloc.h.
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
 
 Action = Callable[[int, Metrics], None]
 
@@ -19,6 +25,8 @@ def make_strategy(batch_size: int) -> tf.distribute.Strategy:
       InputError: the batch cannot be shared out evenly.
     """
     gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        keep_freed_memory()
     for gpu in gpus:
         # Take memory as it is needed, so that TensorBoard or a second, small job can run beside.
         tf.config.experimental.set_memory_growth(gpu, True)
@@ -30,6 +38,18 @@ def make_strategy(batch_size: int) -> tf.distribute.Strategy:
             "fewer GPUs by CUDA_VISIBLE_DEVICES"
         )
     return strategy
+
+
+def keep_freed_memory() -> None:
+    """Has the allocator keep what a step frees for the next one, where it is glibc's; elsewhere nothing happens.
+
+    By default it gives large pieces back to the system, which hands them out again page by page: 4 to 8 percent of a
+    step of the paper's networks on two cores.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_MMAP_THRESHOLD, 2**25)
 
 
 def distribute(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> Iterable:
