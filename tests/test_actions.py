@@ -1,0 +1,139 @@
+"""What is written, when, and what stops a run; without sleeping, on networks of width 1."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.command import InputError
+from tfpix2pix import loop
+from tfpix2pix.actions import Log, Save, Schedule, check_finite
+from tfpix2pix.checkpoint import Checkpoints
+from tfpix2pix.config import Config
+from tfpix2pix.journal import Journal, read_log
+from tfpix2pix.state import Pix2Pix
+from tfpix2pix.step import make_train_step
+from tfpix2pix.validation import Validation
+
+CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
+METRICS = {
+    name: tf.constant(value)
+    for name, value in {
+        "discriminator/loss": 0.5,
+        "discriminator/accuracy": 0.75,
+        "generator/loss": 12.0,
+        "generator/l1": 0.125,
+    }.items()
+}
+
+
+@pytest.fixture
+def model(strategies):
+    return Pix2Pix(CONFIG, strategies[1], total_steps=10)
+
+
+def scalars_in(tensorboard):
+    found = {}
+    for path in sorted(tensorboard.glob("*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if value.metadata.plugin_data.plugin_name == "scalars":
+                    found[event.step, value.tag] = float(tf.make_ndarray(value.tensor))
+    return found
+
+
+def test_log_writes_every_so_many_steps_and_at_epoch_ends(model, tmp_path):
+    now = [0.0]
+    watch = loop.Stopwatch(lambda: now[0])
+    journal = Journal(tmp_path, 0, last_step=7)
+    log = Log(journal, Schedule(steps_per_epoch=5, last_step=7), watch, model, every=2)
+    for step in range(1, 8):
+        now[0] += 0.5
+        log(step, dict(METRICS))
+        with watch.pause():
+            now[0] += 100
+    journal.close()
+    records = read_log(tmp_path)
+    assert [record["step"] for record in records] == [2, 4, 5, 6, 7]
+    assert [record["epoch"] for record in records] == [0.4, 0.8, 1.0, 1.2, 1.4]
+    # Half a second a step and one image: two images a second, whatever was spent in pauses.
+    assert {record["images_per_second"] for record in records} == {2.0}
+    assert scalars_in(tmp_path / "tensorboard")[4, "generator/l1"] == 0.125
+
+
+def test_a_journal_drops_what_lies_after_the_checkpoint_and_what_was_cut(tmp_path):
+    lines = [json.dumps({"step": step, "epoch": step / 2, "x": 1.0}) for step in (1, 2, 3)]
+    lines.insert(1, json.dumps({"step": 1, "epoch": 0.5, "validation/l1": 0.25}))
+    (tmp_path / "log.jsonl").write_text("\n".join(lines) + '\n{"step": 4, "ep')
+    journal = Journal(tmp_path, 2, last_step=9)
+    assert journal.has_validation(1)
+    assert not journal.has_validation(2)
+    journal.scalars(3, 1.5, {"x": 2.0})
+    journal.close()
+    assert [(record["step"], record.get("x")) for record in read_log(tmp_path)] == [(1, 1), (1, None), (2, 1), (3, 2)]
+
+
+def test_checkpoints_keep_the_newest_and_the_best(model, tmp_path):
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    save = Save(checkpoints, model, Schedule(1, 6), loop.Stopwatch(), every=100, is_interrupted=lambda: False)
+    for step, l1 in enumerate((0.5, 0.2, 0.4, 0.3, 0.6)):
+        model.step.assign(step)
+        save(step, {"validation/l1": l1, "generator/l1": 9.0})
+    assert checkpoints.steps() == [1, 3, 4]
+    assert checkpoints.best() == 1
+    assert checkpoints.validation(3) == {"l1": 0.3}
+
+
+def test_save_waits_for_its_turn(model, tmp_path):
+    checkpoints, interrupted = Checkpoints(tmp_path, keep=9), [False]
+    save = Save(checkpoints, model, Schedule(5, 7), loop.Stopwatch(), 3, lambda: interrupted[0])
+    for step in range(1, 8):
+        model.step.assign(step)
+        interrupted[0] = step == 4
+        save(step, {})
+    assert checkpoints.steps() == [3, 4, 5, 6, 7]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(model, tmp_path, strategies):
+    train_step = make_train_step(model, strategies[1])
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    save = Save(checkpoints, model, Schedule(4, 8), loop.Stopwatch(), 100, lambda: False)
+    good = tf.zeros((1, 32, 32, 3))
+    bad = tf.fill((1, 32, 32, 3), math.nan)
+    batches = [(good, good)] * 4 + [(good, good), (good, bad), (good, good), (good, good)]
+    with pytest.raises(InputError, match="NaN or infinite at step 6"):
+        loop.run(train_step, batches, [save], first_step=0)
+    # The newest checkpoint is from before, and good.
+    assert checkpoints.steps() == [4]
+    assert checkpoints.restore_newest(model) == 4
+    check_finite(model)
+    assert all(np.all(np.isfinite(variable.numpy())) for variable in model.generator.trainable_variables)
+
+
+def test_the_loop_calls_actions_in_order_and_stops_when_asked():
+    calls = []
+    first = lambda step, metrics: (calls.append(("first", step)), metrics.update(seen=step))  # noqa: E731
+    second = lambda step, metrics: calls.append(("second", metrics["seen"]))  # noqa: E731
+    done = loop.run(lambda s, t: {}, [(0, 0)] * 5, [first, second], 10, lambda: len(calls) >= 4)
+    assert done == 12
+    assert calls == [("first", 11), ("second", 11), ("first", 12), ("second", 12)]
+
+
+def test_validation_means_are_over_images_whatever_the_batches():
+    rng = np.random.default_rng(0)
+    source, target = (rng.uniform(-1, 1, (5, 16, 16, 3)).astype("float32") for _ in range(2))
+    identity = lambda x, training: x  # noqa: E731
+    results = []
+    for batch in (1, 2, 5):
+        dataset = tf.data.Dataset.from_tensor_slices((source, target)).batch(batch)
+        means, rows = Validation(identity, dataset, -(-5 // batch), samples=3)()
+        results.append(means)
+        np.testing.assert_array_equal(rows["generated"], source[:3])
+    np.testing.assert_allclose(results[0]["l1"], np.abs(source - target).mean(), rtol=1e-6)
+    mse = ((source - target) ** 2).mean(axis=(1, 2, 3)) / 4
+    np.testing.assert_allclose(results[0]["psnr"], (-10 * np.log10(mse)).mean(), rtol=1e-5)
+    for other in results[1:]:
+        np.testing.assert_allclose(list(other.values()), list(results[0].values()), rtol=1e-5)
+    assert Validation(identity, dataset, 1, samples=3)(lambda: True) is None
