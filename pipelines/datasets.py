@@ -24,8 +24,8 @@ class DatasetSpec:
     unpacked_bytes: int
 
 
-# Digests and counts were taken from complete copies. None was at hand for edges2shoes, edges2handbags and
-# night2day, so plain http alone vouches for these three: their contents are not checked.
+# Digests and counts are those of complete copies. None is known for edges2shoes, edges2handbags and night2day, so
+# plain http alone vouches for these three: their contents are not checked.
 #
 # max_bytes is four times the archive's size as published (30 MB, 103 MB, 250 MB, 2.2 GB, 8.6 GB, 1.9 GB, in
 # the order below): room for an archive made anew, yet a wrong or hostile server cannot fill the disk.

@@ -186,6 +186,11 @@ def _from_json(field: dataclasses.Field, value: Any) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise ValueError(f"{field.name}={value!r} is not a {kind.__name__}")
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        raise ValueError(f"{field.name}={value!r} is not one of {', '.join(choices)}")
+    if kind is tuple and (len(value) != 2 or not all(type(side) is int for side in value)):
+        raise ValueError(f"{field.name}={value!r} is not a height and a width")
     return value
 
 
