@@ -1,32 +1,84 @@
-"""The matrix product against TensorFlow's own convolution, forward and backward."""
+"""The matrix products against TensorFlow's own convolutions, forward and backward."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.convolution import UnitStrideConvolution
+from tfpix2pix.convolution import MAX_PRODUCT_PLACES, DownConvolution, UnitStrideConvolution, UpConvolution
+
+PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
 
-@pytest.mark.parametrize("has_gpu", [False, True])
-@pytest.mark.parametrize(("channels", "filters"), [(5, 1), (5, 3), (3, 8)])
-def test_unit_stride_is_a_plain_convolution(channels, filters, has_gpu):
+def down(x, layer):
+    return tf.nn.conv2d(tf.pad(x, PADDING), layer.kernel.value, 2, "VALID") + layer.bias.value
+
+
+def up(x, layer):
+    batch, height, width, _ = x.shape
+    shape = (batch, 2 * height, 2 * width, layer.filters)
+    return tf.nn.conv2d_transpose(x, layer.kernel.value, shape, 2, "SAME") + layer.bias.value
+
+
+def unit_stride(x, layer):
+    return tf.nn.conv2d(tf.pad(x, PADDING), layer.kernel.value, 1, "VALID") + layer.bias.value
+
+
+def operations(layer, shape):
+    graph = tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec(shape)).graph
+    return {operation.type for operation in graph.get_operations()}
+
+
+@pytest.mark.parametrize("products", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "theirs", "shape", "filters"),
+    [
+        (UnitStrideConvolution, unit_stride, (2, 7, 9, 5), 1),
+        (UnitStrideConvolution, unit_stride, (2, 7, 9, 5), 3),
+        (UnitStrideConvolution, unit_stride, (2, 7, 9, 3), 8),
+        (DownConvolution, down, (2, 2, 2, 3), 4),
+        (DownConvolution, down, (3, 4, 6, 5), 2),
+        (DownConvolution, down, (1, 16, 16, 2), 3),
+        (UpConvolution, up, (2, 1, 1, 3), 4),
+        (UpConvolution, up, (3, 2, 3, 5), 2),
+        (UpConvolution, up, (1, 8, 8, 2), 3),
+    ],
+)
+def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shape, filters, products):
     rng = np.random.default_rng(2)
-    x = tf.Variable(rng.normal(size=(2, 7, 9, channels)).astype("float32"))
-    layer = UnitStrideConvolution(filters, use_bias=True)
-    layer.has_gpu = has_gpu
+    x = tf.Variable(rng.normal(size=shape).astype("float32"))
+    layer = kind(filters, use_bias=True)
+    layer.products = products
     layer.build(x.shape)
     layer.bias.assign(rng.normal(size=filters))
     weights = [layer.kernel.value, layer.bias.value, x]
     with tf.GradientTape(persistent=True) as tape:
-        ours = layer(x)
-        padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
-        theirs = tf.nn.conv2d(padded, layer.kernel.value, 1, "VALID") + layer.bias.value
-    assert ours.shape == layer.compute_output_shape(x.shape) == (2, 6, 8, filters)
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    upstream = tf.constant(rng.normal(size=ours.shape).astype("float32"))
-    gradients = [tape.gradient(y, weights, upstream) for y in (ours, theirs)]
+        results = [layer(x), theirs(x, layer)]
+    assert results[0].shape == layer.compute_output_shape(x.shape) == results[1].shape
+    np.testing.assert_allclose(*results, atol=1e-6)
+    upstream = tf.constant(rng.normal(size=results[0].shape).astype("float32"))
+    gradients = [tape.gradient(y, weights, upstream) for y in results]
     for mine, other in zip(*gradients, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "side"),
+    [(DownConvolution, "Conv2D", 2 * MAX_PRODUCT_PLACES**0.5), (UpConvolution, "Conv2DBackpropInput", 8)],
+)
+def test_products_where_they_are_faster_and_convolutions_elsewhere(kind, operation, side):
+    side = int(side)
+    layer = kind(2, use_bias=False)
+    layer.products = True
+    assert operation not in operations(layer, (1, side, side, 3))
+    assert operation in operations(layer, (1, side, side + 2, 3))
+    assert operation in operations(layer, (1, None, None, 3))
+    layer.products = False
+    assert operation in operations(layer, (1, side, side, 3))
+
+
+def test_odd_sides_are_left_to_keras():
+    layer = DownConvolution(2, use_bias=False)
+    assert layer(tf.ones((1, 5, 4, 3))).shape == (1, 3, 2, 2)
 
 
 def test_unit_stride_on_any_size():

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tfpix2pix.convolution import UnitStrideConvolution, down_convolution, normal_initializer
+from tfpix2pix.convolution import DownConvolution, UnitStrideConvolution, normal_initializer
 from tfpix2pix.layers import LEAKY_SLOPE, normalization
 
 # Side in pixels of the patch that one logit sees, by number of layers; 0 is the PixelGAN.
@@ -63,9 +63,9 @@ def patchgan(
         x = normalize_and_activate(_pointwise(2 * width, use_bias)(x))
         logits = _pointwise(1, use_bias)(x)
     else:
-        x = layers.LeakyReLU(LEAKY_SLOPE)(down_convolution(width, use_bias=True)(x))
+        x = layers.LeakyReLU(LEAKY_SLOPE)(DownConvolution(width, use_bias=True)(x))
         for layer in range(1, n_layers):
-            x = normalize_and_activate(down_convolution(width * min(2**layer, 8), use_bias)(x))
+            x = normalize_and_activate(DownConvolution(width * min(2**layer, 8), use_bias)(x))
         x = normalize_and_activate(UnitStrideConvolution(width * min(2**n_layers, 8), use_bias)(x))
         logits = UnitStrideConvolution(1, use_bias=True)(x)
     return keras.Model([source, image], logits, name="discriminator")

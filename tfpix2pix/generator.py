@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tfpix2pix.convolution import down_convolution, up_convolution
+from tfpix2pix.convolution import DownConvolution, UpConvolution
 from tfpix2pix.layers import LEAKY_SLOPE, Dropout, normalization
 
 # The depth of the reference's U-Net 256, and the least at which the channels reach their full 8 × width.
@@ -89,7 +89,7 @@ def unet(
     for level in range(depth):
         if level > 0:
             x = layers.LeakyReLU(LEAKY_SLOPE)(x)
-        x = down_convolution(filters[level], use_bias)(x)
+        x = DownConvolution(filters[level], use_bias)(x)
         # At 1×1 a normalised channel of a single image would be 0: the innermost level goes without.
         if 0 < level < innermost:
             x = normalize(x)
@@ -97,11 +97,11 @@ def unet(
 
     x = skips.pop()
     for level in reversed(range(innermost)):
-        x = up_convolution(filters[level], use_bias)(layers.ReLU()(x))
+        x = UpConvolution(filters[level], use_bias)(layers.ReLU()(x))
         x = normalize(x)
         if dropout and filters[level] == 8 * width and level < innermost - 1:
             x = Dropout(dropout, seed=seed * depth + level, at_inference=dropout_at_inference)(x)
         # The ReLU that follows acts on the skip as well.
         x = layers.Concatenate()([skips.pop(), x])
-    x = up_convolution(target_channels, use_bias=True)(layers.ReLU()(x))
+    x = UpConvolution(target_channels, use_bias=True)(layers.ReLU()(x))
     return keras.Model(source, layers.Activation("tanh")(x), name="generator")
