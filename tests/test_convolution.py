@@ -1,10 +1,15 @@
 """The matrix products against TensorFlow's own convolutions, forward and backward."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfpix2pix.convolution import MAX_PRODUCT_PLACES, DownConvolution, UnitStrideConvolution, UpConvolution
+
+# Of a square grid of MAX_PRODUCT_PLACES.
+MAX_SIDE = math.isqrt(MAX_PRODUCT_PLACES)
 
 PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
@@ -63,10 +68,9 @@ def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shap
 
 @pytest.mark.parametrize(
     ("kind", "operation", "side"),
-    [(DownConvolution, "Conv2D", 2 * MAX_PRODUCT_PLACES**0.5), (UpConvolution, "Conv2DBackpropInput", 8)],
+    [(DownConvolution, "Conv2D", 2 * MAX_SIDE), (UpConvolution, "Conv2DBackpropInput", MAX_SIDE)],
 )
 def test_products_where_they_are_faster_and_convolutions_elsewhere(kind, operation, side):
-    side = int(side)
     layer = kind(2, use_bias=False)
     layer.products = True
     assert operation not in operations(layer, (1, side, side, 3))

@@ -12,8 +12,8 @@ from keras import layers
 KERNEL_SIZE = 4
 KERNEL_STDDEV = 0.02
 
-# Places of the smaller of the two grids of a strided convolution, up to which a matrix product is faster: 8×8.
-MAX_PRODUCT_PLACES = 64
+# Places of the smaller of the two grids of a strided convolution, up to which a matrix product is faster: 16×16.
+MAX_PRODUCT_PLACES = 256
 
 PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
