@@ -20,7 +20,7 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
     """Puts each image of A to the left of B's image of the same name, as a PNG without loss.
 
     Names are compared below the folders, without suffix: `A/train/1.jpg` goes with `B/train/1.png`. Folders that have
-    no train/ are split: every `val_every`-th pair, in the order of names, goes to val/, the others to train/.
+    no train/ are split: every `val_every`-th pair, from the last name backwards, goes to val/, the others to train/.
 
     Args:
       a: folder of the left images.
@@ -44,8 +44,8 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
     names = sorted(left)
     is_split = any(name.parts[0] == "train" for name in names)
     targets = {
-        name: name if is_split else pathlib.Path("val" if i % val_every == val_every - 1 else "train") / name
-        for i, name in enumerate(names)
+        name: name if is_split else pathlib.Path("val" if i % val_every == 0 else "train") / name
+        for i, name in enumerate(reversed(names))
     }
     temporary = output.with_name(f".unfinished-{output.name}")
     shutil.rmtree(temporary, ignore_errors=True)

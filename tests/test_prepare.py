@@ -46,10 +46,15 @@ def assert_pairs(output, origins):
 
 def test_combine_splits_flat_folders(tmp_path):
     a, b, output = make_sides(tmp_path, [*"abcdefg"])
-    assert combine(a, b, output, val_every=3) == {"train": 5, "val": 2}
-    splits = dict.fromkeys("abdeg", "train") | dict.fromkeys("cf", "val")
+    assert combine(a, b, output, val_every=3) == {"train": 4, "val": 3}
+    splits = dict.fromkeys("bcef", "train") | dict.fromkeys("adg", "val")
     assert_pairs(output, {f"{splits[name]}/{name}.png": (a / f"{name}.png", b / f"{name}.jpg") for name in splits})
     assert {path.name for path in tmp_path.iterdir()} == {"A", "B", "pairs"}
+
+
+def test_combine_gives_the_smallest_set_a_val_split(tmp_path):
+    a, b, output = make_sides(tmp_path, "ab")
+    assert combine(a, b, output, val_every=10) == {"train": 1, "val": 1}
 
 
 def test_combine_keeps_splits_and_subfolders(tmp_path, capsys):

@@ -113,6 +113,13 @@ def test_pairs_have_the_source_where_training_had_it(run_dir, tmp_path):
         assert_translates(got[name], generator, right)
 
 
+def test_output_inside_input_is_refused(run_dir, photos):
+    output = photos / "translated"
+    with pytest.raises(InputError, match=f"output={output} is inside input={photos}"):
+        results(photos, output, run_dir)
+    assert not output.exists()
+
+
 def test_one_file(run_dir, photos, tmp_path):
     got = results(photos / "sub" / "a.jpg", tmp_path / "o", run_dir)
     assert list(got) == ["a.png"]

@@ -13,16 +13,19 @@ DATA_FILE = "data.json"
 
 
 def open_run_dir(run_dir: pathlib.Path, config: Config) -> None:
-    """Makes the run directory, or checks that it is one which this config can go on with.
+    """Checks that the run directory can be written, and that it is new or one which this config can go on with.
 
     Raises:
       InputError: it cannot be written, or holds a run of another config (names the options that differ).
     """
     try:
+        is_new = not run_dir.exists()
         run_dir.mkdir(parents=True, exist_ok=True)
         probe = run_dir / ".writable"
         probe.touch()
         probe.unlink()
+        if is_new:
+            run_dir.rmdir()  # what is wrong with the data is found later, and should leave nothing behind
     except OSError as error:
         raise InputError(f"run_dir={run_dir} cannot be written ({error.strerror}); give another --run_dir") from None
     if (run_dir / config_file.CONFIG_FILE).exists():
@@ -35,11 +38,12 @@ def open_run_dir(run_dir: pathlib.Path, config: Config) -> None:
 
 
 def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
-    """Writes config.json and data.json, once it is certain that the training can begin.
+    """Makes the run directory, and writes config.json and data.json, once it is certain that the training can begin.
 
     Raises:
       InputError: the run was begun with other files, so the order of the data would not be the same.
     """
+    run_dir.mkdir(parents=True, exist_ok=True)
     path = run_dir / DATA_FILE
     data = {
         "pairs": len(pairs),

@@ -29,15 +29,18 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     command.no_arguments(argv)
     values = flags.FLAGS
-    files, root = input_files(pathlib.Path(values.input))
+    source, output = pathlib.Path(values.input), pathlib.Path(values.output)
+    files, root = input_files(source)
+    if source.is_dir() and source.resolve() in output.resolve().parents:
+        raise InputError(f"output={output} is inside input={source}, and a second call would translate its results too")
     channels = config_file.load(pathlib.Path(values.run_dir)).target_channels
     if values.format == "jpg" and channels in (2, 4):
         raise InputError(f"format=jpg has no alpha, and this generator gives {channels} channels; use --format=png")
-    outputs = output_paths(files, root, pathlib.Path(values.output), f".{values.format}")
     size = None if 0 in values.image_size else values.image_size
     generator, config, step = load_generator(
         pathlib.Path(values.run_dir), values.checkpoint, size, values.norm_statistics, values.dropout_at_inference
     )
+    outputs = output_paths(files, root, output, f".{values.format}")
     print(f"{len(files)} images by {values.run_dir}, step {step}", flush=True)
     form = PairFormat(
         config.direction,
@@ -50,7 +53,7 @@ def main(argv: list[str]) -> int:
     bad = translate(generator, form, outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
         print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
-    print(f"{len(files) - len(bad)} images in {values.output}")
+    print(f"{len(files) - len(bad)} images in {output}")
     return 1 if bad else 0
 
 
