@@ -51,8 +51,7 @@ def operations(layer, shape):
 def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shape, filters, products):
     rng = np.random.default_rng(2)
     x = tf.Variable(rng.normal(size=shape).astype("float32"))
-    layer = kind(filters, use_bias=True)
-    layer.products = products
+    layer = kind(filters, use_bias=True, products=products)
     layer.build(x.shape)
     layer.bias.assign(rng.normal(size=filters))
     weights = [layer.kernel.value, layer.bias.value, x]
@@ -71,12 +70,11 @@ def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shap
     [(DownConvolution, "Conv2D", 2 * MAX_SIDE), (UpConvolution, "Conv2DBackpropInput", MAX_SIDE)],
 )
 def test_products_where_they_are_faster_and_convolutions_elsewhere(kind, operation, side):
-    layer = kind(2, use_bias=False)
-    layer.products = True
+    layer = kind(2, use_bias=False, products=True)
     assert operation not in operations(layer, (1, side, side, 3))
     assert operation in operations(layer, (1, side, side + 2, 3))
     assert operation in operations(layer, (1, None, None, 3))
-    layer.products = False
+    layer = kind(2, use_bias=False, products=False)
     assert operation in operations(layer, (1, side, side, 3))
 
 

@@ -115,7 +115,7 @@ def test_pairs_have_the_source_where_training_had_it(run_dir, tmp_path):
 
 def test_output_inside_input_is_refused(run_dir, photos):
     output = photos / "translated"
-    with pytest.raises(InputError, match=f"output={output} is inside input={photos}"):
+    with pytest.raises(InputError, match=f"output={output} is the input's own folder or inside it"):
         results(photos, output, run_dir)
     assert not output.exists()
 

@@ -125,6 +125,7 @@ def load_generator(
     image_size: tuple[int | None, int | None] | None = None,
     norm_statistics: str | None = None,
     dropout_at_inference: bool = False,
+    products: bool | None = None,
 ) -> tuple[keras.Model, config_file.Config, int]:
     """Rebuilds a run's generator with trained weights.
 
@@ -134,6 +135,7 @@ def load_generator(
       image_size: other than training's, multiples of 2^depth; None inside for any.
       norm_statistics: other than the run's.
       dropout_at_inference: whether dropout stays on.
+      products: as unet has it.
 
     Returns:
       The generator, the run's config, and the checkpoint's step.
@@ -157,7 +159,7 @@ def load_generator(
         there = ", ".join(map(str, steps))
         raise InputError(f"checkpoint={checkpoint} is not there; give best, latest or one of the steps {there}")
     try:
-        generator = generator_of(config, image_size, norm_statistics, dropout_at_inference)
+        generator = generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
     except ValueError as error:
         raise InputError(str(error)) from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))

@@ -53,6 +53,7 @@ def unet(
     dropout_at_inference: bool = False,
     sync_batch_norm: bool = False,
     seed: int = 0,
+    products: bool | None = None,
 ) -> keras.Model:
     """Builds the U-Net: source `(N, H, W, source_channels)` to `(N, H, W, target_channels)`, both in [-1, 1].
 
@@ -72,6 +73,7 @@ def unet(
       dropout_at_inference: whether dropout stays on at inference.
       sync_batch_norm: whether batch norm's statistics are taken over all replicas.
       seed: of the dropout masks.
+      products: whether small grids are convolved as matrix products; by default where there is no GPU.
 
     Raises:
       ValueError: a side of image_size is not a multiple of 2^depth.
@@ -89,7 +91,7 @@ def unet(
     for level in range(depth):
         if level > 0:
             x = layers.LeakyReLU(LEAKY_SLOPE)(x)
-        x = DownConvolution(filters[level], use_bias)(x)
+        x = DownConvolution(filters[level], use_bias, products)(x)
         # At 1×1 a normalised channel of a single image would be 0: the innermost level goes without.
         if 0 < level < innermost:
             x = normalize(x)
@@ -97,11 +99,11 @@ def unet(
 
     x = skips.pop()
     for level in reversed(range(innermost)):
-        x = UpConvolution(filters[level], use_bias)(layers.ReLU()(x))
+        x = UpConvolution(filters[level], use_bias, products)(layers.ReLU()(x))
         x = normalize(x)
         if dropout and filters[level] == 8 * width and level < innermost - 1:
             x = Dropout(dropout, seed=seed * depth + level, at_inference=dropout_at_inference)(x)
         # The ReLU that follows acts on the skip as well.
         x = layers.Concatenate()([skips.pop(), x])
-    x = UpConvolution(target_channels, use_bias=True)(layers.ReLU()(x))
+    x = UpConvolution(target_channels, True, products)(layers.ReLU()(x))
     return keras.Model(source, layers.Activation("tanh")(x), name="generator")

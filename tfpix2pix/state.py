@@ -50,6 +50,7 @@ def generator_of(
     image_size: tuple[int | None, int | None] | None = None,
     norm_statistics: str | None = None,
     dropout_at_inference: bool = False,
+    products: bool | None = None,
 ) -> keras.Model:
     """Builds the generator that config describes; image_size and norm_statistics may differ from training's."""
     return unet(
@@ -64,6 +65,7 @@ def generator_of(
         dropout_at_inference=dropout_at_inference,
         sync_batch_norm=config.sync_batch_norm,
         seed=config.seed,
+        products=products,
     )
 
 

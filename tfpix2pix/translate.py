@@ -18,7 +18,8 @@ from absl import flags
 from pipelines import command, images
 from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
-from pipelines.loader import PairFormat, list_files
+from pipelines.inputs import make_folders, plan_outputs
+from pipelines.loader import PairFormat
 from pipelines.size import define_size
 from tfpix2pix import config as config_file
 from tfpix2pix.checkpoint import load_generator
@@ -29,10 +30,8 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     command.no_arguments(argv)
     values = flags.FLAGS
-    source, output = pathlib.Path(values.input), pathlib.Path(values.output)
-    files, root = input_files(source)
-    if source.is_dir() and source.resolve() in output.resolve().parents:
-        raise InputError(f"output={output} is inside input={source}, and a second call would translate its results too")
+    output = pathlib.Path(values.output)
+    outputs = plan_outputs(pathlib.Path(values.input), output, f".{values.format}")
     channels = config_file.load(pathlib.Path(values.run_dir)).target_channels
     if values.format == "jpg" and channels in (2, 4):
         raise InputError(f"format=jpg has no alpha, and this generator gives {channels} channels; use --format=png")
@@ -40,8 +39,8 @@ def main(argv: list[str]) -> int:
     generator, config, step = load_generator(
         pathlib.Path(values.run_dir), values.checkpoint, size, values.norm_statistics, values.dropout_at_inference
     )
-    outputs = output_paths(files, root, output, f".{values.format}")
-    print(f"{len(files)} images by {values.run_dir}, step {step}", flush=True)
+    make_folders(output, outputs.values())
+    print(f"{len(outputs)} images by {values.run_dir}, step {step}", flush=True)
     form = PairFormat(
         config.direction,
         size or config.image_size,
@@ -53,49 +52,8 @@ def main(argv: list[str]) -> int:
     bad = translate(generator, form, outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
         print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
-    print(f"{len(files) - len(bad)} images in {output}")
+    print(f"{len(outputs) - len(bad)} images in {output}")
     return 1 if bad else 0
-
-
-def input_files(source: pathlib.Path) -> tuple[list[pathlib.Path], pathlib.Path]:
-    """The images to translate, and the folder that their names are relative to.
-
-    Raises:
-      InputError: there is no such file or folder, or no image in it.
-    """
-    if source.is_file():
-        return [source], source.parent
-    if not source.is_dir():
-        raise InputError(f"input={source} is neither an image nor a folder of images")
-    return list_files(source), source
-
-
-def output_paths(
-    files: list[pathlib.Path], root: pathlib.Path, folder: pathlib.Path, suffix: str
-) -> dict[pathlib.Path, pathlib.Path]:
-    """Source to result: the same path below another folder, with another suffix.
-
-    Raises:
-      InputError: two sources would have one result, a result would overwrite its source, or the folder cannot be
-        written.
-    """
-    outputs, taken = {}, set()
-    for file in files:
-        output = (folder / file.relative_to(root)).with_suffix(suffix)
-        if output in taken:
-            raise InputError(f"{file} and another file beside it would both become {output}; rename one of them")
-        if output.resolve() == file.resolve():
-            raise InputError(
-                f"output={folder} is the input's own folder, and {file} would be overwritten; give another"
-            )
-        outputs[file] = output
-        taken.add(output)
-    try:
-        for output in outputs.values():
-            output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output={folder} cannot be written ({error.strerror}); give another folder") from None
-    return outputs
 
 
 def translate(

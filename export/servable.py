@@ -1,0 +1,89 @@
+"""What a served model does: images in, images out, by TensorFlow's own operations alone."""
+
+import keras
+import tensorflow as tf
+
+from pipelines import header, images
+from pipelines.loader import PairFormat
+
+# Images in one request, whatever the size of the batches that they are computed in.
+MAX_REQUEST = 1024
+# How long an image waits for others to share its batch, and how many batches wait before a request is refused.
+BATCH_TIMEOUT_MICROS = 2000
+MAX_WAITING_BATCHES = 100
+
+
+class Servable(tf.Module):
+    """A generator with the two signatures that it is served by.
+
+    Args:
+      generator: takes images of any size that its depth allows, with form's channels.
+      form: size, channels and resize method of a source.
+      depth: how often the generator halves an image.
+      max_pixels: an image whose header says more is refused before it is decoded.
+      max_batch_size: how many images of concurrent `serving_default` requests are computed together; 0 leaves
+        requests alone. An image that cannot be read fails its own request and no other.
+    """
+
+    def __init__(self, generator: keras.Model, form: PairFormat, depth: int, max_pixels: int, max_batch_size: int = 0):
+        super().__init__(name="servable")
+        self.generator = generator
+        # What tf.saved_model.save looks for are TensorFlow's variables, not Keras'.
+        self.weights = [variable.value for variable in generator.variables]
+        self.form = form
+        self.depth = depth
+        self.max_pixels = max_pixels
+        self._batched = _in_batches(self._generate, max_batch_size) if max_batch_size else self._generate
+        self.translate_bytes = tf.function(
+            self._translate_bytes, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+        )
+        sources = tf.TensorSpec((None, None, None, form.source_channels), tf.float32, name="source")
+        self.translate = tf.function(self._translate, input_signature=[sources])
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """By the names that clients call them."""
+        return {"serving_default": self.translate_bytes, "translate": self.translate}
+
+    def _translate_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """JPEG or PNG files, `(N,)`, to PNG files, `(N,)`."""
+        shape = (*self.form.size, self.form.source_channels)
+        sources = tf.map_fn(
+            self._source,
+            (tf.range(tf.size(image_bytes)), image_bytes),
+            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+        )
+        generated = tf.ensure_shape(self._batched(sources), (None, *self.form.size, self.form.target_channels))
+        return {
+            "image_bytes": tf.map_fn(
+                lambda image: images.encode(image, ".png"), generated, fn_output_signature=tf.TensorSpec((), tf.string)
+            )
+        }
+
+    def _source(self, image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        place, contents = image
+        contents = header.checked(contents, self.max_pixels, tf.strings.format("image {}", place))
+        return images.normalise(self.form.read_source(contents, pair=False))
+
+    def _translate(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""
+        size = tf.shape(source)[1:3]
+        step = 2**self.depth
+        fits = tf.reduce_all((size % step == 0) & (size > 0))
+        message = tf.strings.format("source is {}; height and width must be multiples of {}", (size, step))
+        with tf.control_dependencies([tf.debugging.Assert(fits, [message])]):
+            return {"generated": self._generate(tf.identity(source))}
+
+    def _generate(self, sources: tf.Tensor) -> tf.Tensor:
+        return self.generator(sources, training=False)
+
+
+def _in_batches(generate, max_batch_size: int):
+    """Computes the images of concurrent calls together, in batches of 1, 2, 4, ... max_batch_size."""
+    sizes = [2**i for i in range(max_batch_size.bit_length()) if 2**i < max_batch_size]
+    return tf.nondifferentiable_batch_function(
+        num_batch_threads=1,
+        max_batch_size=MAX_REQUEST,
+        batch_timeout_micros=BATCH_TIMEOUT_MICROS,
+        allowed_batch_sizes=[*sizes, max_batch_size],
+        max_enqueued_batches=MAX_WAITING_BATCHES,
+    )(generate)
