@@ -2,9 +2,13 @@
 
 import dataclasses
 import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipelines.command import progress_bar
 from tfpix2pix.metrics import image_metrics
 
 
@@ -29,6 +33,85 @@ class Parity:
     def to_dict(self) -> dict[str, float | str | None]:
         """As JSON can hold it, which knows no infinity."""
         return {name: "inf" if value == math.inf else value for name, value in dataclasses.asdict(self).items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One exported file in a table of parity.
+
+    Attributes:
+      name: of the kind.
+      size: of the file in bytes.
+      milliseconds: for one image on this machine, the median.
+      parity: its figures.
+      bound: the least PSNR against Keras, in dB.
+    """
+
+    name: str
+    size: int
+    milliseconds: float
+    parity: Parity
+    bound: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be shipped; NaN may not."""
+        return self.parity.psnr >= self.bound
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON can hold it."""
+        return {
+            "bytes": self.size,
+            "milliseconds": self.milliseconds,
+            **self.parity.to_dict(),
+            "bound": self.bound,
+            "passed": self.passed,
+        }
+
+
+def compare(
+    name: str,
+    size: int,
+    translate: Callable[[np.ndarray], np.ndarray],
+    expected: np.ndarray,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    bound: float,
+) -> Row:
+    """Translates every source with an exported file, and compares.
+
+    Args:
+      name: of the kind.
+      size: of the file in bytes.
+      translate: one image `(H, W, C)` to another.
+      expected: what Keras gives.
+      pairs: (source, target).
+      bound: the least PSNR against Keras, in dB.
+    """
+    translate(pairs[0][0])  # the first run still allocates
+    generated, milliseconds = [], []
+    for source, _ in progress_bar(pairs, name, len(pairs)):
+        start = time.perf_counter()
+        generated.append(translate(source))
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    parity = measure(expected, np.stack(generated), np.stack([target for _, target in pairs]))
+    return Row(name, size, statistics.median(milliseconds), parity, bound)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as Markdown, which also reads well in a terminal."""
+    lines = [
+        "| file | bytes | max difference | mean | PSNR to Keras | L1 | SSIM | ms/image | |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        p = row.parity
+        ssim = "-" if p.ssim is None else f"{p.ssim:.3f}"
+        verdict = "ok" if row.passed else f"FAILED: under {row.bound:g} dB"
+        lines.append(
+            f"| {row.name} | {row.size:,} | {p.max_difference:.1e} | {p.mean_difference:.1e} | {p.psnr:.1f} dB "
+            f"| {p.l1:.4f} | {ssim} | {row.milliseconds:.1f} | {verdict} |"
+        )
+    return "\n".join(lines)
 
 
 def measure(expected: np.ndarray, generated: np.ndarray, targets: np.ndarray) -> Parity:

@@ -1,0 +1,67 @@
+"""Writes exported files that came near enough to Keras, a table of how near, and export.json beside them."""
+
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from export.parity import compare, table
+from export.trained import Trained
+from pipelines.command import InputError
+
+EXPORT_FILE = "export.json"
+
+
+def open_folder(folder: pathlib.Path) -> None:
+    """Makes the folder, before any long work.
+
+    Raises:
+      InputError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(f"export_dir={folder} cannot be written ({error.strerror}); give another") from None
+
+
+def ship(
+    folder: pathlib.Path,
+    run: Trained,
+    images: int,
+    exports: Iterable[tuple[str, bytes, Callable[[np.ndarray], np.ndarray], float]],
+) -> bool:
+    """Measures each export, and writes it if it keeps its bound; prints the table.
+
+    Args:
+      folder: that is there.
+      run: what the exports were made from.
+      images: how many of its pairs to measure on.
+      exports: file name, contents, what runs it on one image, and the least PSNR against Keras in dB.
+
+    Returns:
+      Whether all were written.
+    """
+    pairs = run.pairs[:images]
+    expected = np.stack([run.generator(source[None], training=False)[0].numpy() for source, _ in pairs])
+    rows = []
+    for name, contents, translate, bound in exports:
+        row = compare(name, len(contents), translate, expected, pairs, bound)
+        rows.append(row)
+        if row.passed:
+            _replace(folder / name, contents)
+    print(table(rows), flush=True)
+    figures = {"images": len(pairs), "files": {row.name: row.to_dict() for row in rows}}
+    _replace(folder / EXPORT_FILE, (json.dumps({**run.description(), "parity": figures}, indent=2) + "\n").encode())
+    return all(row.passed for row in rows)
+
+
+def _replace(path: pathlib.Path, contents: bytes) -> None:
+    """Writes a file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_bytes(contents)
+    os.replace(temporary, path)

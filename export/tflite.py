@@ -1,0 +1,47 @@
+"""Exports a generator for phones, as TFLite files, and measures each in LiteRT against Keras.
+
+    python -m export.tflite --run_dir=runs/facades --export_dir=models/facades_tflite
+
+writes float32.tflite, float16.tflite, dynamic_int8.tflite and int8.tflite, each with one image in, (1, H, W, channels)
+in [-1, 1], and one out. A file that comes out too far from Keras is not written, and the exit code is 1.
+"""
+
+import os
+import pathlib
+
+from absl import flags
+
+from export import trained
+from export.litert import KINDS, Runner, convert
+from export.ship import open_folder, ship
+from pipelines import command
+
+
+def main(argv: list[str]) -> int:
+    """Parses, builds and calls; returns the exit code."""
+    command.no_arguments(argv)
+    values = flags.FLAGS
+    folder = pathlib.Path(values.export_dir)
+    open_folder(folder)
+    run = trained.open_trained(max(values.parity_images, values.calibration_images), products=False)
+    sources = [source for source, _ in run.pairs[: values.calibration_images]]
+    exports = (
+        (f"{kind}.tflite", file, Runner(file, os.cpu_count() or 1), KINDS[kind].bound)
+        for kind, file in convert(run.generator, values.kinds, sources)
+    )
+    return 0 if ship(folder, run, values.parity_images, exports) else 1
+
+
+def define_flags() -> None:
+    """The options of the command."""
+    trained.define_flags()
+    flags.adopt_module_key_flags(trained)
+    flags.DEFINE_string("export_dir", None, "folder for the files; made if it is not there", required=True)
+    flags.DEFINE_multi_enum("kinds", list(KINDS), list(KINDS), "which files; repeat the flag for several")
+    flags.DEFINE_integer("calibration_images", 100, "validation images that int8 learns its ranges from", lower_bound=1)
+    flags.DEFINE_integer("parity_images", 20, "validation images to compare on", lower_bound=1)
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)
