@@ -2,8 +2,8 @@
 
     python -m export.onnx --run_dir=runs/facades --export_dir=models/facades_onnx
 
-writes model.onnx: source, (batch, H, W, channels) in [-1, 1], to generated, likewise. A file that comes out too far from
-Keras is not written, and the exit code is 1.
+writes model.onnx: source, (batch, H, W, channels) in [-1, 1], to generated, likewise. A file that comes out too
+far from Keras is not written, and the exit code is 1.
 """
 
 import pathlib

@@ -29,9 +29,12 @@ def plan_outputs(source: pathlib.Path, folder: pathlib.Path, suffix: str) -> dic
     Raises:
       InputError: there is no input, two inputs would have one output, or outputs would be among the inputs.
     """
+    files = list_inputs(source)
+    if source.is_dir() and source.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise InputError(f"output={folder} is the input's own folder or inside it; give another")
     root = source.parent if source.is_file() else source
     outputs, taken = {}, set()
-    for file in list_inputs(source):
+    for file in files:
         output = (folder / file.relative_to(root)).with_suffix(suffix)
         if output in taken:
             raise InputError(f"{file} and another file beside it would both become {output}; rename one of them")
@@ -39,8 +42,6 @@ def plan_outputs(source: pathlib.Path, folder: pathlib.Path, suffix: str) -> dic
             raise InputError(f"output={folder} is the folder of {file}, which would be overwritten; give another")
         outputs[file] = output
         taken.add(output)
-    if source.is_dir() and source.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise InputError(f"output={folder} is the input's own folder or inside it; give another")
     return outputs
 
 

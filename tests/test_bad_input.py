@@ -259,7 +259,10 @@ def test_config_of_something_else(images, tmp_path, contents, words):
 def test_translate_before_a_checkpoint(images, tmp_path):
     (tmp_path / "r").mkdir()
     save(Config(image_size=(64, 64)).resolved(), tmp_path / "r")
-    message = refused(f"--run_dir={tmp_path / 'r'}", f"--input={images}", f"--output={images}/o", module=translate)
+    message = refused(
+        f"--run_dir={tmp_path / 'r'}", f"--input={images}", f"--output={tmp_path / 'o'}", module=translate
+    )
+    assert not (tmp_path / "o").exists()
     assert f"run_dir={tmp_path / 'r'} has no checkpoint yet" in message
 
 
@@ -281,7 +284,7 @@ def test_translate_options(skipping, images, tmp_path, flag, words, monkeypatch)
     arguments = (f"--run_dir={skipping[0] / 'r'}", f"--input={images}", f"--output={output}", flag)
     message = refused(*arguments, module=translate)
     assert all(word in message for word in words), message
-    assert not entries(output)
+    assert not output.exists()
 
 
 def test_translate_never_overwrites_its_input(skipping, images):
@@ -290,7 +293,7 @@ def test_translate_never_overwrites_its_input(skipping, images):
     message = refused(run_dir, f"--input={images}", f"--output={images}/../val", module=translate)
     assert "is the input's own folder" in message
     message = refused(run_dir, f"--input={images / '0.png'}", f"--output={images}", module=translate)
-    assert f"{images / '0.png'} would be overwritten" in message
+    assert f"is the folder of {images / '0.png'}, which would be overwritten" in message
     assert bytes_of(images) == before
 
 
