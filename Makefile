@@ -8,6 +8,7 @@ REQUIREMENTS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo requirements.txt |
 INSTALLED := .venv/.installed-$(REQUIREMENTS)
 INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
 .PHONY: help demo test lint format tensorboard clean
 
@@ -40,12 +41,13 @@ tensorboard: $(INSTALLED)
 clean:
 	rm -rf .venv
 
-$(INSTALLED): $(REQUIREMENTS) requirements-common.txt
+$(INSTALLED): $(REQUIREMENTS) requirements-common.txt requirements-serving.txt
 	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: TensorFlow 2.21 needs 3.10 to 3.13; make ... PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement $(REQUIREMENTS)
+	$(PIP) --requirement $(REQUIREMENTS)
+	$(PIP) --no-deps --requirement requirements-serving.txt
 	touch $@
 
-$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt requirements-export.txt
+	$(PIP) --requirement requirements-dev.txt --requirement requirements-export.txt
 	touch $@

@@ -24,12 +24,10 @@ def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "image
     kind = tf.where(tf.strings.length(contents) == 0, " is empty", " is neither JPEG nor PNG")
     with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, [name + kind])]):
         height, width = tf.cond(is_png, lambda: _png_size(contents, name), lambda: _jpeg_size(contents))
+    too_large = tf.strings.format(" has {}x{} pixels, and at most {} are taken", (height, width, max_pixels))
     checks = [
         tf.debugging.Assert((height > 0) & (width > 0), [name + " has a damaged header"]),
-        tf.debugging.Assert(
-            height * width <= max_pixels,
-            [tf.strings.format("{} has {}x{} pixels, and at most {} are taken", (name, height, width, max_pixels))],
-        ),
+        tf.debugging.Assert(height * width <= max_pixels, [name + too_large]),
     ]
     with tf.control_dependencies(checks):
         return tf.identity(contents)

@@ -53,7 +53,7 @@ def has_alpha(channels: int) -> bool:
 
 def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
     # An 8-bit value v is read as 257 v, and 257 v / 65535 is v / 255 to the last bit.
-    image = tf.cast(tf.io.decode_png(contents, 4 if with_alpha else 3, tf.uint16), tf.float32) / 65535.0
+    image = _to_unit(tf.io.decode_png(contents, 4 if with_alpha else 3, tf.uint16))
     if not with_alpha:
         return image
     # TensorFlow fills the missing alpha of 1, 2 and 4 bits before it widens them, and so makes it almost transparent.
@@ -65,8 +65,15 @@ def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
 
 def _decode_jpeg(contents: tf.Tensor, with_alpha: bool) -> Image:
     # The accurate transform equals Pillow's to the last bit; TensorFlow's default is off by up to 7 levels.
-    image = tf.cast(tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"), tf.float32) / 255.0
+    image = _to_unit(tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"))
     return tf.pad(image, [[0, 0], [0, 0], [0, 1]], constant_values=1.0) if with_alpha else image
+
+
+def _to_unit(image: tf.Tensor) -> Image:
+    """Integers of any depth to [0, 1]."""
+    # In a graph TensorFlow multiplies by the reciprocal instead of dividing. In float32 some results would have another
+    # last bit than eagerly; from float64 both are rounded to the nearest.
+    return tf.cast(tf.cast(image, tf.float64) / image.dtype.max, tf.float32)
 
 
 def split(image: Image, direction: str) -> Pair:

@@ -4,6 +4,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 import tensorflow as tf
+from commands import call
+from runs import TINY, make_pairs
+
+from tfpix2pix import train
 
 # Two devices, so that one process can be two replicas; what asks for one sees CPU:0.
 tf.config.set_logical_device_configuration(
@@ -17,3 +21,13 @@ def strategies():
     would number its collective operations as the first one did, and TensorFlow takes them for one another's.
     """
     return {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in (1, 2)}
+
+
+@pytest.fixture(scope="session")
+def short_run(tmp_path_factory):
+    """A run directory after two steps at 64×64, at a rate at which they show; its pairs lie beside it, in `pairs`."""
+    folder = tmp_path_factory.mktemp("short")
+    pairs = make_pairs(folder / "pairs", val=4)
+    options = ("--direction=BtoA", "--max_steps=2", "--learning_rate=0.05")
+    assert call(train, *TINY, f"--data={pairs}", f"--run_dir={folder / 'run'}", *options) == 0
+    return folder / "run"

@@ -309,3 +309,13 @@ def test_encode_as_jpeg_keeps_colours_in_place(channels):
         assert JpegImagePlugin.get_sampling(picture) == 0  # 4:4:4
     error = np.asarray(picture).reshape(pixels.shape).astype(int) - pixels
     assert abs(error).mean() < 5
+
+
+@pytest.mark.parametrize(("dtype", "levels"), [(np.uint8, 256), (np.uint16, 65536)])
+def test_every_level_is_the_same_in_a_graph(dtype, levels):
+    """Whatever TensorFlow makes of the division there: served results shall equal translated ones to the last bit."""
+    png = tf.io.encode_png(np.arange(levels, dtype=dtype).reshape(1, -1, 1))
+    wanted = (np.arange(levels) / np.float32(levels - 1)).astype(np.float32)
+    in_graph = tf.function(lambda contents: images.normalise(images.decode(contents)))(png)
+    np.testing.assert_array_equal(images.decode(png)[0, :, 0], wanted)
+    np.testing.assert_array_equal(in_graph[0, :, 0], wanted * np.float32(2) - np.float32(1))

@@ -166,6 +166,9 @@ def load_generator(
     try:
         part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
     except DAMAGE as error:
+        if not checkpoints.path(step).exists() and checkpoint in ("best", "latest"):
+            # A training that is still running has replaced it meanwhile.
+            return load_generator(run_dir, checkpoint, image_size, norm_statistics, dropout_at_inference, products)
         reason = str(error).splitlines()[0][:200]
         raise InputError(f"{checkpoints.path(step)} cannot be read ({reason}); take another --checkpoint") from None
     return generator, config, step

@@ -1,0 +1,64 @@
+"""Versions appear whole or not at all."""
+
+import pytest
+
+from export.versions import choose_version, new_version
+from pipelines.command import InputError
+
+
+def test_the_next_number(tmp_path):
+    assert choose_version(tmp_path / "new") == 1
+    for name in ("2", "10", "x3", ".unfinished-11-a"):
+        (tmp_path / name).mkdir()
+    assert choose_version(tmp_path) == 11
+    assert choose_version(tmp_path, 3) == 3
+
+
+def test_a_version_that_exists(tmp_path):
+    (tmp_path / "7").mkdir()
+    with pytest.raises(InputError, match=r"version=7 is in .* already; leave --version out for 8"):
+        choose_version(tmp_path, 7)
+
+
+def test_a_file_instead_of_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        choose_version(tmp_path / "file")
+    with pytest.raises(InputError, match="cannot be written"), new_version(tmp_path / "file" / "x", 1):
+        pass
+
+
+def test_it_has_its_number_only_when_it_is_whole(tmp_path):
+    with new_version(tmp_path / "models" / "m", 4) as folder:
+        (folder / "inner").mkdir()
+        (folder / "inner" / "file").write_text("contents")
+        assert not [path for path in (tmp_path / "models" / "m").iterdir() if path.name.isdecimal()]
+    assert [path.name for path in (tmp_path / "models" / "m").iterdir()] == ["4"]
+    assert (tmp_path / "models" / "m" / "4" / "inner" / "file").read_text() == "contents"
+    assert (tmp_path / "models" / "m" / "4").stat().st_mode & 0o777 == 0o755
+
+
+def test_an_error_leaves_nothing(tmp_path):
+    def fail():
+        with new_version(tmp_path, 1) as folder:
+            (folder / "file").touch()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_exports_at_once(tmp_path):
+    """The slower one says so, and does not touch what the faster one wrote."""
+
+    def race():
+        with new_version(tmp_path, 1) as slow:
+            (slow / "slow").touch()
+            with new_version(tmp_path, 1) as fast:
+                (fast / "fast").touch()
+
+    with pytest.raises(InputError, match="cannot be made"):
+        race()
+    assert [path.name for path in (tmp_path / "1").iterdir()] == ["fast"]
+    assert len(list(tmp_path.iterdir())) == 1
