@@ -51,7 +51,7 @@ class Rest:
         # 503 is 'unavailable'. A POST is safe to repeat here: translating has no side effect.
         retry = urllib3.Retry(
             total=retries,
-            read=0,
+            read=False,
             backoff_factor=BACKOFF,
             status_forcelist=[503],
             allowed_methods=None,
@@ -79,7 +79,8 @@ class Rest:
         try:
             answer = response.json()
             if response.ok:
-                return [base64.b64decode(prediction["b64"], validate=True) for prediction in answer["predictions"]]
+                pairs = zip(files, answer["predictions"], strict=True)
+                return [base64.b64decode(prediction["b64"], validate=True) for _, prediction in pairs]
             message = str(answer["error"])
         except (ValueError, KeyError, TypeError):
             raise UnreachableError("it does not answer as TensorFlow Serving does") from None

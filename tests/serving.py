@@ -42,7 +42,7 @@ MAX_MESSAGE = 256 << 20
 class Model:
     """The newest version below a folder, loaded and warmed up as Serving does it.
 
-    `unavailable` is how many of the next requests are refused as such.
+    `unavailable` is how many of the next requests are refused as such, `calls` how many came.
     """
 
     def __init__(self, folder):
@@ -51,7 +51,7 @@ class Model:
         self.version = max(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
         self.folder = folder / str(self.version)
         self.loaded = tf.saved_model.load(str(self.folder))
-        self.unavailable = 0
+        self.unavailable = self.calls = 0
         self.warmed_up = [self.replay(record.numpy()) for record in tf.data.TFRecordDataset(str(self.folder / WARMUP))]
 
     def replay(self, record):
@@ -67,6 +67,7 @@ class Model:
             raise tf.errors.NotFoundError(None, None, f"Servable not found for request: {which}")
 
     def predict(self, signature, inputs):
+        self.calls += 1
         if self.unavailable:
             self.unavailable -= 1
             raise tf.errors.UnavailableError(None, None, "The batch scheduling queue is full")

@@ -1,0 +1,180 @@
+"""The client against a server on the protocol's own classes."""
+
+import contextlib
+import http.server
+import socket
+import threading
+
+import numpy as np
+import pytest
+import requests
+from commands import call
+from serving import Server
+
+from export import client, saved_model
+from export.client import latency
+from export.transport import Grpc, RefusedError, Rest, UnreachableError
+from pipelines.command import InputError
+from tfpix2pix import translate
+
+PROTOCOLS = ("rest", "grpc")
+
+
+@pytest.fixture(scope="module")
+def server(short_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "negative"
+    assert call(saved_model, f"--run_dir={short_run}", f"--export_dir={folder}", "--parity_images=1") == 0
+    with Server(folder) as started:
+        yield started
+
+
+@pytest.fixture
+def photos(short_run):
+    return short_run.parent / "pairs" / "val"
+
+
+def port(server, protocol):
+    return server.rest_port if protocol == "rest" else server.grpc_port
+
+
+def transport(server, protocol, model="negative", version=None, timeout=20.0, retries=0):
+    kind = {"rest": Rest, "grpc": Grpc}[protocol]
+    return kind(f"127.0.0.1:{port(server, protocol)}", model, version, timeout, retries)
+
+
+def send(server, protocol, photos, *options):
+    address = f"--server=127.0.0.1:{port(server, protocol)}"
+    return call(client, address, f"--protocol={protocol}", "--model=negative", f"--input={photos}", *options)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_results_are_translates(server, protocol, short_run, photos, tmp_path, capsys):
+    common = (f"--run_dir={short_run}", f"--input={photos}", "--checkpoint=latest", "--batch_size=1")
+    assert call(translate, *common, f"--output={tmp_path / 'translated'}") == 0
+    assert send(server, protocol, photos, f"--output={tmp_path / 'served'}", "--repeat=2", "--version=1") == 0
+    served = {path.name: path.read_bytes() for path in (tmp_path / "served").iterdir()}
+    assert served == {path.name: path.read_bytes() for path in (tmp_path / "translated").iterdir()}
+    assert len(served) == 4
+    # Four images, twice, one in a request.
+    assert "\n8 requests  p50 " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_bad_image_is_named_and_the_others_come_through(server, protocol, photos, tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for path in photos.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "1.png").write_text("text")
+    (folder / "3.png").write_bytes(b"")
+    assert send(server, protocol, folder, f"--output={tmp_path / 'out'}", "--batch_size=3") == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "2.png"]
+    stderr = capsys.readouterr().err
+    assert f"error: {folder / '1.png'}: image 0 is neither JPEG nor PNG; it was left out\n" in stderr
+    assert f"error: {folder / '3.png'}: image 0 is empty; it was left out\n" in stderr
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_unavailable_is_tried_again(server, protocol, photos):
+    files = [(photos / "0.png").read_bytes()]
+    server.model.unavailable = 2
+    assert transport(server, protocol, retries=2).translate(files)[0].startswith(b"\x89PNG")
+    server.model.unavailable = 2
+    with pytest.raises(UnreachableError, match="queue is full"):
+        transport(server, protocol, retries=1).translate(files)
+    assert server.model.unavailable == 0
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_refusal_is_not_tried_again(server, protocol):
+    server.model.calls = 0
+    with pytest.raises(RefusedError, match=r"^image 0 is neither JPEG nor PNG$"):
+        transport(server, protocol, retries=3).translate([b"text"])
+    assert server.model.calls == 1
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("options", "words"), [({"model": "other"}, r"Latest\(other\)"), ({"version": 9}, "9")])
+def test_an_unknown_model(server, protocol, photos, options, words):
+    with pytest.raises(UnreachableError, match=f"Servable not found for request: .*{words}"):
+        transport(server, protocol, **options).translate([(photos / "0.png").read_bytes()])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_nobody_listens(protocol, photos):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    arguments = (f"--server={address}", f"--protocol={protocol}", "--model=m", f"--input={photos}", "--retries=1")
+    with pytest.raises(InputError, match=f"server={address} cannot translate: .*refused"):
+        call(client, *arguments)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_no_answer_in_time(protocol, photos):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        common = (f"--server={address}", f"--protocol={protocol}", "--model=m", f"--input={photos}")
+        with pytest.raises(InputError, match=r"no answer within 0\.3 s"):
+            call(client, *common, "--timeout=0.3", "--retries=0")
+
+
+@contextlib.contextmanager
+def another_server(body):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"predictions": [0.5]}', b'{"predictions": []}', b"[]"])
+def test_a_server_of_another_kind(body):
+    with (
+        another_server(body) as address,
+        pytest.raises(UnreachableError, match="does not answer as TensorFlow Serving does"),
+    ):
+        Rest(address, "m", None, 5.0, 0).translate([b"file"])
+
+
+def test_both_interfaces_as_documented(server, photos):
+    """What other clients use: status, metadata, column format, error bodies."""
+    base = f"http://127.0.0.1:{server.rest_port}/v1/models/negative"
+    assert requests.get(base, timeout=9).json()["model_version_status"][0]["state"] == "AVAILABLE"
+    signatures = requests.get(f"{base}/metadata", timeout=9).json()["metadata"]["signature_def"]["signature_def"]
+    assert signatures["serving_default"]["inputs"]["image_bytes"]["dtype"] == "DT_STRING"
+    assert signatures["serving_default"]["outputs"]["image_bytes"]["dtype"] == "DT_STRING"
+    assert [d["size"] for d in signatures["translate"]["inputs"]["source"]["tensor_shape"]["dim"]] == [
+        *["-1"] * 3,
+        "3",
+    ]
+    source = np.zeros((1, 64, 64, 3)).tolist()
+
+    def post(**body):
+        return requests.post(f"{base}:predict", json={"signature_name": "translate", **body}, timeout=9)
+
+    by_row, by_column = post(instances=source).json(), post(inputs={"source": source}).json()
+    np.testing.assert_array_equal(by_row["predictions"], by_column["outputs"])
+    bad = requests.post(f"{base}:predict", data=b"{", timeout=9)
+    assert bad.status_code == 400
+    assert "JSON Parse error" in bad.json()["error"]
+    small = post(instances=[[[[0, 0, 0]]]])
+    assert small.status_code == 400
+    assert "must be multiples of 64" in small.json()["error"]
+
+
+def test_latency_by_hand():
+    assert latency([]) == "no request was answered"
+    assert latency([float(i) for i in range(101)]) == "101 requests  p50 50.0 ms  p95 95.0 ms  p99 99.0 ms"
