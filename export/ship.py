@@ -54,6 +54,9 @@ def ship(
         rows.append(row)
         if row.passed:
             _replace(folder / name, contents)
+        else:
+            # One of an earlier export would pass for this one.
+            (folder / name).unlink(missing_ok=True)
     print(table(rows), flush=True)
     figures = {"images": len(pairs), "files": {row.name: row.to_dict() for row in rows}}
     _replace(folder / EXPORT_FILE, (json.dumps({**run.description(), "parity": figures}, indent=2) + "\n").encode())
