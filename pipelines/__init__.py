@@ -2,5 +2,6 @@
 
 import os
 
-# TensorFlow's notes on the processor and on its own start; errors are still shown. Read when it is first imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's notes on the processor and on its own start are not for users, and what it says of broken images the
+# commands say in their own words. Read when it is first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

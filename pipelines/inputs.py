@@ -33,15 +33,15 @@ def plan_outputs(source: pathlib.Path, folder: pathlib.Path, suffix: str) -> dic
     if source.is_dir() and source.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise InputError(f"output={folder} is the input's own folder or inside it; give another")
     root = source.parent if source.is_file() else source
-    outputs, taken = {}, set()
+    outputs, inputs = {}, {}
     for file in files:
         output = (folder / file.relative_to(root)).with_suffix(suffix)
-        if output in taken:
-            raise InputError(f"{file} and another file beside it would both become {output}; rename one of them")
+        if output in inputs:
+            raise InputError(f"{inputs[output]} and {file} would both become {output}; rename one of them")
         if output.resolve() == file.resolve():
             raise InputError(f"output={folder} is the folder of {file}, which would be overwritten; give another")
         outputs[file] = output
-        taken.add(output)
+        inputs[output] = file
     return outputs
 
 

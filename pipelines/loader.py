@@ -95,7 +95,7 @@ def list_files(folder: pathlib.Path) -> list[pathlib.Path]:
         raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
-        raise InputError(f"{folder} has no images; it should hold side-by-side {', '.join(SUFFIXES)} files")
+        raise InputError(f"{folder} has no images; it should hold {', '.join(SUFFIXES)} files")
     return files
 
 

@@ -23,7 +23,9 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     folder = dataset_folder(values.data, values.data_dir)
     direction = usual_direction(values.data) if values.direction == "auto" else values.direction
-    load_size = paper_load_size(values.image_size) if 0 in values.load_size else values.load_size
+    load_size = values.load_size
+    if 0 in load_size:
+        load_size = paper_load_size(values.image_size) if values.crop else values.image_size
     check_load_size(load_size, values.image_size)
     pairs = open_pairs(folder / "train", PairFormat(direction, load_size, values.resize_method))
     rows = preview(pairs, values.image_size, values.flip, min(values.count, len(pairs)), values.seed)
@@ -52,6 +54,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("direction", "auto", ("auto", *DIRECTIONS), "which half is the source")
     define_size("image_size", (256, 256), "height x width that the networks see")
     define_size("load_size", (0, 0), "size before the random crop; 0: 286/256 of image_size")
+    flags.DEFINE_bool("crop", True, "crop at random from load_size; --nocrop resizes to image_size at once")
     flags.DEFINE_bool("flip", True, "mirror every other pair, at random")
     flags.DEFINE_enum("resize_method", "bicubic", RESIZE_METHODS, "how images are resized")
     flags.DEFINE_integer("count", 4, "pairs to show", lower_bound=1)

@@ -8,6 +8,9 @@ from pipelines.command import InputError
 
 Size = tuple[int, int]
 
+# A flag made by define_size belongs to the module that asks for it, and is shown in its --help.
+flags.disclaim_key_flags()
+
 # The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
 LOAD_SCALE = 286 / 256
 

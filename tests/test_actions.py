@@ -60,7 +60,19 @@ def test_log_writes_every_so_many_steps_and_at_epoch_ends(model, tmp_path):
     assert [record["epoch"] for record in records] == [0.4, 0.8, 1.0, 1.2, 1.4]
     # Half a second a step and one image: two images a second, whatever was spent in pauses.
     assert {record["images_per_second"] for record in records} == {2.0}
-    assert scalars_in(tmp_path / "tensorboard")[4, "generator/l1"] == 0.125
+    scalars = scalars_in(tmp_path / "tensorboard")
+    assert (scalars[4, "generator/l1"], scalars[5, "epoch"]) == (0.125, 1.0)
+
+
+def test_the_first_step_does_not_count_for_the_speed(model, tmp_path):
+    now = [0.0]
+    journal = Journal(tmp_path, 0, last_step=3)
+    log = Log(journal, Schedule(steps_per_epoch=5, last_step=3), loop.Stopwatch(lambda: now[0]), model, every=1)
+    for step, seconds in ((1, 60.0), (2, 0.5), (3, 0.25)):
+        now[0] += seconds
+        log(step, dict(METRICS))
+    journal.close()
+    assert [record.get("images_per_second") for record in read_log(tmp_path)] == [None, 2.0, 4.0]
 
 
 def test_a_journal_drops_what_lies_after_the_checkpoint_and_what_was_cut(tmp_path):

@@ -46,11 +46,14 @@ class Log:
         self.stopwatch = stopwatch
         self.model = model
         self.every = every
-        self._since = (int(model.step.numpy()), stopwatch())
+        self._since = None
 
     def __call__(self, step: int, metrics: Metrics) -> None:
         """Waits for the device only where it logs."""
         self.journal.bar.update(step - self.journal.bar.n)
+        if self._since is None and metrics:
+            # The speed is counted from after the first step, which traces and compiles.
+            self._since = (step, self.stopwatch())
         is_end = self.schedule.is_epoch_end(step)
         if (step % self.every and not is_end) or not metrics:
             return
@@ -59,13 +62,16 @@ class Log:
         now = self.stopwatch()
         steps, seconds = step - self._since[0], now - self._since[1]
         self._since = (step, now)
-        values["images_per_second"] = steps * self.model.config.batch_size / max(seconds, 1e-9)
+        speed = ""
+        if steps:
+            values["images_per_second"] = steps * self.model.config.batch_size / max(seconds, 1e-9)
+            speed = f"  {values['images_per_second']:.1f} images/s"
         self.journal.scalars(step, self.schedule.epoch(step), values)
         self.journal.progress(
             step,
             f"epoch {self.schedule.epoch(step):.2f}  D {values['discriminator/loss']:.3f}  "
             f"G {values['generator/loss']:.2f}  L1 {values['generator/l1']:.3f}  "
-            f"D right {values['discriminator/accuracy']:.0%}  {values['images_per_second']:.1f} images/s",
+            f"D right {values['discriminator/accuracy']:.0%}{speed}",
         )
 
 

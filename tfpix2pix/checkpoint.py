@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
 
 import keras
@@ -19,16 +20,9 @@ META_FILE = "meta.json"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
 
-# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is not among them.
-DAMAGE = (
-    tf.errors.DataLossError,
-    tf.errors.NotFoundError,
-    tf.errors.OutOfRangeError,
-    tf.errors.InvalidArgumentError,
-    AssertionError,
-    ValueError,
-    KeyError,
-)
+# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError too, and
+# no damage.
+DAMAGE = (tf.errors.OpError, AssertionError, ValueError, KeyError, IndexError)
 
 
 class Checkpoints:
@@ -104,11 +98,13 @@ class Checkpoints:
             try:
                 tf.train.Checkpoint(model=model).read(str(self.path(step) / PREFIX)).assert_consumed()
                 return step
+            except tf.errors.ResourceExhaustedError:
+                raise
             except DAMAGE as error:
                 aside = self.folder / f"{DAMAGED}{step:08d}"
                 shutil.rmtree(aside, ignore_errors=True)
                 os.replace(self.path(step), aside)
-                reason = str(error).splitlines()[0][:200]
+                reason = _reason(error)
                 warn(f"warning: the checkpoint of step {step} is damaged and was set aside as {aside} ({reason})")
         if steps:
             raise InputError(f"no checkpoint in {self.folder} can be read; train into another run_dir")
@@ -165,13 +161,20 @@ def load_generator(
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
     try:
         part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
+    except tf.errors.ResourceExhaustedError:
+        raise
     except DAMAGE as error:
         if not checkpoints.path(step).exists() and checkpoint in ("best", "latest"):
             # A training that is still running has replaced it meanwhile.
             return load_generator(run_dir, checkpoint, image_size, norm_statistics, dropout_at_inference, products)
-        reason = str(error).splitlines()[0][:200]
+        reason = _reason(error)
         raise InputError(f"{checkpoints.path(step)} cannot be read ({reason}); take another --checkpoint") from None
     return generator, config, step
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without TensorFlow's frame around it: `{{node}} ... [Op:RestoreV2]`."""
+    return re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", str(error).splitlines()[0])[:200]
 
 
 def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:

@@ -13,7 +13,7 @@ from absl import flags
 
 from pipelines.command import InputError
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
-from pipelines.size import Size, check_load_size, define_size, paper_load_size
+from pipelines.size import Size, check_load_size, define_size, format_size, paper_load_size
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
@@ -52,8 +52,9 @@ class Config:
     image_size: Size = option((256, 256), "height x width that the networks see, such as 256 or 256x512")
     load_size: Size = option(
         (0, 0),
-        "size before the random crop; 0: 286/256 of image_size, as in the paper; image_size itself: no crop",
+        "size before the random crop; 0: 286/256 of image_size, as in the paper",
     )
+    crop: bool = option(True, "crop at random from load_size; --nocrop resizes to image_size at once")
     flip: bool = option(True, "mirror every other pair, at random")
     resize_method: str = option("bicubic", "how images are resized, antialiased", choices=RESIZE_METHODS)
     source_channels: int = option(3, "1 gray, 2 gray and alpha, 3 RGB, 4 RGBA", least=1, below=5)
@@ -121,7 +122,9 @@ class Config:
         """
         load_size = self.load_size
         if 0 in load_size:
-            load_size = paper_load_size(self.image_size)
+            load_size = paper_load_size(self.image_size) if self.crop else self.image_size
+        if not self.crop and load_size != self.image_size:
+            raise InputError(f"load_size={format_size(load_size)} is for a crop; leave it out, or leave out --nocrop")
         direction = usual_direction if self.direction == "auto" else self.direction
         try:
             depth = self.depth or default_depth(self.image_size)

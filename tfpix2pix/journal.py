@@ -33,7 +33,7 @@ class Journal:
         self._writer = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
         # disable=None: a bar where standard error is a terminal, plain lines elsewhere.
         self.bar = tqdm(
-            desc="training",
+            bar_format="{percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}, {remaining} left{postfix}",
             initial=step,
             total=last_step,
             unit="step",
@@ -57,6 +57,7 @@ class Journal:
         # A line that is not on the disk is lost with the process.
         self._log.flush()
         with self._writer.as_default(step):
+            tf.summary.scalar("epoch", epoch)
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 

@@ -61,7 +61,9 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
     model = Pix2Pix(options, strategy, total_steps, options.decay_epochs * steps_per_epoch)
     checkpoints = Checkpoints(run_dir, options.keep_checkpoints)
     first_step = checkpoints.restore_newest(model)
-    if first_step:
+    if first_step >= last_step:
+        print(f"{first_step} steps are done already, and {last_step} were asked for: nothing is left to train")
+    elif first_step:
         print(f"going on after step {first_step} of {last_step}", flush=True)
 
     batches = train_dataset(
@@ -104,7 +106,7 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
     if interruption:
         print(f"stopped by {interruption.received.name} after step {step}; the same command goes on from there")
         return 128 + interruption.received
-    finish(run_dir, last_step, checkpoints)
+    finish(run_dir, step, checkpoints)
     return 0
 
 
@@ -130,7 +132,7 @@ def open_splits(options: config.Config) -> tuple[Pairs, Pairs]:
     return splits[0], splits[1]
 
 
-def finish(run_dir: pathlib.Path, last_step: int, checkpoints: Checkpoints) -> None:
+def finish(run_dir: pathlib.Path, step: int, checkpoints: Checkpoints) -> None:
     """Draws the curves, and says where everything lies and what to type next."""
     plots.curves(read_log(run_dir)).savefig(run_dir / "curves.png")
     samples = sorted((run_dir / "samples").glob("step-*.png"))
@@ -139,7 +141,7 @@ def finish(run_dir: pathlib.Path, last_step: int, checkpoints: Checkpoints) -> N
     l1 = checkpoints.validation(best)["l1"]
     print(
         f"""
-{run_dir} is complete: {last_step} steps; best validation L1 {l1:.4f} at step {best}
+{run_dir} is complete: {step} steps; best validation L1 {l1:.4f} at step {best}
   pictures      {run_dir}/results.png, {run_dir}/curves.png, {run_dir}/samples/
   checkpoints   {run_dir}/checkpoints/, steps {", ".join(map(str, checkpoints.steps()))}
   numbers       {run_dir}/log.jsonl, {run_dir}/config.json

@@ -1,0 +1,83 @@
+"""Checkpoints that were cut short or changed: never a traceback, and the one before is taken."""
+
+import numpy as np
+import pytest
+
+from pipelines.command import InputError
+from tfpix2pix.checkpoint import Checkpoints, load_generator
+from tfpix2pix.config import Config, save
+from tfpix2pix.state import Pix2Pix
+
+CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
+
+
+@pytest.fixture
+def model(strategies):
+    return Pix2Pix(CONFIG, strategies[1], total_steps=10)
+
+
+def spoil(folder, how):
+    """Cuts the weights' file at a length, or changes a byte in it, or empties or removes a file."""
+    data = next(folder.glob("state.data*"))
+    contents = bytearray(data.read_bytes())
+    if how == "flipped":
+        contents[len(contents) // 2] ^= 0xFF
+        data.write_bytes(contents)
+    elif how == "no index":
+        (folder / "state.index").unlink()
+    elif how == "empty index":
+        (folder / "state.index").write_bytes(b"")
+    elif how == "cut index":
+        index = folder / "state.index"
+        index.write_bytes(index.read_bytes()[:-100])
+    else:
+        data.write_bytes(contents[:how])
+
+
+@pytest.mark.parametrize("how", [0, 100, 1000, -1000, -1, "flipped", "no index", "empty index", "cut index"])
+def test_a_spoilt_checkpoint(model, tmp_path, how):
+    save(CONFIG, tmp_path)
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step in (4, 8):
+        model.step.assign(step)
+        checkpoints.save(model)
+    spoil(checkpoints.path(8), how)
+    with pytest.raises(InputError, match=r"00000008 cannot be read \(.+\); take another --checkpoint"):
+        load_generator(tmp_path, "latest")
+    warnings = []
+    assert checkpoints.restore_newest(model, warnings.append) == model.step.numpy() == 4
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: the checkpoint of step 8 is damaged and was set aside as ")
+    assert "{{" not in warnings[0]
+    assert "\n" not in warnings[0]
+    assert checkpoints.steps() == [4]
+    assert (tmp_path / "checkpoints" / "damaged-00000008").is_dir()
+
+
+def test_none_that_can_be_read(model, tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(model)
+    spoil(checkpoints.path(0), 100)
+    with pytest.raises(InputError, match=r"no checkpoint in .* can be read"):
+        checkpoints.restore_newest(model, lambda _: None)
+
+
+def test_a_run_that_goes_on_replaces_what_is_being_read(model, tmp_path, monkeypatch):
+    """Between the choice and the reading, a running training may delete the checkpoint that was chosen."""
+    save(CONFIG, tmp_path)
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save(model)
+    path = Checkpoints.path
+
+    def path_and_another_save(self, step):
+        monkeypatch.setattr(Checkpoints, "path", path)
+        model.step.assign(5)
+        model.generator.trainable_variables[0].assign_add(np.ones((4, 4, 3, 1), np.float32))
+        checkpoints.save(model)
+        assert checkpoints.steps() == [5]
+        return path(self, step)
+
+    monkeypatch.setattr(Checkpoints, "path", path_and_another_save)
+    generator, _, step = load_generator(tmp_path, "latest")
+    assert step == 5
+    np.testing.assert_array_equal(generator.trainable_variables[0], model.generator.trainable_variables[0])
