@@ -2,8 +2,9 @@
 
     python -m export.tflite --run_dir=runs/facades --export_dir=models/facades_tflite
 
-writes float32.tflite, float16.tflite, dynamic_int8.tflite and int8.tflite, each with one image in, (1, H, W, channels)
-in [-1, 1], and one out. A file that comes out too far from Keras is not written, and the exit code is 1.
+writes float32.tflite, float16.tflite, dynamic_int8.tflite, int8_float_norm.tflite and int8.tflite, each with one image
+in, (1, H, W, channels) in [-1, 1], and one out. A file that comes out too far from Keras is not written, and the exit
+code is 1.
 """
 
 import os

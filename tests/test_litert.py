@@ -33,7 +33,8 @@ def keras_and(run_dir, translate):
 
 # The largest difference of values in [-1, 1]. Generated ones span more than 0.5 here, so a black image would not pass.
 @pytest.mark.parametrize(
-    ("kind", "most"), [("float32", 1e-4), ("float16", 2e-3), ("dynamic_int8", 0.05), ("int8", 0.25)]
+    ("kind", "most"),
+    [("float32", 1e-4), ("float16", 2e-3), ("dynamic_int8", 0.05), ("int8_float_norm", 0.2), ("int8", 0.25)],
 )
 def test_each_kind_in_litert(short_run, exported, kind, most):
     expected, generated = keras_and(short_run, Runner((exported / f"{kind}.tflite").read_bytes(), threads=1))
@@ -55,11 +56,11 @@ def test_the_table_beside_them(exported, capsys):
     assert list(files) == [f"{kind}.tflite" for kind in KINDS]
     assert all(row["passed"] for row in files.values())
     assert files["float32.tflite"]["bytes"] == (exported / "float32.tflite").stat().st_size
-    assert files["float32.tflite"]["psnr"] > files["int8.tflite"]["psnr"] > 28
+    assert files["float32.tflite"]["psnr"] > files["int8_float_norm.tflite"]["psnr"] > files["int8.tflite"]["psnr"] > 28
 
 
 def test_what_is_too_far_from_keras_is_not_written(short_run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(litert.KINDS, "float16", Kind(KINDS["float16"].configure, bound=300.0))
+    monkeypatch.setitem(litert.KINDS, "float16", Kind(KINDS["float16"].convert, bound=300.0))
     assert export(tflite, short_run, tmp_path, "--kinds=float16", "--kinds=float32") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["export.json", "float32.tflite"]
     assert "FAILED: under 300 dB" in capsys.readouterr().out
@@ -68,7 +69,7 @@ def test_what_is_too_far_from_keras_is_not_written(short_run, tmp_path, monkeypa
 
 def test_an_older_file_does_not_survive_a_failure(short_run, tmp_path, monkeypatch):
     (tmp_path / "float32.tflite").write_text("of another run")
-    monkeypatch.setitem(litert.KINDS, "float32", Kind(KINDS["float32"].configure, bound=300.0))
+    monkeypatch.setitem(litert.KINDS, "float32", Kind(KINDS["float32"].convert, bound=300.0))
     assert export(tflite, short_run, tmp_path, "--kinds=float32") == 1
     assert not (tmp_path / "float32.tflite").exists()
 

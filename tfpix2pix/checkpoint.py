@@ -20,7 +20,7 @@ META_FILE = "meta.json"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
 
-# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError too, and
+# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError too, but
 # no damage.
 DAMAGE = (tf.errors.OpError, AssertionError, ValueError, KeyError, IndexError)
 
