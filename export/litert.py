@@ -58,7 +58,7 @@ def _dynamic_int8(converter: Converter, _) -> bytes:
 
 
 def _int8_float_norm(converter: Converter, sources: Sources) -> bytes:
-    """Integers but for NORMALISATION; floats in and out. With moving statistics there is none left, only convolutions."""
+    """Integers but for NORMALISATION; floats in and out. With moving statistics there is none of it."""
     _calibrate(converter, sources)
     # The only way to the converter's list of operations that are left in float.
     options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=NORMALISATION)

@@ -20,8 +20,8 @@ META_FILE = "meta.json"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
 
-# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError too, but
-# no damage.
+# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError
+# too, but no damage.
 DAMAGE = (tf.errors.OpError, AssertionError, ValueError, KeyError, IndexError)
 
 
