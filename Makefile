@@ -10,15 +10,16 @@ INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format tensorboard clean
+.PHONY: help demo test lint format tensorboard engine clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
 	@echo "make test         all tests"
 	@echo "make lint         ruff: lint and format"
 	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://localhost:6006"
+	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
 	@echo "make format       mend what ruff can mend"
-	@echo "make clean        remove .venv"
+	@echo "make clean        remove the environments"
 
 demo: $(INSTALLED)
 	$(BIN)/python -m tfpix2pix.train --flagfile=tfpix2pix/flagfiles/demo.flags --run_dir=$(RUN_DIR)
@@ -38,8 +39,16 @@ format: $(INSTALLED_DEV)
 tensorboard: $(INSTALLED)
 	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard
 
+engine: .venv-engine/.installed
+	.venv-engine/bin/python tests/engine/check.py $(MODEL) $(IMAGES)
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-engine
+
+.venv-engine/.installed: requirements-engine.txt
+	$(PYTHON) -m venv .venv-engine
+	.venv-engine/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-engine.txt
+	touch $@
 
 $(INSTALLED): $(REQUIREMENTS) requirements-common.txt requirements-serving.txt
 	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: TensorFlow 2.21 needs 3.10 to 3.13; make ... PYTHON=python3.12")'

@@ -1,0 +1,105 @@
+"""Serves an exported model by a real engine, MLServer, and compares what it answers with plain TensorFlow.
+
+    make engine MODEL=models/facades/1 IMAGES=new/labels
+
+runs in an environment of its own, .venv-engine, since MLServer pins what TensorFlow's neighbours need otherwise.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+
+HERE = pathlib.Path(__file__).resolve().parent
+START_SECONDS = 120
+
+
+def main(model: pathlib.Path, images: pathlib.Path) -> int:
+    files = sorted(path for path in images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    serve = tf.saved_model.load(str(model)).signatures["serving_default"]
+    with tempfile.TemporaryDirectory() as folder:
+        ports = free_ports(3)
+        write_settings(pathlib.Path(folder), model.resolve(), ports)
+        log = pathlib.Path(folder, "log").open("w+")
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        engine = subprocess.Popen(
+            [pathlib.Path(sys.executable).with_name("mlserver"), "start", folder],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        try:
+            url = f"http://127.0.0.1:{ports[0]}/v2/models/pix2pix"
+            wait_for(f"{url}/ready", engine, log)
+            for file in files:
+                contents = file.read_bytes()
+                wanted = serve(image_bytes=tf.constant([contents]))["image_bytes"].numpy()[0]
+                if infer(url, contents) != wanted:
+                    print(f"{file}: MLServer gives another PNG than plain TensorFlow")
+                    return 1
+        finally:
+            engine.terminate()
+            engine.wait(30)
+    print(f"MLServer: {len(files)} images over KServe v2, every PNG the same")
+    return 0
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def write_settings(folder: pathlib.Path, model: pathlib.Path, ports: list[int]) -> None:
+    settings = dict(zip(("http_port", "grpc_port", "metrics_port"), ports, strict=True))
+    settings |= {"host": "127.0.0.1", "parallel_workers": 0}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    model_settings = {
+        "name": "pix2pix",
+        "implementation": "runtime.SavedModelRuntime",
+        "parameters": {"uri": str(model)},
+    }
+    (folder / "model-settings.json").write_text(json.dumps(model_settings))
+
+
+def wait_for(url: str, engine: subprocess.Popen, log) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            if engine.poll() is not None or time.monotonic() > deadline:
+                log.seek(0)
+                sys.exit(f"MLServer did not start:\n{log.read()}")
+            time.sleep(0.5)
+
+
+def infer(url: str, contents: bytes) -> bytes:
+    tensor = {
+        "name": "image_bytes",
+        "shape": [1],
+        "datatype": "BYTES",
+        "parameters": {"content_type": "base64"},
+        "data": [base64.b64encode(contents).decode()],
+    }
+    body = json.dumps({"inputs": [tensor]}).encode()
+    request = urllib.request.Request(f"{url}/infer", body, {"Content-Type": "application/json"})
+    answer = json.load(urllib.request.urlopen(request, timeout=60))
+    return base64.b64decode(answer["outputs"][0]["data"][0])
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(pathlib.Path, sys.argv[1:])))
