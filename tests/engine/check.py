@@ -30,17 +30,16 @@ def main(model: pathlib.Path, images: pathlib.Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         ports = free_ports(3)
         write_settings(pathlib.Path(folder), model.resolve(), ports)
-        log = pathlib.Path(folder, "log").open("w+")
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
-        engine = subprocess.Popen(
-            [pathlib.Path(sys.executable).with_name("mlserver"), "start", folder],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
+        with pathlib.Path(folder, "log").open("w") as log:
+            engine = subprocess.Popen(
+                [pathlib.Path(sys.executable).with_name("mlserver"), "start", folder],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": str(HERE)},
+            )
         try:
             url = f"http://127.0.0.1:{ports[0]}/v2/models/pix2pix"
-            wait_for(f"{url}/ready", engine, log)
+            wait_for(f"{url}/ready", engine, pathlib.Path(log.name))
             for file in files:
                 contents = file.read_bytes()
                 wanted = serve(image_bytes=tf.constant([contents]))["image_bytes"].numpy()[0]
@@ -74,7 +73,7 @@ def write_settings(folder: pathlib.Path, model: pathlib.Path, ports: list[int]) 
     (folder / "model-settings.json").write_text(json.dumps(model_settings))
 
 
-def wait_for(url: str, engine: subprocess.Popen, log) -> None:
+def wait_for(url: str, engine: subprocess.Popen, log: pathlib.Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -82,8 +81,7 @@ def wait_for(url: str, engine: subprocess.Popen, log) -> None:
             return
         except OSError:
             if engine.poll() is not None or time.monotonic() > deadline:
-                log.seek(0)
-                sys.exit(f"MLServer did not start:\n{log.read()}")
+                sys.exit(f"MLServer did not start:\n{log.read_text()}")
             time.sleep(0.5)
 
 
