@@ -15,8 +15,9 @@ import tensorflow as tf
 from absl import flags
 
 from export import trained
-from export.ship import open_folder, ship
+from export.ship import ship
 from pipelines import command
+from pipelines.disk import check_writable
 
 try:
     import onnxruntime
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
     command.no_arguments(argv)
     values = flags.FLAGS
     folder = pathlib.Path(values.export_dir)
-    open_folder(folder)
+    check_writable(folder, "export_dir")
     run = trained.open_trained(values.parity_images, products=False)
     file = convert(run.generator)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])

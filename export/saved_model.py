@@ -22,6 +22,7 @@ from export.versions import choose_version, new_version
 from export.warmup import write_warmup
 from pipelines import command, images
 from pipelines.command import InputError, progress_bar
+from pipelines.disk import check_writable
 
 EXPORT_FILE = "export.json"
 # Float images may differ by this much, of the range [-1, 1]; PNGs not at all.
@@ -34,6 +35,7 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     export_dir = pathlib.Path(values.export_dir)
     version = choose_version(export_dir, values.version)
+    check_writable(export_dir, "export_dir")
     run = trained.open_trained(values.parity_images, any_size=True)
     servable = Servable(run.generator, run.form, run.config.depth, values.max_pixels, values.max_batch_size)
     with new_version(export_dir, version) as folder:

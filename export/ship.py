@@ -1,7 +1,6 @@
 """Writes exported files that came near enough to Keras, a table of how near, and export.json beside them."""
 
 import json
-import os
 import pathlib
 from collections.abc import Callable, Iterable
 
@@ -9,24 +8,9 @@ import numpy as np
 
 from export.parity import compare, table
 from export.trained import Trained
-from pipelines.command import InputError
+from pipelines.disk import write_whole
 
 EXPORT_FILE = "export.json"
-
-
-def open_folder(folder: pathlib.Path) -> None:
-    """Makes the folder, before any long work.
-
-    Raises:
-      InputError: it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"export_dir={folder} cannot be written ({error.strerror}); give another") from None
 
 
 def ship(
@@ -38,7 +22,7 @@ def ship(
     """Measures each export, and writes it if it keeps its bound; prints the table.
 
     Args:
-      folder: that is there.
+      folder: made if it is not there.
       run: what the exports were made from.
       images: how many of its pairs to measure on.
       exports: file name, contents, what runs it on one image, and the least PSNR against Keras in dB.
@@ -46,6 +30,7 @@ def ship(
     Returns:
       Whether all were written.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     pairs = run.pairs[:images]
     expected = np.stack([run.generator(source[None], training=False)[0].numpy() for source, _ in pairs])
     rows = []
@@ -53,18 +38,11 @@ def ship(
         row = compare(name, len(contents), translate, expected, pairs, bound)
         rows.append(row)
         if row.passed:
-            _replace(folder / name, contents)
+            write_whole(folder / name, contents)
         else:
             # One of an earlier export would pass for this one.
             (folder / name).unlink(missing_ok=True)
     print(table(rows), flush=True)
     figures = {"images": len(pairs), "files": {row.name: row.to_dict() for row in rows}}
-    _replace(folder / EXPORT_FILE, (json.dumps({**run.description(), "parity": figures}, indent=2) + "\n").encode())
+    write_whole(folder / EXPORT_FILE, json.dumps({**run.description(), "parity": figures}, indent=2) + "\n")
     return all(row.passed for row in rows)
-
-
-def _replace(path: pathlib.Path, contents: bytes) -> None:
-    """Writes a file, whole or not at all."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(contents)
-    os.replace(temporary, path)

@@ -14,8 +14,9 @@ from absl import flags
 
 from export import trained
 from export.litert import KINDS, Runner, convert
-from export.ship import open_folder, ship
+from export.ship import ship
 from pipelines import command
+from pipelines.disk import check_writable
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +24,7 @@ def main(argv: list[str]) -> int:
     command.no_arguments(argv)
     values = flags.FLAGS
     folder = pathlib.Path(values.export_dir)
-    open_folder(folder)
+    check_writable(folder, "export_dir")
     run = trained.open_trained(max(values.parity_images, values.calibration_images), products=False)
     sources = [source for source, _ in run.pairs[: values.calibration_images]]
     exports = (

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 
 from pipelines.command import InputError
+from pipelines.disk import sync_files, sync_folder
 
 
 def choose_version(export_dir: pathlib.Path, version: int | None = None) -> int:
@@ -45,18 +46,11 @@ def new_version(export_dir: pathlib.Path, version: int) -> Iterator[pathlib.Path
     try:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp's folders are for their owner alone, and Serving is often another user
-        _sync(temporary)
+        sync_files(temporary)
         try:
             os.rename(temporary, export_dir / str(version))
+            sync_folder(export_dir)
         except OSError as error:
             raise InputError(f"{export_dir / str(version)} cannot be made ({error.strerror})") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _sync(folder: pathlib.Path) -> None:
-    """Has all files on the disk before the folder gets its name."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())

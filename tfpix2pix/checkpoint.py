@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.command import InputError
+from pipelines.disk import sync_files, sync_folder, write_whole
 from tfpix2pix import config as config_file
 from tfpix2pix.state import Pix2Pix, generator_of
 
@@ -75,9 +76,9 @@ class Checkpoints:
             temporary.mkdir(parents=True)
             tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
             _write_meta(temporary, step, validation)
-            _sync(temporary)
+            sync_files(temporary)
             os.replace(temporary, target)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         elif validation:
             _write_meta(target, step, validation)
         kept = {*self.steps()[-self.keep :], self.best()}
@@ -178,22 +179,4 @@ def _reason(error: Exception) -> str:
 
 
 def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
-    temporary = folder / f".{META_FILE}"
-    temporary.write_text(json.dumps({"step": step, "validation": validation or {}}) + "\n")
-    os.replace(temporary, folder / META_FILE)
-
-
-def _sync(folder: pathlib.Path) -> None:
-    """Has the files on the disk before their folder gets its name, so that a power cut leaves no hollow checkpoint."""
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_whole(folder / META_FILE, json.dumps({"step": step, "validation": validation or {}}) + "\n")

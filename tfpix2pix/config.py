@@ -5,13 +5,13 @@ The docstring of a field is its `help`. Values are checked here, before any long
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any
 
 from absl import flags
 
 from pipelines.command import InputError
+from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.size import Size, check_load_size, define_size, format_size, paper_load_size
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
@@ -156,9 +156,7 @@ class Config:
 
 def save(config: Config, run_dir: pathlib.Path) -> None:
     """Writes config.json, whole or not at all."""
-    temporary = run_dir / f".{CONFIG_FILE}"
-    temporary.write_text(config.to_json())
-    os.replace(temporary, run_dir / CONFIG_FILE)
+    write_whole(run_dir / CONFIG_FILE, config.to_json())
 
 
 def load(run_dir: pathlib.Path) -> Config:

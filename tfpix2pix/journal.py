@@ -1,12 +1,13 @@
 """What a training says of itself: log.jsonl, TensorBoard and the terminal."""
 
 import json
-import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
+
+from pipelines.disk import write_whole
 
 LOG_FILE = "log.jsonl"
 
@@ -25,9 +26,7 @@ class Journal:
     def __init__(self, run_dir: pathlib.Path, step: int, last_step: int):
         self.path = run_dir / LOG_FILE
         records = [record for record in read_log(run_dir) if record["step"] <= step]
-        temporary = self.path.with_suffix(".new")
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in records))
-        os.replace(temporary, self.path)
+        write_whole(self.path, "".join(json.dumps(record) + "\n" for record in records))
         self._validated = {record["step"] for record in records if "validation/l1" in record}
         self._log = self.path.open("a")
         self._writer = tf.summary.create_file_writer(str(run_dir / "tensorboard"))

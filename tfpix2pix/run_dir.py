@@ -1,10 +1,10 @@
 """The run directory: what must hold before a training may write into it."""
 
 import json
-import os
 import pathlib
 
 from pipelines.command import InputError
+from pipelines.disk import check_writable, write_whole
 from pipelines.loader import Pairs
 from tfpix2pix import config as config_file
 from tfpix2pix.config import Config
@@ -18,16 +18,8 @@ def open_run_dir(run_dir: pathlib.Path, config: Config) -> None:
     Raises:
       InputError: it cannot be written, or holds a run of another config (names the options that differ).
     """
-    try:
-        is_new = not run_dir.exists()
-        run_dir.mkdir(parents=True, exist_ok=True)
-        probe = run_dir / ".writable"
-        probe.touch()
-        probe.unlink()
-        if is_new:
-            run_dir.rmdir()  # what is wrong with the data is found later, and should leave nothing behind
-    except OSError as error:
-        raise InputError(f"run_dir={run_dir} cannot be written ({error.strerror}); give another --run_dir") from None
+    # What is wrong with the data is found later, and should leave nothing behind.
+    check_writable(run_dir, "run_dir")
     if (run_dir / config_file.CONFIG_FILE).exists():
         differences = config_file.load(run_dir).differences(config)
         if differences:
@@ -62,7 +54,5 @@ def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
                 "or their names or sizes differ; bring back the same files, or give another --run_dir"
             )
     else:
-        temporary = run_dir / f".{DATA_FILE}"
-        temporary.write_text(json.dumps(data, indent=2) + "\n")
-        os.replace(temporary, path)
+        write_whole(path, json.dumps(data, indent=2) + "\n")
     config_file.save(config, run_dir)
