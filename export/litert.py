@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable
 
 import keras
@@ -62,10 +63,13 @@ def _int8_float_norm(converter: Converter, sources: Sources) -> bytes:
     _calibrate(converter, sources)
     # The only way to the converter's list of operations that are left in float.
     options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=NORMALISATION)
-    debugger = tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
-    )
-    return debugger.get_nondebug_quantized_model()
+    with warnings.catch_warnings():
+        # It runs the interpreter inside TensorFlow, which tells users to take LiteRT's.
+        warnings.simplefilter("ignore", UserWarning)
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
+        )
+        return debugger.get_nondebug_quantized_model()
 
 
 def _int8(converter: Converter, sources: Sources) -> bytes:

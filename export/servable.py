@@ -28,8 +28,6 @@ class Servable(tf.Module):
     def __init__(self, generator: keras.Model, form: PairFormat, depth: int, max_pixels: int, max_batch_size: int = 0):
         super().__init__(name="servable")
         self.generator = generator
-        # What tf.saved_model.save looks for are TensorFlow's variables, not Keras'.
-        self.weights = [variable.value for variable in generator.variables]
         self.form = form
         self.depth = depth
         self.max_pixels = max_pixels

@@ -1,6 +1,7 @@
 """TensorFlow Serving's two interfaces, REST and gRPC: image files in, PNG files out."""
 
 import base64
+import http.client
 import json
 import re
 
@@ -140,4 +141,6 @@ def _innermost(error: BaseException) -> str:
     """The reason below requests' and urllib3's wrappings, such as 'Connection refused'."""
     while error.__context__ or error.__cause__:
         error = error.__cause__ or error.__context__
+    if isinstance(error, http.client.HTTPException):
+        return "it does not speak HTTP; is it the gRPC port?"
     return getattr(error, "strerror", None) or str(error)

@@ -51,7 +51,10 @@ class SizeParser(flags.ArgumentParser):
         match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", argument)
         if not match:
             raise ValueError(f"{argument!r} is no size; write 256, or 256x512 for height x width")
-        return int(match[1]), int(match[2] or match[1])
+        size = int(match[1]), int(match[2] or match[1])
+        if 0 in size and any(size):
+            raise ValueError(f"{argument!r} is no size: one side is 0")
+        return size
 
     def flag_type(self) -> str:
         """What --help calls it."""

@@ -71,11 +71,7 @@ class Model:
         if self.unavailable:
             self.unavailable -= 1
             raise tf.errors.UnavailableError(None, None, "The batch scheduling queue is full")
-        try:
-            run = self.loaded.signatures[signature]
-        except KeyError:
-            message = f"Serving signature key {signature!r} not found."
-            raise tf.errors.InvalidArgumentError(None, None, message) from None
+        run = self.signature(signature)
         specs = run.structured_input_signature[1]
         if set(specs) != set(inputs):
             message = f"input size does not match signature: {sorted(inputs)} are not {sorted(specs)}"
@@ -92,6 +88,12 @@ class Model:
             # Eager TensorFlow puts a frame around the status, Serving does not.
             message = error.message.split("<stack traces unavailable>\n")[-1].split(" [Op:")[0]
             raise tf.errors.InvalidArgumentError(None, None, message) from None
+
+    def signature(self, name):
+        if name not in self.loaded.signatures:
+            message = f'Serving signature name: "{name}" not found in signature def'
+            raise tf.errors.InvalidArgumentError(None, None, message)
+        return self.loaded.signatures[name]
 
     def signatures(self):
         saved = saved_model_pb2.SavedModel.FromString((self.folder / "saved_model.pb").read_bytes())
@@ -129,21 +131,33 @@ class Grpc(prediction_service_pb2_grpc.PredictionServiceServicer, model_service_
 class Rest(http.server.BaseHTTPRequestHandler):
     model: Model
     protocol_version = "HTTP/1.1"
-    # Without it every answer waits 40 ms for the client's acknowledgement of its header.
+    # Else every answer waits 40 ms: the header is sent first, and the body only when the client has acknowledged it.
     wbufsize = -1
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
 
     def do_GET(self):
-        match = re.fullmatch(r"/v1/models/([^/:]+)(/metadata)?", self.path)
-        if not match or match[1] != self.model.name:
+        match = re.fullmatch(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata)?", self.path)
+        if not match:
             self.answer(404, {"error": f"Malformed request: GET {self.path}"})
-        elif match[2]:
+            return
+        try:
+            self.model.find(match[1], int(match[2]) if match[2] else None)
+        except tf.errors.NotFoundError as error:
+            self.answer(404, {"error": error.message})
+            return
+        if match[3]:
             signatures = json_format.MessageToDict(self.model.signatures(), preserving_proto_field_name=True)
-            self.answer(200, {"metadata": {"signature_def": signatures}})
+            spec = {"name": self.model.name, "signature_name": "", "version": str(self.model.version)}
+            self.answer(200, {"model_spec": spec, "metadata": {"signature_def": signatures}})
         else:
-            status = {"version": str(self.model.version), "state": "AVAILABLE"}
+            status = {
+                "version": str(self.model.version),
+                "state": "AVAILABLE",
+                "status": {"error_code": "OK", "error_message": ""},
+            }
             self.answer(200, {"model_version_status": [status]})
 
     def do_POST(self):
@@ -156,7 +170,7 @@ class Rest(http.server.BaseHTTPRequestHandler):
             self.model.find(match[1], int(match[2]) if match[2] else None)
             request = json.loads(body)
             signature = request.get("signature_name", "serving_default")
-            inputs, is_row = inputs_of(request, self.model.loaded.signatures[signature].structured_input_signature[1])
+            inputs, is_row = inputs_of(request, self.model.signature(signature).structured_input_signature[1])
             outputs = {name: to_json(name, value) for name, value in self.model.predict(signature, inputs).items()}
         except json.JSONDecodeError as error:
             self.answer(400, {"error": f"JSON Parse error: {error}"})

@@ -121,7 +121,7 @@ def no_val(pairs):
 def no_images(pairs):
     for file in entries(pairs / "train"):
         file.rename(file.with_suffix(".tiff"))
-    return f"{pairs}/train has no images; it should hold side-by-side .jpg, .jpeg, .png files"
+    return f"{pairs}/train has no images; it should hold .jpg, .jpeg, .png files"
 
 
 def odd_width(pairs):

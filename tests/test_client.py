@@ -167,12 +167,21 @@ def test_both_interfaces_as_documented(server, photos):
 
     by_row, by_column = post(instances=source).json(), post(inputs={"source": source}).json()
     np.testing.assert_array_equal(by_row["predictions"], by_column["outputs"])
+    assert requests.get(f"{base}/versions/1", timeout=9).ok
+    assert requests.get(f"{base}/versions/7", timeout=9).status_code == 404
+    unknown = requests.post(f"{base}:predict", json={"signature_name": "nope", "instances": []}, timeout=9)
+    assert (unknown.status_code, "nope" in unknown.json()["error"]) == (400, True)
     bad = requests.post(f"{base}:predict", data=b"{", timeout=9)
     assert bad.status_code == 400
     assert "JSON Parse error" in bad.json()["error"]
     small = post(instances=[[[[0, 0, 0]]]])
     assert small.status_code == 400
     assert "must be multiples of 64" in small.json()["error"]
+
+
+def test_rest_at_the_grpc_port(server):
+    with pytest.raises(UnreachableError, match="is it the gRPC port"):
+        Rest(f"127.0.0.1:{server.grpc_port}", "negative", None, 5.0, 0).translate([b"file"])
 
 
 def test_latency_by_hand():

@@ -112,6 +112,13 @@ def test_warm_up_is_replayed(exported):
     assert Model(exported).warmed_up == ["serving_default", "translate"]
 
 
+def test_weights_are_there_once(short_run, exported):
+    generator, _, _ = load_generator(short_run, "latest")
+    weights = sum(variable.numpy().nbytes for variable in generator.variables)
+    size = (exported / "1" / "variables" / "variables.data-00000-of-00001").stat().st_size
+    assert weights <= size < 1.2 * weights
+
+
 def test_versions_count_up(short_run, tmp_path):
     assert export(short_run, tmp_path / "m", "--version=5") == 0
     assert export(short_run, tmp_path / "m", "--dropout_at_inference") == 0
@@ -136,6 +143,16 @@ def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoilt
     with pytest.raises(InputError, match="nothing was exported"):
         export(short_run, tmp_path / "m")
     assert not list((tmp_path / "m").iterdir())
+
+
+def test_batches_over_requests_may_round_otherwise(short_run, tmp_path):
+    options = ("--max_batch_size=8", "--norm_statistics=moving", "--dropout_at_inference")
+    assert export(short_run, tmp_path / "m", *options) == 0
+
+
+def test_level_difference():
+    pngs = [images.encode(tf.fill((2, width, 3), value), ".png") for width, value in ((2, 0.0), (2, 3 / 255), (3, 0.0))]
+    assert [saved_model.level_difference(pngs[0], png) for png in pngs] == [0, 1, 256]
 
 
 @pytest.mark.parametrize(
