@@ -56,9 +56,10 @@ def main(argv: list[str]) -> int:
             "parity": {"images": len(run.pairs), **parity.to_dict()},
         }
         (folder / EXPORT_FILE).write_text(json.dumps(description, indent=2) + "\n")
+    pngs = "within a level" if values.max_batch_size else "the same"
     print(
         f"{export_dir / str(version)}: step {run.step} of {values.run_dir}; on {len(run.pairs)} images the largest "
-        f"difference from Keras is {parity.max_difference:.2g}, and PNGs are the same"
+        f"difference from Keras is {parity.max_difference:.2g}, and PNGs are {pngs}"
     )
     return 0
 

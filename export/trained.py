@@ -64,6 +64,9 @@ def open_trained(max_pairs: int, *, any_size: bool = False, products: bool | Non
     Raises:
       InputError: no run, no checkpoint, no validation pairs, or a size that does not fit.
     """
+    if tf.config.list_physical_devices("GPU"):
+        # Parity is measured on the CPU, which takes sums in one order; a GPU may choose another algorithm each time.
+        tf.config.set_visible_devices([], "GPU")
     values = flags.FLAGS
     run_dir = pathlib.Path(values.run_dir)
     asked = None if 0 in values.image_size else values.image_size
