@@ -17,14 +17,13 @@ from absl import flags
 from export import trained
 from export.parity import Parity, measure
 from export.servable import Servable
-from export.trained import Trained
+from export.trained import EXPORT_FILE, Trained
 from export.versions import choose_version, new_version
 from export.warmup import write_warmup
 from pipelines import command, images
 from pipelines.command import InputError, progress_bar
 from pipelines.disk import check_writable
 
-EXPORT_FILE = "export.json"
 # Float images may differ by this much, of the range [-1, 1]; PNGs not at all.
 TOLERANCE = 1e-5
 

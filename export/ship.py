@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from export.parity import compare, table
-from export.trained import Trained
+from export.trained import EXPORT_FILE, Trained
 from pipelines.disk import write_whole
-
-EXPORT_FILE = "export.json"
 
 
 def ship(

@@ -19,6 +19,9 @@ from tfpix2pix.config import Config
 from tfpix2pix.generator import check_depth
 from tfpix2pix.layers import NORM_STATISTICS
 
+# The description beside every export.
+EXPORT_FILE = "export.json"
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:

@@ -6,9 +6,8 @@ import tensorflow as tf
 
 from export.protocol import model_pb2, predict_pb2, prediction_log_pb2
 
-# Where Serving looks for them below a version, and how many it replays (its documentation, saved_model_warmup).
+# Where Serving looks for them below a version (its documentation, saved_model_warmup).
 WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
-MAX_REQUESTS = 1000
 
 
 def write_warmup(folder: pathlib.Path, model: str, requests: list[tuple[str, dict[str, tf.Tensor]]]) -> None:
@@ -17,7 +16,7 @@ def write_warmup(folder: pathlib.Path, model: str, requests: list[tuple[str, dic
     Args:
       folder: of the version.
       model: the name that it is served by.
-      requests: signature and inputs by name, at most MAX_REQUESTS.
+      requests: signature and inputs by name, at most 1000, which is all that Serving replays.
     """
     path = folder / WARMUP_FILE
     path.parent.mkdir()

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pipelines.images import JPEG_SIGNATURE, PNG_SIGNATURE
+from pipelines.images import JPEG_SIGNATURE, PNG_SIGNATURE, starts_with
 
 # Where a PNG has its width and height, four bytes each (PNG specification, 11.2.2).
 PNG_SIZE = (16, 8)
@@ -19,8 +19,8 @@ def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "image
     Raises:
       tf.errors.InvalidArgumentError: it is empty, neither JPEG nor PNG, its header is damaged, or it is too large.
     """
-    is_png = _starts_with(contents, PNG_SIGNATURE)
-    is_jpeg = _starts_with(contents, JPEG_SIGNATURE)
+    is_png = starts_with(contents, PNG_SIGNATURE)
+    is_jpeg = starts_with(contents, JPEG_SIGNATURE)
     kind = tf.where(tf.strings.length(contents) == 0, " is empty", " is neither JPEG nor PNG")
     with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, [name + kind])]):
         height, width = tf.cond(is_png, lambda: _png_size(contents, name), lambda: _jpeg_size(contents))
@@ -31,10 +31,6 @@ def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "image
     ]
     with tf.control_dependencies(checks):
         return tf.identity(contents)
-
-
-def _starts_with(contents: tf.Tensor, signature: bytes) -> tf.Tensor:
-    return tf.equal(tf.strings.substr(contents, 0, len(signature)), signature)
 
 
 def _png_size(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor]:

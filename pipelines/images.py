@@ -33,9 +33,14 @@ def decode(contents: tf.Tensor, with_alpha: bool = False) -> Image:
     Raises:
       tf.errors.InvalidArgumentError: it is neither, or damaged.
     """
-    is_png = tf.equal(tf.strings.substr(contents, 0, len(PNG_SIGNATURE)), PNG_SIGNATURE)
+    is_png = starts_with(contents, PNG_SIGNATURE)
     image = tf.cond(is_png, lambda: _decode_png(contents, with_alpha), lambda: _decode_jpeg(contents, with_alpha))
     return tf.ensure_shape(image, (None, None, 4 if with_alpha else 3))
+
+
+def starts_with(contents: tf.Tensor, signature: bytes) -> tf.Tensor:
+    """Whether a file's bytes, a scalar string, begin with these."""
+    return tf.equal(tf.strings.substr(contents, 0, len(signature)), signature)
 
 
 def to_channels(image: Image, channels: int) -> Image:
