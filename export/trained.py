@@ -131,7 +131,7 @@ def weights_digest(network: keras.Model) -> str:
 def define_flags() -> None:
     """The options that all exporters have."""
     flags.DEFINE_string("run_dir", None, "a training's run directory, also of one that is still running", required=True)
-    flags.DEFINE_string("checkpoint", "latest", "latest, best (by validation L1), or a step")
+    flags.DEFINE_string("checkpoint", "latest", "latest, best (by the run's best_by), or a step")
     flags.DEFINE_string("data", "", "data set whose val/ parity is measured on; default: the run's own")
     flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
     define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")

@@ -1,4 +1,4 @@
-"""Fetches a published dataset: resumed where it stopped, checked, and in place only when it is whole."""
+"""Fetches a published dataset, or any file: resumed where it stopped, checked, and in place only when it is whole."""
 
 import hashlib
 import http.client
@@ -79,7 +79,7 @@ def fetch(name: str, spec: DatasetSpec, data_dir: pathlib.Path) -> pathlib.Path:
     data_dir.mkdir(parents=True, exist_ok=True)
     archive = data_dir / f"{name}.tar.gz"
     if not archive.exists():
-        _download(spec, archive)
+        download(spec.url, archive, spec.max_bytes)
     unpacking = data_dir / f"{name}.unpacking"
     # It can be there only if an earlier run was killed while it unpacked.
     shutil.rmtree(unpacking, ignore_errors=True)
@@ -111,22 +111,49 @@ def _check(folder: pathlib.Path, spec: DatasetSpec) -> None:
         raise ArchiveError(f"contents digest {digest} instead of {spec.digest}")
 
 
-def _download(spec: DatasetSpec, archive: pathlib.Path) -> None:
-    part = archive.with_name(f"{archive.name}.part")
-    remedy = f"download it in another way and save it as {archive}"
+def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = None) -> None:
+    """Makes file, in a folder that is there, from what lies at url.
+
+    Transient faults are tried again after BACKOFF_SECONDS. An interrupted download leaves file.part (and .validator
+    beside it), which the next call resumes.
+
+    Args:
+        url: http or https, also behind redirects.
+        file: where it goes when it is whole.
+        max_bytes: the most that is taken.
+        sha256: the digest that the whole must have, in hex; not checked if None.
+
+    Raises:
+        InputError: it cannot be had, is larger, or has another digest, and then does not stay. The remedy at the
+            message's end is to save it as file.
+        OSError: the disk is full or not writable.
+    """
+    part = file.with_name(f"{file.name}.part")
+    remedy = f"download it in another way and save it as {file}"
     for wait in (*BACKOFF_SECONDS, None):
         try:
-            _transfer(spec.url, part, spec.max_bytes)
+            _transfer(url, part, max_bytes)
             break
         except _RefusedError as error:
-            raise InputError(f"{spec.url}: {error}; {remedy}") from error
+            raise InputError(f"{url}: {error}; {remedy}") from error
         except _TransientError as error:
             if wait is None:
-                raise InputError(f"{spec.url}: {error}; try again later, or {remedy}") from error
-            print(f"{spec.url}: {error}; trying again in {wait} s", file=sys.stderr)
+                raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
+            print(f"{url}: {error}; trying again in {wait} s", file=sys.stderr)
         time.sleep(wait)
-    os.replace(part, archive)
+    if sha256 is not None and (found := _sha256(part)) != sha256:
+        _discard(part)
+        raise InputError(f"{url}: sha256 {found} instead of {sha256}, so it was removed; try again later, or {remedy}")
+    os.replace(part, file)
     _discard(part)
+
+
+def _sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:
@@ -192,7 +219,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 def _refuse_over_cap(size: int, max_bytes: int, part: pathlib.Path) -> None:
     if size > max_bytes:
         _discard(part)
-        raise _RefusedError(f"the archive has {size} bytes or more, over the cap of {max_bytes}")
+        raise _RefusedError(f"the file has {size} bytes or more, over the cap of {max_bytes}")
 
 
 def _whole_size(response: http.client.HTTPResponse, have: int, kept: str, part: pathlib.Path) -> int | None:
@@ -200,7 +227,7 @@ def _whole_size(response: http.client.HTTPResponse, have: int, kept: str, part: 
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     if not found or int(found[1]) != have or _validator(response.headers) not in (None, kept):
         _discard(part)
-        raise _TransientError("the server resumed at another place or from another archive")
+        raise _TransientError("the server resumed at another place or from another file")
     if found[2] != "*":
         return int(found[2])
     return None if response.length is None else have + response.length

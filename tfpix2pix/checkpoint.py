@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipelines.command import InputError
 from pipelines.disk import sync_files, sync_folder, write_whole
 from tfpix2pix import config as config_file
+from tfpix2pix.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
 
 FOLDER = "checkpoints"
@@ -27,16 +28,18 @@ DAMAGE = (tf.errors.OpError, AssertionError, ValueError, KeyError, IndexError)
 
 
 class Checkpoints:
-    """The checkpoints of one run: the newest `keep` and the best by validation L1.
+    """The checkpoints of one run: the newest `keep` and the best by a validation metric.
 
     Args:
       run_dir: the run directory.
       keep: how many of the newest stay; at least 1.
+      best_by: the metric, a key of METRICS.
     """
 
-    def __init__(self, run_dir: pathlib.Path, keep: int = 1):
+    def __init__(self, run_dir: pathlib.Path, keep: int = 1, best_by: str = "l1"):
         self.folder = pathlib.Path(run_dir) / FOLDER
         self.keep = keep
+        self.best_by = best_by
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, ascending."""
@@ -56,10 +59,32 @@ class Checkpoints:
             return {}
 
     def best(self) -> int | None:
-        """The step of least validation L1; None if none was validated."""
-        l1 = {step: self.validation(step).get("l1", math.inf) for step in self.steps()}
-        step = min(l1, key=l1.get, default=None)
-        return None if step is None or l1[step] == math.inf else step
+        """The step that is best by this metric; None if none was validated by it."""
+        values = {step: self.validation(step).get(self.best_by, math.nan) for step in self.steps()}
+        values = {step: value for step, value in values.items() if not math.isnan(value)}
+        choose = max if METRICS[self.best_by].is_higher_better else min
+        return choose(values, key=values.get, default=None)
+
+    def choose(self, checkpoint: str) -> int:
+        """The step of a checkpoint as users name it: `best` (the newest if none was validated), `latest`, or a step.
+
+        Raises:
+          InputError: it is not there.
+        """
+        steps = self.steps()
+        if not steps:
+            raise InputError(
+                f"run_dir={self.folder.parent} has no checkpoint yet; wait for its training's first, or train on"
+            )
+        if checkpoint == "best":
+            best = self.best()
+            return steps[-1] if best is None else best
+        if checkpoint == "latest":
+            return steps[-1]
+        if checkpoint.isdecimal() and int(checkpoint) in steps:
+            return int(checkpoint)
+        there = ", ".join(map(str, steps))
+        raise InputError(f"checkpoint={checkpoint} is not there; give best, latest or one of the steps {there}")
 
     def save(self, model: Pix2Pix, validation: dict[str, float] | None = None) -> pathlib.Path:
         """Saves all state at its step, then deletes what need not be kept.
@@ -128,7 +153,7 @@ def load_generator(
 
     Args:
       run_dir: the run directory; everything else is read from its config.json.
-      checkpoint: `best` (by validation L1; the newest if none was validated), `latest`, or a step.
+      checkpoint: `best` (by the run's best_by; the newest if none was validated by it), `latest`, or a step.
       image_size: other than training's, multiples of 2^depth; None inside for any.
       norm_statistics: other than the run's.
       dropout_at_inference: whether dropout stays on.
@@ -141,20 +166,8 @@ def load_generator(
       InputError: no such run, no such checkpoint, one that cannot be read, or a size that does not fit.
     """
     config = config_file.load(run_dir)
-    checkpoints = Checkpoints(run_dir)
-    steps = checkpoints.steps()
-    if not steps:
-        raise InputError(f"run_dir={run_dir} has no checkpoint yet; wait for its training's first, or train on")
-    if checkpoint == "best":
-        best = checkpoints.best()
-        step = steps[-1] if best is None else best
-    elif checkpoint == "latest":
-        step = steps[-1]
-    elif checkpoint.isdecimal() and int(checkpoint) in steps:
-        step = int(checkpoint)
-    else:
-        there = ", ".join(map(str, steps))
-        raise InputError(f"checkpoint={checkpoint} is not there; give best, latest or one of the steps {there}")
+    checkpoints = Checkpoints(run_dir, best_by=config.best_by)
+    step = checkpoints.choose(checkpoint)
     try:
         generator = generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
     except ValueError as error:

@@ -18,8 +18,12 @@ from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
 from tfpix2pix.losses import GAN_LOSSES
+from tfpix2pix.lpips import MIN_SIDE
+from tfpix2pix.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 
 CONFIG_FILE = "config.json"
+
+BEST_BY = ("l1", "psnr", "ssim", "ms_ssim", "lpips", "fid", "kid")
 
 
 def option(default, help, *, choices=None, least=None, below=None, free=False):
@@ -108,6 +112,15 @@ class Config:
         1000, "steps between two checkpoints, besides one at each epoch's end", least=1, free=True
     )
     keep_checkpoints: int = option(2, "newest checkpoints that are kept, besides the best", least=1, free=True)
+    best_by: str = option(
+        "l1",
+        "validation metric by which the best checkpoint is chosen; lpips, fid and kid need published weights",
+        choices=BEST_BY,
+        free=True,
+    )
+    inception_weights: str = option("", "file of FID's and KID's network; default: fetched to data_dir", free=True)
+    alexnet_weights: str = option("", "file of LPIPS' network; default: fetched to data_dir", free=True)
+    lpips_weights: str = option("", "file of LPIPS' linear layers; default: fetched to data_dir", free=True)
     samples: int = option(6, "validation pairs in the pictures of samples/", least=1, free=True)
     validation_batch_size: int = option(8, "images that validation translates at a time", least=1, free=True)
 
@@ -136,6 +149,12 @@ class Config:
         if self.decay_epochs > self.epochs:
             raise InputError(
                 f"decay_epochs={self.decay_epochs} is more than epochs={self.epochs}; it counts the last of them"
+            )
+        least_side = {"ssim": SSIM_WINDOW, "ms_ssim": MS_SSIM_SIDE, "lpips": MIN_SIDE}.get(self.best_by, 0)
+        if min(self.image_size) < least_side:
+            raise InputError(
+                f"best_by={self.best_by} needs images with sides of {least_side} or more, and "
+                f"image_size={format_size(self.image_size)}; give --best_by=l1 or psnr"
             )
         if self.gan_weight == 0 and self.l1_weight == 0:
             raise InputError("gan_weight=0 and l1_weight=0: nothing is left to learn; give one of them a weight")

@@ -7,6 +7,7 @@ The run directory gets config.json, checkpoints/, tensorboard/, samples/ and log
 results.png.
 """
 
+import math
 import pathlib
 import shutil
 
@@ -19,6 +20,8 @@ from tfpix2pix import actions, config, loop, plots
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.interruption import Interruption
 from tfpix2pix.journal import Journal, read_log
+from tfpix2pix.metrics import METRICS
+from tfpix2pix.networks import networks_for
 from tfpix2pix.run_dir import claim, open_run_dir
 from tfpix2pix.state import Pix2Pix
 from tfpix2pix.step import make_train_step
@@ -51,6 +54,7 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
     """
     open_run_dir(run_dir, options)
     strategy = loop.make_strategy(options.batch_size)
+    networks = networks_for(options)
     train_pairs, val_pairs = open_splits(options)
     claim(run_dir, options, train_pairs)
 
@@ -59,7 +63,7 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
     last_step = min(options.max_steps or total_steps, total_steps)
     schedule = actions.Schedule(steps_per_epoch, last_step)
     model = Pix2Pix(options, strategy, total_steps, options.decay_epochs * steps_per_epoch)
-    checkpoints = Checkpoints(run_dir, options.keep_checkpoints)
+    checkpoints = Checkpoints(run_dir, options.keep_checkpoints, options.best_by)
     first_step = checkpoints.restore_newest(model)
     if first_step >= last_step:
         print(f"{first_step} steps are done already, and {last_step} were asked for: nothing is left to train")
@@ -80,6 +84,7 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
         eval_dataset(val_pairs, options.validation_batch_size),
         -(-len(val_pairs) // options.validation_batch_size),
         options.samples,
+        networks,
     )
     journal = Journal(run_dir, first_step, last_step)
     stopwatch = loop.Stopwatch()
@@ -137,16 +142,18 @@ def finish(run_dir: pathlib.Path, step: int, checkpoints: Checkpoints) -> None:
     plots.curves(read_log(run_dir)).savefig(run_dir / "curves.png")
     samples = sorted((run_dir / "samples").glob("step-*.png"))
     shutil.copy(samples[-1], run_dir / "results.png")
-    best = checkpoints.best()
-    l1 = checkpoints.validation(best)["l1"]
+    best = checkpoints.choose("best")
+    metric = METRICS[checkpoints.best_by]
+    value = metric.format(checkpoints.validation(best).get(checkpoints.best_by, math.nan))
     print(
         f"""
-{run_dir} is complete: {step} steps; best validation L1 {l1:.4f} at step {best}
+{run_dir} is complete: {step} steps; best validation {metric.label} {value} at step {best}
   pictures      {run_dir}/results.png, {run_dir}/curves.png, {run_dir}/samples/
   checkpoints   {run_dir}/checkpoints/, steps {", ".join(map(str, checkpoints.steps()))}
   numbers       {run_dir}/log.jsonl, {run_dir}/config.json
 next
   python -m tensorboard.main --logdir={run_dir}/tensorboard
+  python -m tfpix2pix.evaluate --run_dir={run_dir}
   python -m tfpix2pix.translate --run_dir={run_dir} --input=FILE_OR_FOLDER --output=translated"""
     )
 

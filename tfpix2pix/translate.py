@@ -108,7 +108,7 @@ def define_flags() -> None:
     flags.DEFINE_string("input", None, "an image, or a folder of images at any depth", required=True)
     flags.DEFINE_string("output", None, "folder for the results; made if it is not there", required=True)
     flags.DEFINE_bool("pairs", False, "the input is side-by-side pairs; translate their source half")
-    flags.DEFINE_string("checkpoint", "best", "best (by validation L1), latest, or a step")
+    flags.DEFINE_string("checkpoint", "best", "best (by the run's best_by), latest, or a step")
     flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
     define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")

@@ -1,4 +1,4 @@
-"""The generator over a whole split: means of the metrics, and a few images to look at."""
+"""The generator over the val split, as training looks at it: means of the metrics, and a few images."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.command import progress_bar
-from tfpix2pix.metrics import image_metrics
+from tfpix2pix.measure import Networks, compiled, generating, measure
 
 
 class Validation:
@@ -18,35 +17,37 @@ class Validation:
       dataset: batches of (source, target), always in the same order.
       batches: how many.
       samples: how many of the first pairs are kept to be shown.
+      networks: what some metrics need.
     """
 
-    def __init__(self, generator: keras.Model, dataset: tf.data.Dataset, batches: int, samples: int):
-        self.dataset = dataset
+    def __init__(
+        self,
+        generator: keras.Model,
+        dataset: tf.data.Dataset,
+        batches: int,
+        samples: int,
+        networks: Networks = Networks(),  # noqa: B008 (frozen)
+    ):
+        self.dataset = dataset.map(lambda source, target: {"source": source, "target": target})
         self.batches = batches
         self.samples = samples
-
-        @tf.function(reduce_retracing=True)
-        def translate_and_measure(source, target):
-            generated = generator(source, training=False)
-            return generated, image_metrics(target, generated)
-
-        self._translate_and_measure = translate_and_measure
+        self._run = compiled({"generated": generating(generator)}, networks)
 
     def __call__(
         self, is_cancelled: Callable[[], bool] = lambda: False
     ) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
         """Returns the metrics' means over all images, and the sample images by row; None if it was cancelled."""
-        values, rows, shown = {}, {"source": [], "generated": [], "target": []}, 0
-        for source, target in progress_bar(self.dataset, "validation", self.batches):
-            if is_cancelled():
-                return None
-            generated, metrics = self._translate_and_measure(source, target)
-            for name, value in metrics.items():
-                values.setdefault(name, []).append(value.numpy())
-            if shown < self.samples:
-                for row, images in zip(rows.values(), (source, generated, target), strict=True):
-                    row.append(images[: self.samples - shown].numpy())
-                shown += len(rows["source"][-1])
-        # float64, so that the mean does not depend on how many images there are.
-        means = {name: float(np.concatenate(v).astype(np.float64).mean()) for name, v in values.items()}
-        return means, {name: np.concatenate(images) for name, images in rows.items()}
+        rows = {"source": [], "generated": [], "target": []}
+
+        def keep(first: int, batch: dict, generated: dict) -> None:
+            for row, images in zip(
+                rows.values(), (batch["source"], *generated["generated"], batch["target"]), strict=True
+            ):
+                row.append(images[: max(0, self.samples - first)].numpy())
+
+        results = measure(
+            self._run, self.dataset, self.batches, title="validation", on_batch=keep, is_cancelled=is_cancelled
+        )
+        if results is None:
+            return None
+        return results["generated"].means, {name: np.concatenate(images) for name, images in rows.items()}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Trains what docs/recipes.md compares: one recipe a run, two seeds, at 64×64 (20 epochs) and 128×128 (10 epochs).
+#   bash docs/recipes.sh FACADES runs/recipes [JOBS]
+# FACADES is the data set's folder. JOBS trainings run side by side, one thread each (default 2). A run that was
+# stopped goes on; one that is complete is left alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+data=$1 output=$2 jobs=${3:-2}
+
+# name, and what it changes in the paper's recipe; the tutorial's is a recipe of its own.
+recipes=(
+  "paper facades"
+  "tutorial gluon_facades"
+  "pool_50 facades --pool_size=50"
+  "no_jitter facades --nocrop --noflip"
+  "batch_4 facades --batch_size=4"
+  "batch_10 facades --batch_size=10"
+  "l1_only facades --gan_weight=0"
+  "gan_only facades --l1_weight=0"
+  "no_dropout facades --dropout=0"
+)
+
+for size_epochs in "64 20" "128 10"; do
+  read -r size epochs <<<"$size_epochs"
+  for seed in 0 1; do
+    for recipe in "${recipes[@]}"; do
+      read -r name flagfile change <<<"$recipe"
+      # The paper's flagfile lowers the rate over the second half, the tutorial's never does.
+      decay=$([[ $flagfile == facades ]] && echo $((epochs / 2)) || echo 0)
+      echo "--flagfile=tfpix2pix/flagfiles/$flagfile.flags --data=$data --image_size=$size --epochs=$epochs" \
+        "--decay_epochs=$decay --generator_width=16 --discriminator_width=16 --seed=$seed $change" \
+        "--run_dir=$output/$size/$name-$seed"
+    done
+  done
+done | TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice -n 19 \
+  xargs -P "$jobs" -I{} sh -c '.venv/bin/python -m tfpix2pix.train {} --log_every=50 >/dev/null || echo "failed: {}" >&2'

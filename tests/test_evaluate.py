@@ -1,0 +1,200 @@
+"""The command on real runs: its files agree with one another, with training's validation, and with NumPy."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from commands import call
+from PIL import Image
+from runs import make_pairs
+
+from pipelines.command import InputError
+from tfpix2pix import compare, evaluate
+from tfpix2pix.checkpoint import Checkpoints
+from tfpix2pix.segmentation import PALETTES
+
+OFFLINE = "--nofeatures"
+
+
+def halves(file):
+    """The (left, right) halves in [-1, 1]."""
+    return np.split(np.asarray(Image.open(file), np.float32) / 127.5 - 1, 2, axis=1)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def evaluated(short_run):
+    assert call(evaluate, f"--run_dir={short_run}", "--checkpoint=all", "--batch_size=3", OFFLINE) == 0
+    folder = short_run / "evaluation" / "val-all"
+    return folder, json.loads((folder / "metrics.json").read_text())
+
+
+def test_numbers_are_those_of_training(short_run, evaluated):
+    _, found = evaluated
+    checkpoints = Checkpoints(short_run)
+    assert found["checkpoints"] == [f"step {step}" for step in checkpoints.steps()]
+    for step in checkpoints.steps():
+        validated = checkpoints.validation(step)
+        assert validated
+        for name, value in validated.items():
+            assert found["metrics"][f"step {step}"][name]["mean"] == pytest.approx(value, rel=1e-5)
+
+
+def test_baselines_by_hand(short_run, evaluated):
+    _, found = evaluated
+    # BtoA: the right half is the source.
+    train, val = ([halves(f) for f in sorted((short_run.parent / "pairs" / s).iterdir())] for s in ("train", "val"))
+    identity = np.mean([np.abs(a - b).mean() for a, b in val])
+    mean = np.mean([a for a, _ in train], axis=0)
+    mean_target = np.mean([np.abs(a - mean).mean() for a, _ in val])
+    nearest = [min(train, key=lambda pair: ((pair[1] - b) ** 2).sum())[0] for _, b in val]
+    neighbour = np.mean([np.abs(a - near).mean() for (a, _), near in zip(val, nearest, strict=True)])
+    expected = {"identity": identity, "mean target": mean_target, "nearest neighbour": neighbour}
+    for name, value in expected.items():
+        assert found["metrics"][name]["l1"]["mean"] == pytest.approx(value, rel=1e-5)
+
+
+def test_table_and_json_agree(evaluated):
+    folder, found = evaluated
+    table = rows(folder / "images.csv")
+    assert [row["image"] for row in table[:4]] == ["0.png", "1.png", "2.png", "3.png"]
+    for column, metrics in found["metrics"].items():
+        values = [float(row["l1"]) for row in table if row["column"] == column]
+        assert metrics["l1"]["mean"] == pytest.approx(np.mean(values), rel=1e-4)
+        assert metrics["l1"]["low"] <= metrics["l1"]["mean"] <= metrics["l1"]["high"]
+
+
+def test_the_page_has_every_image_and_all_numbers(evaluated):
+    folder, found = evaluated
+    page = (folder / "report.html").read_text()
+    for text in ("0.png", "3.png", "identity", "nearest neighbour", "Best by L1", "--nofeatures"):
+        assert text in page
+    assert f"{found['metrics']['identity']['l1']['mean']:.4f}" in page
+
+
+def test_another_statistics_gives_other_numbers_in_another_folder(short_run, evaluated):
+    _, image = evaluated
+    options = ("--checkpoint=latest", "--norm_statistics=moving", "--nobaselines", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((short_run / "evaluation" / "val-2-moving" / "metrics.json").read_text())
+    assert list(found["metrics"]) == ["step 2"]
+    assert found["metrics"]["step 2"]["l1"]["mean"] != pytest.approx(image["metrics"]["step 2"]["l1"]["mean"], rel=1e-4)
+
+
+def test_samples_differ_by_dropout(short_run, tmp_path):
+    options = ("--dropout_at_inference", "--samples=3", "--nobaselines", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert next(iter(found["metrics"].values()))["diversity_l1"]["mean"] > 1e-4
+    assert "step 2, 3" in (tmp_path / "o" / "report.html").read_text() or found["checkpoints"] != ["step 2"]
+
+
+@pytest.fixture
+def segmenter(tmp_path):
+    """Reads the facades' label colours back, perfectly."""
+    colors = tf.constant([*PALETTES["facades"].classes.values()], tf.float32) / 127.5 - 1
+    module = tf.Module()
+    module.call = tf.function(
+        lambda images: {"logits": -tf.reduce_sum((images[..., None, :] - colors) ** 2, -1)},
+        input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, name="images")],
+    )
+    tf.saved_model.save(module, str(tmp_path / "segmenter"), signatures={"serving_default": module.call})
+    return tmp_path / "segmenter"
+
+
+def test_segmentation_score(short_run, segmenter, tmp_path):
+    options = (f"--segmenter={segmenter}", "--label_colors=facades", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())["metrics"]
+    # The identity shows the very labels that it is read for.
+    assert found["identity"]["class_iou"]["mean"] == 1
+    assert found["mean target"]["class_iou"]["mean"] < 0.9
+
+
+def test_compare_a_run_with_itself_and_with_its_start(short_run, tmp_path, capsys):
+    first = Checkpoints(short_run).steps()[0]
+    options = (f"--output={tmp_path / 'c'}", "--checkpoint=latest", OFFLINE)
+    arguments = ("new=" + str(short_run), f"same={short_run}@latest:image", f"old={short_run}@{first}")
+    assert call(compare, *options, *arguments) == 0
+    found = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    assert found["differences"]["same"]["l1"] == {"mean": 0, "low": 0, "high": 0, "verdict": "not told apart"}
+    l1 = {name: np.array([float(r["l1"]) for r in rows(tmp_path / "c" / "images.csv") if r["column"] == name])
+          for name in ("new", "old")}  # fmt: skip
+    difference = found["differences"]["old"]["l1"]
+    assert difference["mean"] == pytest.approx(np.mean(l1["old"] - l1["new"]), abs=1e-5)
+    assert difference["low"] <= difference["mean"] <= difference["high"]
+    page = (tmp_path / "c" / "comparison.html").read_text()
+    assert "not told apart" in page
+    assert "2.png" in page
+    assert "differences from new" in capsys.readouterr().out
+
+
+def test_compare_takes_seeds_together(short_run, tmp_path):
+    first = Checkpoints(short_run).steps()[0]
+    group = f"both={short_run}@latest,{short_run}@{first}"
+    assert call(compare, f"--output={tmp_path / 'c'}", OFFLINE, f"new={short_run}@latest", group) == 0
+    found = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    values = {}
+    for row in rows(tmp_path / "c" / "images.csv"):
+        values.setdefault(row["column"], []).append(float(row["l1"]))
+    assert list(values) == ["new", "both, run@latest", f"both, run@{first}"]
+    expected = np.mean([np.mean(values[name]) for name in list(values)[1:]])
+    assert found["metrics"]["both"]["l1"]["mean"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--split=test", ["split=test is not in", "which has train, val"]),
+        ("--checkpoint=7", ["checkpoint=7 is not there"]),
+        ("--samples=2", ["samples=2", "--dropout_at_inference"]),
+        ("--run_dir=nowhere", ["run_dir=nowhere has no config.json"]),
+        ("--inception_weights=nowhere.pth", ["inception_weights=nowhere.pth"]),
+        ("--segmenter=nowhere", ["label colours", "--label_colors=cityscapes or facades"]),
+        ("--data=nowhere", ["data=nowhere is neither a folder nor a data set's name"]),
+    ],
+)
+def test_what_users_get_wrong(short_run, tmp_path, flag, words):
+    with pytest.raises(InputError) as error:
+        call(evaluate, f"--run_dir={short_run}", f"--output={tmp_path / 'o'}", flag)
+    assert all(word in str(error.value) for word in words), error.value
+    assert not (tmp_path / "o").exists()
+
+
+def test_compare_refuses_what_cannot_be_compared(short_run, tmp_path):
+    def refused(*arguments):
+        with pytest.raises(InputError) as error:
+            call(compare, f"--output={tmp_path / 'o'}", OFFLINE, *arguments)
+        assert not (tmp_path / "o").exists()
+        return str(error.value)
+
+    assert "give two or more" in refused(short_run)
+    assert "NAME=RUN_DIR" in refused(short_run, short_run)
+    assert "run_dir=nowhere has no config.json" in refused(short_run, "nowhere")
+    assert "checkpoint=9 is not there" in refused(short_run, f"b={short_run}@9")
+    other = tmp_path / "other"
+    (other / "checkpoints" / "00000001").mkdir(parents=True)
+    config = json.loads((short_run / "config.json").read_text())
+    for option, value, words in (
+        ("image_size", [128, 128], "image_size=64x64"),
+        ("target_channels", 1, "target_channels=3"),
+        ("data", str(make_pairs(tmp_path / "others")), "give --data=FOLDER"),
+    ):
+        (other / "config.json").write_text(json.dumps(config | {option: value}))
+        message = refused(short_run, other)
+        assert words in message
+        assert str(other) in message
+
+
+def test_infinite_values_are_valid_json(tmp_path):
+    from tfpix2pix.results import write_json
+
+    write_json(tmp_path / "x.json", {"a": [math.inf, math.nan], "b": 1.5})
+    assert json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail) == {"a": ["inf", "nan"], "b": 1.5}

@@ -1,0 +1,116 @@
+"""Columns measured over a split, against NumPy on all images at once."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfpix2pix.fid import frechet_distance
+from tfpix2pix.kid import kernel_distance
+from tfpix2pix.measure import Networks, compiled, measure
+from tfpix2pix.segmentation import Palette, confusions, labels_of, scores
+
+N = 7
+PALETTE = Palette({"dark": (0, 0, 0), "bright": (255, 255, 255)})
+
+
+def features(images):
+    """16 numbers an image, in place of Inception's 2048."""
+    return tf.reshape(tf.image.resize(images[..., :1], (4, 4), "area"), (-1, 16))
+
+
+def distance(a, b):
+    """In place of LPIPS."""
+    return tf.reduce_mean((a - b) ** 2, axis=(1, 2, 3))
+
+
+def segment(images):
+    brightness = tf.reduce_sum(images, -1, keepdims=True)
+    return tf.concat([-brightness, brightness], -1)
+
+
+ALL = Networks(features, distance, segment, PALETTE)
+COLUMNS = {
+    "identity": lambda batch: [batch["source"]],
+    "two": lambda batch: [batch["source"] * 0.5, batch["target"] * 0.9],
+}
+
+
+@pytest.fixture(scope="module")
+def split():
+    rng = np.random.default_rng(0)
+    blocks = rng.uniform(-1, 1, (2, N, 4, 4, 3)).astype(np.float32)
+    return np.kron(blocks, np.ones((1, 1, 4, 4, 1), np.float32))
+
+
+def run(split, batch_size, networks=ALL, columns=COLUMNS, **options):
+    source, target = split
+    data = {"source": source, "target": target, "labels": (source, target)}
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+    return measure(compiled(columns, networks), dataset, -(-N // batch_size), **options)
+
+
+def test_single_images(split):
+    source, target = split
+    found = run(split, 3)
+    np.testing.assert_allclose(found["identity"].images["l1"], np.abs(source - target).mean((1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(found["identity"].images["lpips"], distance(source, target), rtol=1e-5)
+    assert "diversity_l1" not in found["identity"].images
+    for name in ("l1", "psnr", "ssim", "lpips"):
+        assert found["identity"].means[name] == pytest.approx(found["identity"].images[name].mean(), rel=1e-5)
+
+
+def test_several_translations_have_their_mean_and_their_diversity(split):
+    source, target = split
+    found = run(split, 3)["two"].images
+    a, b = 0.5 * source, 0.9 * target
+    expected = (np.abs(a - target) + np.abs(b - target)).mean((1, 2, 3)) / 2
+    np.testing.assert_allclose(found["l1"], expected, rtol=1e-5)
+    np.testing.assert_allclose(found["diversity_l1"], np.abs(a - b).mean((1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(found["diversity_lpips"], distance(a, b), rtol=1e-5)
+
+
+def test_the_whole_set(split):
+    source, target = split
+    found = run(split, 3)
+    real = features(target).numpy()
+    fake = features(source).numpy()
+    assert found["identity"].means["fid"] == pytest.approx(frechet_distance(fake, real), rel=1e-5)
+    assert found["identity"].means["kid"] == pytest.approx(kernel_distance(fake, real, rng=np.random)[0], rel=1e-4)
+    both = np.concatenate([features(0.5 * source), features(0.9 * target)])
+    assert found["two"].means["fid"] == pytest.approx(frechet_distance(both, real), rel=1e-5)
+
+
+def test_segmentation(split):
+    source, _ = split
+    found = run(split, 3)
+    # The identity shows the very labels that it is read for.
+    assert found["identity"].means["class_iou"] == 1
+    np.testing.assert_array_equal(found["identity"].images["pixel_accuracy"], np.ones(N))
+    counts = confusions(labels_of(source, PALETTE), segment(split[1])).numpy().sum(0)
+    counts += confusions(labels_of(source, PALETTE), segment(source)).numpy().sum(0)
+    expected = scores(counts)
+    assert 0.4 < expected["class_iou"] < 0.9
+    means = found["two"].means
+    assert {name: means[name] for name in expected} == pytest.approx(expected)
+
+
+def test_batches_make_no_difference(split):
+    whole, single = run(split, N), run(split, 1)
+    for column in COLUMNS:
+        for name, value in whole[column].means.items():
+            assert single[column].means[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
+
+
+def test_without_networks_only_what_needs_none(split):
+    assert list(run(split, 3, Networks())["identity"].means) == ["l1", "psnr", "ssim"]
+
+
+def test_one_image_has_no_covariance(split):
+    assert "fid" not in run(split[:, :1], 1)["identity"].means
+
+
+def test_batches_are_shown_in_order_and_can_be_cancelled(split):
+    shown = []
+    run(split, 3, on_batch=lambda first, batch, generated: shown.append((first, len(generated["two"]))))
+    assert shown == [(0, 2), (3, 2), (6, 2)]
+    assert run(split, 3, is_cancelled=lambda: True) is None

@@ -1,0 +1,66 @@
+"""What comes out without any learning, so that a generator's numbers have a scale."""
+
+import pathlib
+import threading
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.check import bad_files
+from pipelines.command import InputError
+from pipelines.images import normalise, resize
+from pipelines.loader import PairFormat, Pairs
+
+# Sources are compared at this size, (height, width): what differs is layout, and thousands fit into memory.
+SKETCH = (32, 32)
+
+
+class Training:
+    """What the baselines keep of the training pairs: the mean target, and a sketch of each source.
+
+    Args:
+      form: how pairs are read.
+      files: of training pairs; bad ones are left out.
+
+    Raises:
+      InputError: none is good.
+    """
+
+    def __init__(self, form: PairFormat, files: list[pathlib.Path]):
+        sketches = np.zeros((len(files), SKETCH[0] * SKETCH[1] * form.source_channels), np.float32)
+        total = np.zeros((*form.size, form.target_channels), np.float64)
+        lock = threading.Lock()
+
+        def read(index: int, contents: bytes) -> None:
+            source, target = form.read(tf.constant(contents))
+            sketches[index] = sketch(source)
+            with lock:
+                np.add(total, target.numpy(), out=total)
+
+        bad = bad_files(files, read, title="reading training pairs for the baselines")
+        if len(bad) == len(files):
+            raise InputError(f"none of {len(files)} training files is a pair, the first is {files[0]}; --nobaselines")
+        good = [index for index, file in enumerate(files) if file not in bad]
+        self.files = [files[index] for index in good]
+        self._sketches = sketches[good]
+        self._mean = (total / len(good)).astype(np.float32)
+
+    def mean_target(self) -> tf.Tensor:
+        """The mean of all targets, `(H, W, C)` in [-1, 1]: what L1 alone would give a generator that sees nothing."""
+        return normalise(tf.constant(self._mean))
+
+    def nearest(self, pairs: Pairs) -> Pairs:
+        """For each pair, the training pair whose source is nearest, by the mean square of the sketches' difference."""
+        read = pairs.reader()
+        norms = (self._sketches**2).sum(1)
+        files = []
+        for index in range(len(pairs)):
+            source, _ = read(tf.constant(index, tf.int64))
+            # |a - b|² without |a|², which is the same for all.
+            files.append(self.files[int(np.argmin(norms - 2 * self._sketches @ sketch(source)))])
+        return Pairs(files, pairs.form, skipped={})
+
+
+def sketch(source: tf.Tensor) -> np.ndarray:
+    """A source in [0, 1] reduced to SKETCH, as one row."""
+    return resize(source, SKETCH, "area").numpy().ravel()

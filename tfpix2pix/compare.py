@@ -1,0 +1,295 @@
+"""Compares trained generators on the same images, with intervals, so that noise is not taken for progress.
+
+    python -m tfpix2pix.compare runs/a runs/b
+    python -m tfpix2pix.compare runs/a@latest:image runs/a@latest:moving --split=test
+    python -m tfpix2pix.compare paper=runs/p-0,runs/p-1 pool=runs/q-0,runs/q-1 --output=results/pool
+
+Each argument is [NAME=]RUN_DIR[@CHECKPOINT][:NORM_STATISTICS]. Several with commas between them, such as the seeds of
+one recipe, count as one whose metrics are the means of theirs, image by image. The first is what the others are held
+against. The output folder gets comparison.json, images.csv and comparison.html, one file that opens from disk.
+"""
+
+import dataclasses
+import pathlib
+import re
+import tempfile
+
+import keras
+import numpy as np
+from absl import flags
+
+from pipelines import command
+from pipelines.command import InputError
+from pipelines.disk import check_writable
+from pipelines.loader import Pairs
+from pipelines.size import format_size
+from tfpix2pix import config as config_file
+from tfpix2pix import networks, results
+from tfpix2pix.bootstrap import interval
+from tfpix2pix.checkpoint import Checkpoints, load_generator
+from tfpix2pix.config import Config
+from tfpix2pix.gallery import Gallery
+from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.measure import Column, Result, compiled, generating, measure
+from tfpix2pix.metrics import METRICS, Metric
+from tfpix2pix.report import Table, error_legend, write_page
+from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
+
+RUN = re.compile(
+    rf"(?P<folder>.+?)(?:@(?P<checkpoint>best|latest|\d+))?(?::(?P<statistics>{'|'.join(NORM_STATISTICS)}))?"
+)
+# What all runs must have alike: otherwise their images are not of one kind.
+SHARED = ("image_size", "direction", "source_channels", "target_channels")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trained generator, as it is named on the command line.
+
+    Attributes:
+      name: unique among the runs.
+      folder: its run directory.
+      config: of its training, with the statistics that are asked for.
+      step: of its checkpoint.
+    """
+
+    name: str
+    folder: pathlib.Path
+    config: Config
+    step: int
+
+
+def main(argv: list[str]) -> int:
+    """Parses, builds and calls; returns the exit code."""
+    values = flags.FLAGS
+    groups = parse(argv[1:])
+    runs = [run for group in groups.values() for run in group]
+    check_alike(runs)
+    output = pathlib.Path(values.output)
+    check_writable(output, "output")
+    config = dataclasses.replace(runs[0].config, data=values.data or runs[0].config.data)
+    at_hand, missing = networks.networks_at_hand(config)
+    pairs = open_split(config, values.split)
+    keras.utils.set_random_seed(config.seed)
+    columns, needs = {}, label_maps(pairs) if at_hand.segment else {}
+    for run in runs:
+        columns[run.name], needed = run_column(run, pairs)
+        needs |= needed
+        print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
+    output.mkdir(parents=True, exist_ok=True)
+    names = names_of(pairs, split_folder(config, values.split))
+    with tempfile.TemporaryDirectory() as folder:
+        shown = [group[0].name for group in groups.values()]
+        gallery = Gallery(pathlib.Path(folder), names, shown, values.report_images)
+        dataset = batches_of(pairs, values.batch_size, **needs)
+        batches = -(-len(pairs) // values.batch_size)
+        found = measure(compiled(columns, at_hand), dataset, batches, title="comparing", on_batch=gallery.add)
+        write(output, groups, found, pairs, names, gallery, missing)
+    return 0
+
+
+def parse(arguments: list[str]) -> dict[str, list[Run]]:
+    """The command line's arguments as groups of runs, by name.
+
+    Raises:
+      InputError: fewer than two, a name twice, or a run or checkpoint that is not there.
+    """
+    if len(arguments) < 2:
+        raise InputError(f"{len(arguments)} run directories were given; give two or more: compare RUN_A RUN_B")
+    groups = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        texts = (text if equals else argument).split(",")
+        name = name if equals else short_name(argument)
+        if name in groups:
+            raise InputError(f"{argument}: there is a {name} already; give each its own name, NAME=RUN_DIR")
+        labels = [name] if len(texts) == 1 else [f"{name}, {short_name(text)}" for text in texts]
+        groups[name] = [parse_run(label, text) for label, text in zip(labels, texts, strict=True)]
+    names = [run.name for group in groups.values() for run in group]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{name}: the same run is given twice")
+    return groups
+
+
+def short_name(text: str) -> str:
+    """The last part of a path, with what stands behind it: `runs/a@latest` becomes `a@latest`."""
+    return text.rstrip("/").rpartition("/")[2]
+
+
+def parse_run(name: str, text: str) -> Run:
+    """Reads one RUN_DIR[@CHECKPOINT][:NORM_STATISTICS]."""
+    match = RUN.fullmatch(text)
+    if not match:
+        raise InputError(f"{text!r} is not RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], such as runs/a@latest:moving")
+    folder = pathlib.Path(match["folder"])
+    config = config_file.load(folder)
+    if match["statistics"]:
+        config = dataclasses.replace(config, norm_statistics=match["statistics"])
+    step = Checkpoints(folder, best_by=config.best_by).choose(match["checkpoint"] or flags.FLAGS.checkpoint)
+    return Run(name, folder, config, step)
+
+
+def check_alike(runs: list[Run]) -> None:
+    """Raises InputError where runs have images of another kind, or learned from other data, than the first."""
+    first = runs[0]
+    for run in runs[1:]:
+        for option in SHARED if flags.FLAGS.data else (*SHARED, "data"):
+            ours, theirs = getattr(first.config, option), getattr(run.config, option)
+            if option == "data":
+                # The same folder by another name is the same data.
+                ours, theirs = pathlib.Path(ours).resolve(), pathlib.Path(theirs).resolve()
+            if ours != theirs:
+                ours, theirs = (format_size(v) if isinstance(v, tuple) else v for v in (ours, theirs))
+                remedy = "give --data=FOLDER to measure all on that" if option == "data" else "leave one of them out"
+                raise InputError(f"{first.folder} has {option}={ours} and {run.folder} {theirs}: {remedy}")
+
+
+def run_column(run: Run, pairs: Pairs) -> tuple[Column, dict[str, Pairs]]:
+    """A run's column, and the pairs that its batches need.
+
+    All are held against the same targets. A run whose images are resized in another way gets its sources as it knows
+    them.
+    """
+    generator, _, _ = load_generator(run.folder, str(run.step), None, run.config.norm_statistics)
+    if run.config.resize_method == pairs.form.resize_method:
+        return generating(generator), {}
+    form = dataclasses.replace(pairs.form, resize_method=run.config.resize_method)
+    need = f"resized {form.resize_method}"
+    return generating(generator, source=lambda batch: batch[need][0]), {need: Pairs(pairs.files, form, skipped={})}
+
+
+def mean_result(parts: list[Result]) -> Result:
+    """The means of several results over the same images."""
+    images = {name: np.mean([part.images[name] for part in parts], axis=0) for name in parts[0].images}
+    return Result(images, {name: float(np.mean([part.means[name] for part in parts])) for name in parts[0].means})
+
+
+def difference(metric: Metric, name: str, first: Result, other: Result) -> dict[str, float | str]:
+    """How much more a metric is in `other`, with its paired interval, and what that says."""
+    entry = {"mean": other.means[name] - first.means[name]}
+    if name not in first.images:
+        return entry | {"verdict": "no interval"}
+    low, high = interval(other.images[name] - first.images[name])
+    entry |= {"low": low, "high": high}
+    if low <= 0 <= high or np.isnan(low):
+        return entry | {"verdict": "not told apart"}
+    return entry | {"verdict": "better" if (low > 0) == metric.is_higher_better else "worse"}
+
+
+def write(
+    output: pathlib.Path,
+    groups: dict[str, list[Run]],
+    found: dict[str, Result],
+    pairs: Pairs,
+    names: list[str],
+    gallery: Gallery,
+    missing: dict[str, str],
+) -> None:
+    """Writes the comparison's files, and prints its tables."""
+    values = flags.FLAGS
+    combined = {name: mean_result([found[run.name] for run in group]) for name, group in groups.items()}
+    first, *others = combined
+    summaries = {name: results.summary(result) for name, result in combined.items()}
+    differences = {
+        other: {
+            name: difference(metric, name, combined[first], combined[other])
+            for name, metric in METRICS.items()
+            if name in combined[first].means
+        }
+        for other in others
+    }
+    tables = [
+        results.metrics_table("means over all images, with 95 % bootstrap intervals", summaries, len(summaries)),
+        differences_table(first, differences),
+    ]
+    if len(found) > len(groups):
+        each = {name: {m: {"mean": v} for m, v in result.means.items()} for name, result in found.items()}
+        tables.append(results.metrics_table("each run by itself", each, len(each)))
+    facts = {"data": values.data or str(groups[first][0].config.data), "split": values.split, "images": len(pairs)}
+    runs = [run for group in groups.values() for run in group]
+    described = {
+        "fingerprint": pairs.fingerprint(),
+        "metrics": summaries,
+        "differences": differences,
+        "missing": missing,
+        "versions": results.versions(),
+        "runs": {
+            run.name: {"folder": str(run.folder), "step": run.step, "config": dataclasses.asdict(run.config)}
+            for run in runs
+        },
+    }
+    results.write_json(output / "comparison.json", facts | described)
+    results.write_csv(output / "images.csv", names, found)
+    cards = {
+        f"{METRICS[metric].label}, {name}": result.images[metric]
+        for metric in combined[first].images
+        for name, result in combined.items()
+    }
+    change = combined[others[0]].images["l1"] - combined[first].images["l1"]
+    gains, _, losses = gallery.extremes(change, cards)
+    write_page(
+        output / "comparison.html",
+        title=" against ".join([first, ", ".join(others)]),
+        subtitle=f"{len(pairs)} images of {values.split}",
+        facts={name: str(value) for name, value in facts.items()}
+        | {run.name: f"{run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}" for run in runs},
+        tables=tables,
+        notes=notes(missing, len(pairs), len(gallery.shown), len(groups)),
+        curves=[],
+        highlights={
+            f"Where {others[0]} gains most over {first}, by L1": gains,
+            f"Where {others[0]} loses most against {first}": losses,
+        },
+        cards=gallery.cards(cards),
+        count=len(gallery.shown),
+        legend=error_legend(),
+    )
+    for table in tables:
+        print(f"\n{table.caption}\n{results.as_text(table)}")
+    for name, reason in missing.items():
+        print(f"without {name}: {reason}")
+    print(f"{output}/comparison.html, comparison.json, images.csv")
+
+
+def differences_table(first: str, differences: dict[str, dict[str, dict]]) -> Table:
+    """One row a metric, one column a group other than the first."""
+    rows = []
+    for name in next(iter(differences.values())):
+        cells = [
+            f"{results.as_cell(name, of[name], signed=True)}, {of[name]['verdict']}" for of in differences.values()
+        ]
+        rows.append((METRICS[name].title, cells, None))
+    return Table(f"differences from {first}, with 95 % paired bootstrap intervals", list(differences), rows)
+
+
+def notes(missing: dict[str, str], images: int, shown: int, groups: int) -> list[str]:
+    """What a reader must know to read the numbers rightly."""
+    lines = [
+        "Intervals tell how far the mean may be off because these images were drawn and not others, not how far the "
+        "training with another seed would be off: for that, give several seeds, RUN,RUN.",
+        "The error map is that of the first run.",
+    ]
+    if groups > 2:
+        lines.append("Of 20 differences between equal runs, one lies outside its interval by chance.")
+    lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
+    if shown < images:
+        lines.append(f"{shown} of {images} images are on this page, at even distances; the numbers are over all.")
+    return lines
+
+
+def define_flags() -> None:
+    """The options of the command."""
+    flags.DEFINE_string("split", "val", "folder of the data set, such as val or test")
+    flags.DEFINE_string("checkpoint", "best", "of runs that name none: best (by its best_by), latest, or a step")
+    flags.DEFINE_string("data", "", "another data set than the runs' own: a name, or a folder that holds the split")
+    flags.DEFINE_string("output", "comparison", "folder for the results")
+    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
+    flags.DEFINE_integer("report_images", 2000, "images on the page, at most", lower_bound=1)
+    networks.define_flags()
+    flags.adopt_module_key_flags(networks)
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)

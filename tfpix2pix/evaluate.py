@@ -1,0 +1,234 @@
+"""Measures a trained generator on a whole split, in numbers and pictures.
+
+    python -m tfpix2pix.evaluate --run_dir=runs/facades
+    python -m tfpix2pix.evaluate --run_dir=runs/facades --split=test --checkpoint=all
+
+Data, size, direction and channels are read from the run directory. RUN_DIR/evaluation/SPLIT-STEP gets metrics.json,
+images.csv with every image's metrics, and report.html, one file that opens from disk.
+"""
+
+import dataclasses
+import pathlib
+import tempfile
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+from pipelines import command
+from pipelines.command import InputError
+from pipelines.disk import check_writable
+from pipelines.loader import Pairs, list_files
+from tfpix2pix import config as config_file
+from tfpix2pix import networks, plots, results
+from tfpix2pix.baselines import Training
+from tfpix2pix.checkpoint import Checkpoints, load_generator
+from tfpix2pix.config import Config
+from tfpix2pix.gallery import Gallery
+from tfpix2pix.journal import read_log
+from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.measure import Batch, Column, Networks, compiled, generating, measure
+from tfpix2pix.metrics import METRICS
+from tfpix2pix.report import error_legend, write_page
+from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
+
+
+def main(argv: list[str]) -> int:
+    """Parses, builds and calls; returns the exit code."""
+    command.no_arguments(argv)
+    values = flags.FLAGS
+    run_dir = pathlib.Path(values.run_dir)
+    config = config_of(run_dir)
+    checkpoints = Checkpoints(run_dir, best_by=config.best_by)
+    best = checkpoints.choose("best" if values.checkpoint == "all" else values.checkpoint)
+    steps = checkpoints.steps() if values.checkpoint == "all" else [best]
+    output = pathlib.Path(values.output or run_dir / "evaluation" / folder_name(best))
+    check_writable(output, "output")
+    at_hand, missing = networks.networks_at_hand(config)
+    pairs = open_split(config, values.split)
+    keras.utils.set_random_seed(config.seed)
+    columns = {f"step {step}": checkpoint_column(run_dir, step) for step in steps}
+    needs = label_maps(pairs) if at_hand.segment else {}
+    baselines = {}
+    if values.baselines:
+        baselines, nearest = baseline_columns(config, pairs, missing)
+        needs |= nearest
+    dataset = batches_of(pairs, values.batch_size, **needs)
+    output.mkdir(parents=True, exist_ok=True)
+    evaluate(config, run_dir, output, pairs, dataset, columns, baselines, at_hand, missing)
+    return 0
+
+
+def config_of(run_dir: pathlib.Path) -> Config:
+    """The run's config, and what the flags say otherwise.
+
+    Raises:
+      InputError: there is none, or the flags contradict it.
+    """
+    config, values = config_file.load(run_dir), flags.FLAGS
+    others = {name: values[name].value for name in ("data", "norm_statistics") if values[name].value}
+    config = dataclasses.replace(config, **others)
+    if values.samples > 1 and not (values.dropout_at_inference and config.dropout):
+        raise InputError(
+            f"samples={values.samples}: all translations of a source would be equal; only --dropout_at_inference makes "
+            "them differ, with a run that has dropout"
+        )
+    return config
+
+
+def folder_name(step: int) -> str:
+    """Such as `val-8000`, or `test-all-moving-dropout`: what makes numbers differ is in the name."""
+    values = flags.FLAGS
+    parts = [values.split, "all" if values.checkpoint == "all" else str(step)]
+    parts += [values.norm_statistics] if values.norm_statistics else []
+    parts += ["dropout"] if values.dropout_at_inference else []
+    return "-".join(parts)
+
+
+def checkpoint_column(run_dir: pathlib.Path, step: int) -> Column:
+    """A checkpoint's generator as a column."""
+    values = flags.FLAGS
+    generator, _, _ = load_generator(run_dir, str(step), None, values.norm_statistics, values.dropout_at_inference)
+    return generating(generator, values.samples)
+
+
+def baseline_columns(
+    config: Config, pairs: Pairs, missing: dict[str, str]
+) -> tuple[dict[str, Column], dict[str, Pairs]]:
+    """The columns that need no learning, and the pairs that their batches need; adds to `missing` what cannot be."""
+    columns = {}
+    if config.source_channels == config.target_channels:
+        columns["identity"] = lambda batch: [batch["source"]]
+    else:
+        missing["the identity"] = "source and target have different numbers of channels"
+    files = list_files(split_folder(config, "train"))
+    places = {round(place) for place in np.linspace(0, len(files) - 1, min(flags.FLAGS.baseline_pairs, len(files)))}
+    training = Training(pairs.form, [files[place] for place in sorted(places)])
+    mean = training.mean_target()
+    columns["mean target"] = lambda batch: [tf.broadcast_to(mean, tf.shape(batch["target"]))]
+    columns["nearest neighbour"] = lambda batch: [batch["nearest"][1]]
+    return columns, {"nearest": training.nearest(pairs)}
+
+
+def evaluate(
+    config: Config,
+    run_dir: pathlib.Path,
+    output: pathlib.Path,
+    pairs: Pairs,
+    dataset: tf.data.Dataset,
+    columns: dict[str, Column],
+    baselines: dict[str, Column],
+    at_hand: Networks,
+    missing: dict[str, str],
+) -> None:
+    """Measures all columns in one pass, and writes what was found.
+
+    Args:
+      config: the run's.
+      run_dir: whose training curves are shown.
+      output: an existing folder.
+      pairs: the split.
+      dataset: its batches.
+      columns: the checkpoints.
+      baselines: the baselines.
+      at_hand: what some metrics need.
+      missing: what is left out, and why.
+    """
+    values = flags.FLAGS
+    names = names_of(pairs, split_folder(config, values.split))
+    batches = -(-len(pairs) // values.batch_size)
+    print(f"{len(pairs)} images of {values.split}: {', '.join(columns)}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        gallery = Gallery(pathlib.Path(folder), names, list(columns), values.report_images)
+        done = [(0, time.monotonic())]
+
+        def on_batch(first: int, batch: Batch, generated: dict) -> None:
+            gallery.add(first, batch, generated)
+            done.append((first + len(batch["target"]), time.monotonic()))
+
+        found = measure(compiled(columns | baselines, at_hand), dataset, batches, on_batch=on_batch)
+        summaries = {name: results.summary(result) for name, result in found.items()}
+        facts = {
+            "run_dir": str(run_dir),
+            "data": config.data,
+            "split": values.split,
+            "images": len(pairs),
+            "skipped": len(pairs.skipped),
+            "fingerprint": pairs.fingerprint(),
+            "checkpoints": list(columns),
+            "norm_statistics": config.norm_statistics,
+            "dropout_at_inference": values.dropout_at_inference,
+            "samples": values.samples,
+        }
+        described = {"versions": results.versions(), "config": dataclasses.asdict(config)}
+        results.write_json(output / "metrics.json", {**facts, "metrics": summaries, "missing": missing, **described})
+        results.write_csv(output / "images.csv", names, found)
+        # The checkpoint whose images are shown first, and whose errors.
+        shown = min(columns, key=lambda name: summaries[name]["l1"]["mean"])
+        images = found[shown].images
+        values = {METRICS[name].label: array for name, array in images.items()}
+        extremes = gallery.extremes(images["l1"], values)
+        table = results.metrics_table("means over all images, with 95 % bootstrap intervals", summaries, len(columns))
+        write_page(
+            output / "report.html",
+            title=f"{run_dir.name}, {values.split}",
+            subtitle=f"{shown}, {len(pairs)} images",
+            facts={name.replace("_", " "): _as_words(value) for name, value in (facts | described["versions"]).items()},
+            tables=[table],
+            notes=notes(missing, len(pairs), len(gallery.shown), len(columns)),
+            curves=plots.panels(read_log(run_dir)),
+            highlights=dict(zip(("Best by L1", "Median by L1", "Worst by L1"), extremes, strict=True)),
+            cards=gallery.cards(values),
+            count=len(gallery.shown),
+            legend=error_legend(),
+        )
+    print(results.as_text(table))
+    for name, reason in missing.items():
+        print(f"without {name}: {reason}")
+    print(f"{images_per_second(done):.1f} images/s\n{output}/report.html, metrics.json, images.csv")
+
+
+def images_per_second(done: list[tuple[int, float]]) -> float:
+    """The speed from (images, seconds) after each batch, without the first one, which traces, where there are more."""
+    (first, start), (last, end) = done[min(1, len(done) - 2)], done[-1]
+    return (last - first) / max(end - start, 1e-9)
+
+
+def notes(missing: dict[str, str], images: int, shown: int, checkpoints: int) -> list[str]:
+    """What a reader must know to read the numbers rightly."""
+    lines = ["L1 is in units of [-1, 1]; PSNR, SSIM and MS-SSIM are taken on [0, 1]."]
+    lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
+    if shown < images:
+        lines.append(f"{shown} of {images} images are on this page, at even distances; the numbers are over all.")
+    if checkpoints > 1:
+        lines.append("The best of several checkpoints on these very images looks better than it is on others.")
+    return lines
+
+
+def _as_words(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def define_flags() -> None:
+    """The options of the command."""
+    flags.DEFINE_string("run_dir", None, "a training's run directory, also of one that is still running", required=True)
+    flags.DEFINE_string("split", "val", "folder of the data set, such as val or test")
+    flags.DEFINE_string("checkpoint", "best", "best (by the run's best_by), latest, a step, or all that were kept")
+    flags.DEFINE_string("data", "", "another data set than the run's own: a name, or a folder that holds the split")
+    flags.DEFINE_string("output", "", "folder for the results; default: RUN_DIR/evaluation/SPLIT-STEP")
+    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
+    flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
+    flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
+    flags.DEFINE_integer("samples", 1, "translations of each source, with dropout on; tells their diversity", 1)
+    flags.DEFINE_bool("baselines", True, "measure identity, mean target and nearest training neighbour too")
+    flags.DEFINE_integer("baseline_pairs", 2000, "training pairs that the baselines look at, at most", lower_bound=1)
+    flags.DEFINE_integer("report_images", 2000, "images on the report's page, at most", lower_bound=1)
+    networks.define_flags()
+    flags.adopt_module_key_flags(networks)
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)

@@ -1,0 +1,72 @@
+"""The images that a page shows, drawn while they are measured."""
+
+import concurrent.futures
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.measure import Batch
+from tfpix2pix.pictures import error_map, webp
+from tfpix2pix.report import Card
+
+# Images on a page are drawn at most so large.
+CELL_PIXELS = 256
+
+
+class Gallery:
+    """Draws source, generated images, target and error of each pair, as files, so that memory does not grow with them.
+
+    Args:
+      folder: for the files; whoever made it deletes it.
+      names: of all images of the split, in order.
+      columns: whose images are shown, and whose errors: the first one's.
+      most: images on the page; of more, so many are taken at even distances.
+    """
+
+    def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], most: int):
+        self.shown = sorted({round(place) for place in np.linspace(0, len(names) - 1, min(most, len(names)))})
+        self._folder = folder
+        self._names = names
+        self._columns = columns
+        self._titles = []
+
+    def add(self, first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
+        """Draws the images of a batch; what `measure` calls after each."""
+        columns = {
+            name if len(generated[name]) == 1 else f"{name}, {number}": sample.numpy()
+            for name in self._columns
+            for number, sample in enumerate(generated[name], 1)
+        }
+        source, target = batch["source"].numpy(), batch["target"].numpy()
+        self._titles = ["source", *columns, "target", "error"]
+        places = [place for place in range(len(target)) if first + place in set(self.shown)]
+
+        def draw(place: int) -> None:
+            images = [source, *columns.values(), target]
+            cells = [webp(array[place], CELL_PIXELS) for array in images]
+            cells.append(error_map(target[place], images[1][place], CELL_PIXELS))
+            for number, cell in enumerate(cells):
+                self._file(first + place, number).write_bytes(cell)
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(draw, places))
+
+    def cards(self, values: dict[str, np.ndarray]) -> Iterator[Card]:
+        """All images that are shown, in the order of their names, with their metrics."""
+        return (self._card(index, values) for index in self.shown)
+
+    def extremes(self, by: np.ndarray, values: dict[str, np.ndarray], count: int = 3) -> list[list[Card]]:
+        """Of what is shown, the images of least, middle and greatest `by`, `count` each, the least (greatest) first."""
+        order = sorted(self.shown, key=lambda index: by[index])
+        middle = max(0, len(order) // 2 - count // 2)
+        parts = order[:count], order[middle : middle + count], order[::-1][:count]
+        return [[self._card(index, values) for index in part] for part in parts]
+
+    def _card(self, index: int, values: dict[str, np.ndarray]) -> Card:
+        cells = {title: self._file(index, number).read_bytes() for number, title in enumerate(self._titles)}
+        return Card(self._names[index], {name: float(array[index]) for name, array in values.items()}, cells)
+
+    def _file(self, index: int, cell: int) -> pathlib.Path:
+        return self._folder / f"{index}-{cell}.webp"

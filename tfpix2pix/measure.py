@@ -1,0 +1,192 @@
+"""Measures generated images over a whole split, in one pass; what training's validation and evaluate both call."""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.command import progress_bar
+from tfpix2pix.fid import frechet_distance
+from tfpix2pix.inception import Inception
+from tfpix2pix.kid import kernel_distance
+from tfpix2pix.losses import l1
+from tfpix2pix.lpips import Lpips
+from tfpix2pix.metrics import image_metrics
+from tfpix2pix.segmentation import Palette, confusions, labels_of, scores
+
+# A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and pairs of such under other names.
+Batch = Mapping[str, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]
+# What makes images of a batch: one translation of each source, or several.
+Column = Callable[[Batch], Sequence[tf.Tensor]]
+
+# KID draws subsets (Bińkowski et al. 2018, section 4); the same ones each time.
+KID_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """The trained networks that some metrics need; a metric without its network is left out.
+
+    Attributes:
+      inception: for FID and KID.
+      lpips: for LPIPS.
+      segment: for the segmentation score: images in [-1, 1] to logits `(N, h, w, classes)`.
+      palette: its classes; a batch then has `labels`, pairs whose sources are label maps as colours.
+    """
+
+    inception: Inception | None = None
+    lpips: Lpips | None = None
+    segment: Callable[[tf.Tensor], tf.Tensor] | None = None
+    palette: Palette | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was measured of one column.
+
+    Attributes:
+      images: metric to `(N,)` values, one an image.
+      means: metric to its mean, and the metrics of the whole set.
+    """
+
+    images: dict[str, np.ndarray]
+    means: dict[str, float]
+
+
+def measure(
+    run: Callable[[Batch], dict],
+    dataset: tf.data.Dataset,
+    batches: int,
+    *,
+    title: str = "evaluating",
+    on_batch: Callable[[int, Batch, dict[str, Sequence[tf.Tensor]]], None] = lambda *_: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, Result] | None:
+    """Measures several columns of images against the same targets, batch by batch.
+
+    Features go to a temporary file, so memory does not grow with the split but by a few numbers an image.
+
+    Args:
+      run: what `compiled` returns.
+      dataset: of Batch, always in the same order.
+      batches: how many.
+      title: of the progress bar.
+      on_batch: called with the index of the batch's first image, the batch, and each column's translations of it.
+      is_cancelled: asked before each batch.
+
+    Returns:
+      Column to Result; None if it was cancelled.
+    """
+    tallies, real, done = {}, Tally(), 0
+    for batch in progress_bar(dataset, title, batches):
+        if is_cancelled():
+            return None
+        outputs = run(batch)
+        for name, (_, taken) in outputs["columns"].items():
+            tallies.setdefault(name, Tally()).add(taken)
+        real.add(outputs["real"])
+        on_batch(done, batch, {name: samples for name, (samples, _) in outputs["columns"].items()})
+        done += len(batch["target"])
+    return {name: tally.result(real) for name, tally in tallies.items()}
+
+
+def generating(
+    generator: keras.Model,
+    samples: int = 1,
+    source: Callable[[Batch], tf.Tensor] = lambda batch: batch["source"],
+) -> Column:
+    """A generator's column: each source translated once, or several times, which differ where dropout is on."""
+    return lambda batch: [generator(source(batch), training=False) for _ in range(samples)]
+
+
+def compiled(columns: dict[str, Column], networks: Networks) -> Callable[[Batch], dict]:
+    """Returns the function of a batch that generates and measures all columns, as one graph."""
+
+    @tf.function(reduce_retracing=True)
+    def run(batch):
+        outputs = {}
+        for name, generate in columns.items():
+            samples = generate(batch)
+            outputs[name] = list(samples), taken_of(batch, samples, networks)
+        real = {}
+        if networks.inception:
+            real["features"] = networks.inception(batch["target"])
+        return {"columns": outputs, "real": real}
+
+    return run
+
+
+def taken_of(batch: Batch, samples: Sequence[tf.Tensor], networks: Networks) -> dict[str, tf.Tensor]:
+    """All that is taken of one column's images: metrics `(N,)`, means over the samples; features and confusions."""
+    target = batch["target"]
+    each = [image_metrics(target, generated) for generated in samples]
+    if networks.lpips:
+        for metrics, generated in zip(each, samples, strict=True):
+            metrics["lpips"] = networks.lpips(target, generated)
+    taken = {name: tf.add_n([metrics[name] for metrics in each]) / len(each) for name in each[0]}
+    if len(samples) > 1:
+        pairs = [(a, b) for i, a in enumerate(samples) for b in samples[:i]]
+        taken["diversity_l1"] = tf.add_n([l1(a, b) for a, b in pairs]) / len(pairs)
+        if networks.lpips:
+            taken["diversity_lpips"] = tf.add_n([networks.lpips(a, b) for a, b in pairs]) / len(pairs)
+    if networks.inception:
+        features = tf.stack([networks.inception(generated) for generated in samples], axis=1)
+        # Image by image, so that the order does not depend on the batches.
+        taken["features"] = tf.reshape(features, (-1, features.shape[-1]))
+    if networks.segment:
+        labels = labels_of(batch["labels"][0], networks.palette)
+        counts = tf.add_n([confusions(labels, networks.segment(generated)) for generated in samples])
+        taken["confusions"] = counts
+        right = tf.cast(tf.linalg.trace(counts), tf.float64)
+        taken["pixel_accuracy"] = right / tf.cast(tf.reduce_sum(counts, axis=(1, 2)), tf.float64)
+    return taken
+
+
+class Tally:
+    """Collects what is taken batch by batch."""
+
+    def __init__(self):
+        self._images: dict[str, list[np.ndarray]] = {}
+        self._features = None
+        self._feature_size = 0
+        self._confusion = None
+
+    def add(self, taken: dict[str, tf.Tensor]) -> None:
+        """Adds a batch."""
+        for name, value in taken.items():
+            array = value.numpy()
+            if name == "features":
+                if self._features is None:
+                    # Closed, and thereby deleted, with the tally.
+                    self._features = tempfile.TemporaryFile()  # noqa: SIM115
+                    self._feature_size = array.shape[1]
+                self._features.write(array.tobytes())
+            elif name == "confusions":
+                counts = array.sum(0)
+                self._confusion = counts if self._confusion is None else self._confusion + counts
+            else:
+                self._images.setdefault(name, []).append(array)
+
+    def features(self) -> np.ndarray | None:
+        """All features, `(N, D)` float32, on the disk."""
+        if self._features is None:
+            return None
+        self._features.flush()
+        return np.memmap(self._features, np.float32, "r").reshape(-1, self._feature_size)
+
+    def result(self, real: "Tally") -> Result:
+        """The metrics of all that was added; `real` has the targets' features."""
+        images = {name: np.concatenate(parts) for name, parts in self._images.items()}
+        # float64, so that the mean does not depend on how many images there are.
+        means = {name: float(values.astype(np.float64).mean()) for name, values in images.items()}
+        features, real_features = self.features(), real.features()
+        # A covariance needs two images.
+        if features is not None and len(real_features) > 1:
+            means["fid"] = frechet_distance(features, real_features)
+            means["kid"], _ = kernel_distance(features, real_features, rng=np.random.RandomState(KID_SEED))
+        if self._confusion is not None:
+            means |= scores(self._confusion)
+        return Result(images, means)

@@ -1,0 +1,107 @@
+"""What was measured, as numbers with intervals, tables, JSON and CSV."""
+
+import csv
+import json
+import math
+import pathlib
+import platform
+from collections.abc import Iterator, Sequence
+
+import keras
+import tensorflow as tf
+
+from pipelines.disk import write_whole
+from tfpix2pix.bootstrap import interval
+from tfpix2pix.measure import Result
+from tfpix2pix.metrics import METRICS
+from tfpix2pix.report import Table
+
+# Of one metric: its mean, and the interval's low and high end where single images have the metric.
+Entry = dict[str, float]
+
+
+def summary(result: Result) -> dict[str, Entry]:
+    """Metric to Entry, in the order of METRICS."""
+    entries = {}
+    for name in METRICS:
+        if name in result.means:
+            entries[name] = {"mean": result.means[name]}
+            if name in result.images:
+                low, high = interval(result.images[name])
+                entries[name] |= {"low": low, "high": high}
+    return entries
+
+
+def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: int) -> Table:
+    """One row a metric, one column a summary; the best of the first `marked` columns is marked."""
+    rows = []
+    for name, metric in METRICS.items():
+        entries = [columns.get(name) for columns in summaries.values()]
+        if any(entries):
+            means = [entry["mean"] if entry else math.nan for entry in entries]
+            rows.append((metric.title, [as_cell(name, entry) for entry in entries], best_of(name, means[:marked])))
+    return Table(caption, list(summaries), rows)
+
+
+def as_cell(name: str, entry: Entry | None, signed: bool = False) -> str:
+    """A mean with its interval, such as `0.3312 (0.3214 to 0.3420)`; signed, also what is positive has its sign."""
+    if not entry:
+        return "-"
+    show = METRICS[name].format
+    mean = show(entry["mean"], signed)
+    if not math.isfinite(entry.get("low", math.nan)):
+        return mean
+    return f"{mean} ({show(entry['low'], signed)} to {show(entry['high'], signed)})"
+
+
+def best_of(name: str, values: Sequence[float]) -> int | None:
+    """The place of a metric's best value; None where there are not two to compare."""
+    places = [place for place, value in enumerate(values) if not math.isnan(value)]
+    if len(places) < 2:
+        return None
+    choose = max if METRICS[name].is_higher_better else min
+    return choose(places, key=lambda place: values[place])
+
+
+def as_text(table: Table) -> str:
+    """A table for the terminal."""
+    lines = [["", *table.columns], *([label, *cells] for label, cells, _ in table.rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Result]) -> None:
+    """One line for each image and column, with all metrics that single images have; there whole or not at all."""
+    metrics = [name for name in METRICS if any(name in result.images for result in results.values())]
+
+    def lines() -> Iterator[list[str]]:
+        yield ["image", "column", *metrics]
+        for column, result in results.items():
+            for index, name in enumerate(names):
+                yield [name, column, *(f"{result.images[m][index]:.6g}" if m in result.images else "" for m in metrics)]
+
+    temporary = path.with_name(f".{path.name}")
+    # A name need not be UTF-8.
+    with temporary.open("w", newline="", errors="surrogateescape") as file:
+        csv.writer(file).writerows(lines())
+    temporary.replace(path)
+
+
+def write_json(path: pathlib.Path, values: dict[str, object]) -> None:
+    """Writes values whole or not at all; JSON knows neither infinity nor NaN, so they become text."""
+    write_whole(path, json.dumps(_as_json(values), indent=2) + "\n")
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _as_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def versions() -> dict[str, str]:
+    """Of what the numbers may depend on."""
+    return {"tensorflow": tf.__version__, "keras": keras.__version__, "python": platform.python_version()}

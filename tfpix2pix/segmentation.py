@@ -1,0 +1,191 @@
+"""Label maps as colours, and how well a segmentation network reads them back from generated images.
+
+The paper's FCN score (Isola et al. 2017, section 4.1): if a generated photo is realistic, a network that was trained on
+real ones finds in it the labels that it was made from.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.command import InputError
+from pipelines.images import to_uint8
+
+Color = tuple[int, int, int]
+SIGNATURE = "serving_default"
+
+
+@dataclasses.dataclass(frozen=True)
+class Palette:
+    """The colours of a data set's label maps.
+
+    Attributes:
+      classes: name to colour, 0..255, in the order of the segmentation network's logits.
+      ignored: colours of what is not scored.
+    """
+
+    classes: dict[str, Color]
+    ignored: tuple[Color, ...] = ()
+
+
+# cityscapes: the 19 classes of its benchmark in the order of their train ids, and the colours of all that it does not
+# score (cityscapesScripts, helpers/labels.py). facades: the 12 classes of the CMP data base in its order; the colours
+# were measured on the published pairs, whose JPEGs have them to within a few levels.
+PALETTES = {
+    "cityscapes": Palette(
+        classes={
+            "road": (128, 64, 128),
+            "sidewalk": (244, 35, 232),
+            "building": (70, 70, 70),
+            "wall": (102, 102, 156),
+            "fence": (190, 153, 153),
+            "pole": (153, 153, 153),
+            "traffic light": (250, 170, 30),
+            "traffic sign": (220, 220, 0),
+            "vegetation": (107, 142, 35),
+            "terrain": (152, 251, 152),
+            "sky": (70, 130, 180),
+            "person": (220, 20, 60),
+            "rider": (255, 0, 0),
+            "car": (0, 0, 142),
+            "truck": (0, 0, 70),
+            "bus": (0, 60, 100),
+            "train": (0, 80, 100),
+            "motorcycle": (0, 0, 230),
+            "bicycle": (119, 11, 32),
+        },
+        ignored=(
+            (0, 0, 0),
+            (111, 74, 0),
+            (81, 0, 81),
+            (250, 170, 160),
+            (230, 150, 140),
+            (180, 165, 180),
+            (150, 100, 100),
+            (150, 120, 90),
+            (0, 0, 90),
+            (0, 0, 110),
+        ),
+    ),
+    "facades": Palette(
+        classes={
+            "background": (0, 0, 222),
+            "facade": (0, 48, 255),
+            "window": (0, 128, 255),
+            "door": (0, 207, 255),
+            "cornice": (32, 255, 223),
+            "sill": (111, 255, 143),
+            "balcony": (191, 255, 64),
+            "blind": (255, 239, 0),
+            "deco": (255, 159, 0),
+            "molding": (255, 80, 0),
+            "pillar": (255, 0, 0),
+            "shop": (174, 0, 0),
+        }
+    ),
+}
+
+
+def labels_of(images: tf.Tensor, palette: Palette) -> tf.Tensor:
+    """The class of each pixel, by the nearest colour: `(N, H, W, 3)` in [-1, 1] to `(N, H, W)` int32, -1 for ignored.
+
+    The images should not have been resized by anything but `nearest`: mixed colours are those of other classes.
+    """
+    colors = tf.constant([*palette.classes.values(), *palette.ignored], tf.float32)
+    pixels = tf.cast(to_uint8(images), tf.float32)
+    # |p - c|² without |p|², which is the same for all colours.
+    distances = tf.reduce_sum(colors**2, -1) - 2.0 * tf.einsum("nhwc,kc->nhwk", pixels, colors)
+    nearest = tf.argmin(distances, axis=-1, output_type=tf.int32)
+    return tf.where(nearest < len(palette.classes), nearest, -1)
+
+
+def confusions(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """How often each class (row) was read as each (column), image by image: `(N, K, K)` int64.
+
+    Args:
+      labels: `(N, H, W)` int32, -1 where nothing is scored.
+      logits: `(N, h, w, K)`; resized to the labels' size where it differs.
+    """
+    if logits.shape[1:3] != labels.shape[1:3]:
+        logits = tf.image.resize(logits, labels.shape[1:3], "bilinear")
+    classes = logits.shape[-1]
+    guess = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    # A cell of its own for what is not scored, cut off again.
+    cell = tf.where(labels >= 0, labels * classes + guess, classes * classes)
+    flat = tf.reshape(cell, (tf.shape(cell)[0], -1))
+    counts = tf.math.bincount(flat, minlength=classes**2 + 1, maxlength=classes**2 + 1, axis=-1, dtype=tf.int64)
+    return tf.reshape(counts[:, :-1], (-1, classes, classes))
+
+
+def scores(confusion: np.ndarray) -> dict[str, float]:
+    """Pixel accuracy, mean class accuracy and mean class IoU (Long et al. 2015, section 5) of `(K, K)` counts.
+
+    Classes that do not occur have no accuracy, and those that were neither there nor seen no IoU; the means are over
+    the others.
+    """
+    confusion = confusion.astype(np.float64)
+    right, there, seen = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    union = there + seen - right
+    return {
+        "pixel_accuracy": _share(right.sum(), there.sum()),
+        "class_accuracy": _mean_share(right, there),
+        "class_iou": _mean_share(right, union),
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _mean_share(parts: np.ndarray, wholes: np.ndarray) -> float:
+    occurs = wholes > 0
+    return float((parts[occurs] / wholes[occurs]).mean()) if occurs.any() else float("nan")
+
+
+def load_segmenter(folder: pathlib.Path, classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Loads a SavedModel as a function from images `(N, H, W, 3)` in [-1, 1] to logits `(N, h, w, classes)`.
+
+    Its serving_default has one input, `(N, H, W, 3)`, float in [-1, 1] or uint8 in 0..255, and one output, the logits.
+
+    Raises:
+      InputError: there is none, or its signature is another.
+    """
+    option = f"segmenter={folder}"
+    if not (folder / "saved_model.pb").is_file():
+        raise InputError(f"{option} is no SavedModel's folder; give one that holds saved_model.pb")
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
+        raise InputError(f"{option} cannot be loaded ({str(error).splitlines()[0][:200]}); export it again") from None
+    function = loaded.signatures.get(SIGNATURE)
+    if function is None:
+        there = ", ".join(loaded.signatures) or "none"
+        raise InputError(f"{option} has no signature {SIGNATURE}, only {there}; export it with one")
+    inputs, outputs = function.structured_input_signature[1], function.structured_outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise InputError(
+            f"{option} has {len(inputs)} inputs and {len(outputs)} outputs in {SIGNATURE}, and one of each is expected"
+        )
+    (name, spec), (output, logits) = next(iter(inputs.items())), next(iter(outputs.items()))
+    if (
+        spec.shape.rank != 4
+        or spec.shape[-1] not in (3, None)
+        or not (spec.dtype.is_floating or spec.dtype == tf.uint8)
+    ):
+        raise InputError(f"{option} takes {spec.shape} {spec.dtype.name} where images (N, H, W, 3) come")
+    if logits.shape.rank != 4 or logits.shape[-1] != classes:
+        raise InputError(
+            f"{option} gives {logits.shape}, and logits (N, h, w, {classes}) are expected; --label_colors says which "
+            "classes, in their order"
+        )
+
+    def segment(images: tf.Tensor) -> tf.Tensor:
+        batch = to_uint8(images) if spec.dtype == tf.uint8 else tf.cast(images, spec.dtype)
+        return function(**{name: batch})[output]
+
+    # Its variables live as long as the object does.
+    segment.model = loaded
+    return segment

@@ -1,0 +1,64 @@
+"""A split of a run's data, as its validation sees it."""
+
+import dataclasses
+import pathlib
+
+import tensorflow as tf
+
+from pipelines import find
+from pipelines.command import InputError
+from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs
+from tfpix2pix.config import Config
+
+# A split that needs no more than this is read once, a larger one from its files each time: memory stays bounded.
+CACHE_MIB = 256
+
+
+def split_folder(config: Config, split: str) -> pathlib.Path:
+    """The folder of a split of the run's data, such as `val` or `test`.
+
+    Raises:
+      InputError: there is no such data set, or no such split in it.
+    """
+    folder = find.dataset_folder(config.data, config.data_dir)
+    if not (folder / split).is_dir():
+        there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "no folders at all"
+        raise InputError(f"split={split} is not in {folder}, which has {there}; give another --split, or --data")
+    return folder / split
+
+
+def open_split(config: Config, split: str) -> Pairs:
+    """Opens a split in the run's own format, after every file in it was read once.
+
+    Raises:
+      InputError: there is no such split, or it has bad files that the run would not skip.
+    """
+    folder = split_folder(config, split)
+    form = PairFormat(
+        config.direction, config.image_size, config.resize_method, config.source_channels, config.target_channels
+    )
+    return open_pairs(folder, form, config.bad_images, min(config.cache_mib, CACHE_MIB))
+
+
+def label_maps(pairs: Pairs) -> dict[str, Pairs]:
+    """The pairs once more, as `labels`, resized by what does not mix the colours of label maps."""
+    return {"labels": Pairs(pairs.files, dataclasses.replace(pairs.form, resize_method="nearest"), skipped={})}
+
+
+def names_of(pairs: Pairs, folder: pathlib.Path) -> list[str]:
+    """The files' names below a folder."""
+    return [str(file.relative_to(folder)) for file in pairs.files]
+
+
+def batches_of(pairs: Pairs, batch_size: int, **others: Pairs) -> tf.data.Dataset:
+    """Batches by name: `source` and `target` of the pairs, and what the columns of `measure` need besides.
+
+    Args:
+      pairs: of the split.
+      batch_size: images at a time; the last batch may be smaller.
+      **others: as many pairs, in the same order; each gives its `(source, target)` under its name.
+    """
+    datasets = [eval_dataset(each, batch_size) for each in (pairs, *others.values())]
+    return tf.data.Dataset.zip(tuple(datasets)).map(
+        lambda pair, *rest: {"source": pair[0], "target": pair[1], **dict(zip(others, rest, strict=True))}
+    )
