@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from pipelines.loader import PairFormat, open_pairs, train_dataset
 from tfpix2pix.generator import default_depth, unet
-from tfpix2pix.segmentation import PALETTES, confusions, labels_of, scores
+from tfpix2pix.quality.segmentation import PALETTES, confusions, labels_of, scores
 
 EPOCHS = 30
 BATCH = 8

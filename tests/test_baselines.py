@@ -8,7 +8,7 @@ from runs import make_pairs
 
 from pipelines.command import InputError
 from pipelines.loader import PairFormat, list_files, open_pairs
-from tfpix2pix.baselines import Training
+from tfpix2pix.quality.baselines import Training
 
 FORM = PairFormat("AtoB", (64, 64))
 

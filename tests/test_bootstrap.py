@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfpix2pix.bootstrap import interval
+from tfpix2pix.quality.bootstrap import interval
 
 
 def test_equal_values_leave_no_doubt():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from oracle import inputs
 
-from tfpix2pix import fid
-from tfpix2pix.fid import frechet_distance, moments
+from tfpix2pix.quality import fid
+from tfpix2pix.quality.fid import frechet_distance, moments
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")
 
@@ -19,8 +19,8 @@ def sets_of(name):
 
 
 def from_singular_values(a, b):
-    """The formula without a square root of a matrix: tr (Σa Σb)^½ is the sum of the singular values of A Bᵀ, where A
-    and B are the centred features, divided by the roots of N - 1 and M - 1.
+    """The distance from all features at once: tr (Σa Σb)^½ is the sum of the singular values of A Bᵀ, where A and B are
+    the centred features, divided by the roots of N - 1 and M - 1.
     """
     a, b = a.astype(np.float64), b.astype(np.float64)
     difference = a.mean(axis=0) - b.mean(axis=0)
@@ -38,19 +38,27 @@ def test_equals_the_published_code(name, package):
 
 @pytest.mark.parametrize("package", ["pytorch_fid", "cleanfid"])
 def test_with_fewer_images_than_features(package):
-    distance = frechet_distance(*sets_of("rank_deficient"))
-    exact = from_singular_values(*sets_of("rank_deficient"))
     published = float(PUBLISHED[f"frechet_rank_deficient_{package}"])
-    # Eigenvalues that should be 0 are some 1e-15, and their roots 3e-8: of either sign in scipy.linalg.sqrtm, whose
-    # imaginary parts are then dropped; here those under 0 are 0.
-    assert distance == pytest.approx(exact, rel=1e-7)
-    assert distance == pytest.approx(published, rel=1e-7)
+    # There the roots of values that should be 0 and are some 1e-15 add up to 3e-6, of 70.
+    assert frechet_distance(*sets_of("rank_deficient")) == pytest.approx(published, rel=1e-7)
+
+
+@pytest.mark.parametrize(("n", "m"), [(15, 15), (15, 40), (40, 15), (16, 17), (17, 17)])
+def test_around_as_many_images_as_features(n, m):
+    a, b = inputs.features("frechet around", (n, m), 16)
+    assert frechet_distance(a, b) == pytest.approx(from_singular_values(a, b), rel=1e-9)
+    in_chunks = [fid.moments(x) for x in (a, b)]
+    products = np.linalg.eigvals(in_chunks[0][1] @ in_chunks[1][1])
+    overlap = np.sqrt(np.maximum(products.real, 0)).sum()
+    traces = sum(np.trace(covariance) for _, covariance in in_chunks)
+    by_moments = np.sum((in_chunks[0][0] - in_chunks[1][0]) ** 2) + traces - 2 * overlap
+    assert frechet_distance(a, b) == pytest.approx(by_moments, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", inputs.FRECHET_SETS)
 def test_is_symmetric(name):
     a, b = sets_of(name)
-    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-7)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-11)
 
 
 def test_one_feature_by_hand():
@@ -71,7 +79,7 @@ def test_two_features_by_hand():
 @pytest.mark.parametrize("name", inputs.FRECHET_SETS)
 def test_nothing_between_equal_features(name):
     a, _ = sets_of(name)
-    assert abs(frechet_distance(a, a[::-1])) < 1e-5 * np.trace(np.cov(a, rowvar=False))
+    assert abs(frechet_distance(a, a[::-1])) < 1e-12 * np.trace(np.cov(a, rowvar=False))
 
 
 def test_more_noise_is_further():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from oracle import inputs
 
-from tfpix2pix.kid import kernel_distance, squared_mmd
+from tfpix2pix.quality.kid import kernel_distance, squared_mmd
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.fid import frechet_distance
-from tfpix2pix.kid import kernel_distance
-from tfpix2pix.measure import Networks, compiled, measure
-from tfpix2pix.segmentation import Palette, confusions, labels_of, scores
+from tfpix2pix.quality.fid import frechet_distance
+from tfpix2pix.quality.kid import kernel_distance
+from tfpix2pix.quality.measure import Networks, compiled, measure
+from tfpix2pix.quality.segmentation import Palette, confusions, labels_of, scores
 
 N = 7
 PALETTE = Palette({"dark": (0, 0, 0), "bright": (255, 255, 255)})

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from oracle.inputs import unit_pair
 
-from tfpix2pix.metrics import METRICS, MS_SSIM_SIDE, image_metrics
+from tfpix2pix.quality.metrics import METRICS, MS_SSIM_SIDE, image_metrics
 
 PUBLISHED = np.load(pathlib.Path(__file__).with_name("oracle") / "published.npz")
 

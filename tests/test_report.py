@@ -11,8 +11,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tfpix2pix import pictures, plots, report
-from tfpix2pix.report import Card, Table
+from tfpix2pix.pages import pictures, plots, report
+from tfpix2pix.pages.report import Card, Table
 
 # Elements without an end tag (HTML, 13.1.2).
 VOID = {"meta", "img", "input", "link", "br", "hr"}

@@ -12,7 +12,7 @@ import torch_writer
 from oracle import inputs
 
 from pipelines.command import InputError
-from tfpix2pix.torch_file import read_tensors, require
+from tfpix2pix.quality.torch_file import read_tensors, require
 
 ORACLE = pathlib.Path(__file__).parent / "oracle"
 FILES = ("legacy.pth", "zip.pth")

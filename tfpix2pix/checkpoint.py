@@ -13,7 +13,7 @@ import tensorflow as tf
 from pipelines.command import InputError
 from pipelines.disk import sync_files, sync_folder, write_whole
 from tfpix2pix import config as config_file
-from tfpix2pix.metrics import METRICS
+from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
 
 FOLDER = "checkpoints"

@@ -24,15 +24,16 @@ from pipelines.disk import check_writable
 from pipelines.loader import Pairs
 from pipelines.size import format_size
 from tfpix2pix import config as config_file
-from tfpix2pix import networks, results
-from tfpix2pix.bootstrap import interval
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
-from tfpix2pix.gallery import Gallery
 from tfpix2pix.layers import NORM_STATISTICS
-from tfpix2pix.measure import Column, Result, compiled, generating, measure
-from tfpix2pix.metrics import METRICS, Metric
-from tfpix2pix.report import Table, error_legend, write_page
+from tfpix2pix.pages import results
+from tfpix2pix.pages.gallery import Gallery
+from tfpix2pix.pages.report import Table, error_legend, write_page
+from tfpix2pix.quality import networks
+from tfpix2pix.quality.bootstrap import interval
+from tfpix2pix.quality.measure import Column, Result, compiled, generating, measure
+from tfpix2pix.quality.metrics import METRICS, Metric
 from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
 
 RUN = re.compile(

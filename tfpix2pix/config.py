@@ -18,8 +18,8 @@ from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
 from tfpix2pix.losses import GAN_LOSSES
-from tfpix2pix.lpips import MIN_SIDE
-from tfpix2pix.metrics import MS_SSIM_SIDE, SSIM_WINDOW
+from tfpix2pix.quality.lpips import MIN_SIDE
+from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 
 CONFIG_FILE = "config.json"
 

@@ -22,16 +22,17 @@ from pipelines.command import InputError
 from pipelines.disk import check_writable
 from pipelines.loader import Pairs, list_files
 from tfpix2pix import config as config_file
-from tfpix2pix import networks, plots, results
-from tfpix2pix.baselines import Training
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
-from tfpix2pix.gallery import Gallery
 from tfpix2pix.journal import read_log
 from tfpix2pix.layers import NORM_STATISTICS
-from tfpix2pix.measure import Batch, Column, Networks, compiled, generating, measure
-from tfpix2pix.metrics import METRICS
-from tfpix2pix.report import error_legend, write_page
+from tfpix2pix.pages import plots, results
+from tfpix2pix.pages.gallery import Gallery
+from tfpix2pix.pages.report import error_legend, write_page
+from tfpix2pix.quality import networks
+from tfpix2pix.quality.baselines import Training
+from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure
+from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
 
 
@@ -43,7 +44,8 @@ def main(argv: list[str]) -> int:
     config = config_of(run_dir)
     checkpoints = Checkpoints(run_dir, best_by=config.best_by)
     best = checkpoints.choose("best" if values.checkpoint == "all" else values.checkpoint)
-    steps = checkpoints.steps() if values.checkpoint == "all" else [best]
+    # The best first: its errors are shown.
+    steps = [best, *(step for step in checkpoints.steps() if values.checkpoint == "all" and step != best)]
     output = pathlib.Path(values.output or run_dir / "evaluation" / folder_name(best))
     check_writable(output, "output")
     at_hand, missing = networks.networks_at_hand(config)
@@ -136,12 +138,24 @@ def evaluate(
       at_hand: what some metrics need.
       missing: what is left out, and why.
     """
-    values = flags.FLAGS
-    names = names_of(pairs, split_folder(config, values.split))
-    batches = -(-len(pairs) // values.batch_size)
-    print(f"{len(pairs)} images of {values.split}: {', '.join(columns)}", flush=True)
+    options = flags.FLAGS
+    names = names_of(pairs, split_folder(config, options.split))
+    batches = -(-len(pairs) // options.batch_size)
+    facts = {
+        "run_dir": str(run_dir),
+        "data": config.data,
+        "split": options.split,
+        "images": len(pairs),
+        "skipped": len(pairs.skipped),
+        "checkpoints": list(columns),
+        "norm_statistics": config.norm_statistics,
+        "dropout_at_inference": "on" if options.dropout_at_inference else "off",
+        "samples": options.samples,
+        "versions": results.versions(),
+    }
+    print(f"{len(pairs)} images of {options.split}: {', '.join(columns)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        gallery = Gallery(pathlib.Path(folder), names, list(columns), values.report_images)
+        gallery = Gallery(pathlib.Path(folder), names, list(columns), options.report_images)
         done = [(0, time.monotonic())]
 
         def on_batch(first: int, batch: Batch, generated: dict) -> None:
@@ -150,32 +164,18 @@ def evaluate(
 
         found = measure(compiled(columns | baselines, at_hand), dataset, batches, on_batch=on_batch)
         summaries = {name: results.summary(result) for name, result in found.items()}
-        facts = {
-            "run_dir": str(run_dir),
-            "data": config.data,
-            "split": values.split,
-            "images": len(pairs),
-            "skipped": len(pairs.skipped),
-            "fingerprint": pairs.fingerprint(),
-            "checkpoints": list(columns),
-            "norm_statistics": config.norm_statistics,
-            "dropout_at_inference": values.dropout_at_inference,
-            "samples": values.samples,
-        }
-        described = {"versions": results.versions(), "config": dataclasses.asdict(config)}
-        results.write_json(output / "metrics.json", {**facts, "metrics": summaries, "missing": missing, **described})
+        details = {"fingerprint": pairs.fingerprint(), "config": dataclasses.asdict(config)}
+        results.write_json(output / "metrics.json", facts | {"metrics": summaries, "missing": missing} | details)
         results.write_csv(output / "images.csv", names, found)
-        # The checkpoint whose images are shown first, and whose errors.
-        shown = min(columns, key=lambda name: summaries[name]["l1"]["mean"])
-        images = found[shown].images
-        values = {METRICS[name].label: array for name, array in images.items()}
-        extremes = gallery.extremes(images["l1"], values)
         table = results.metrics_table("means over all images, with 95 % bootstrap intervals", summaries, len(columns))
+        leader = next(iter(columns))
+        values = {METRICS[name].label: array for name, array in found[leader].images.items()}
+        extremes = gallery.extremes(found[leader].images["l1"], values)
         write_page(
             output / "report.html",
-            title=f"{run_dir.name}, {values.split}",
-            subtitle=f"{shown}, {len(pairs)} images",
-            facts={name.replace("_", " "): _as_words(value) for name, value in (facts | described["versions"]).items()},
+            title=f"{run_dir.name}, {options.split}",
+            subtitle=f"{leader}, {len(pairs)} images",
+            facts={name.replace("_", " "): as_words(value) for name, value in facts.items()},
             tables=[table],
             notes=notes(missing, len(pairs), len(gallery.shown), len(columns)),
             curves=plots.panels(read_log(run_dir)),
@@ -188,6 +188,13 @@ def evaluate(
     for name, reason in missing.items():
         print(f"without {name}: {reason}")
     print(f"{images_per_second(done):.1f} images/s\n{output}/report.html, metrics.json, images.csv")
+
+
+def as_words(value: object) -> str:
+    """A fact as the page shows it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {version}" for name, version in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def images_per_second(done: list[tuple[int, float]]) -> float:
@@ -205,10 +212,6 @@ def notes(missing: dict[str, str], images: int, shown: int, checkpoints: int) ->
     if checkpoints > 1:
         lines.append("The best of several checkpoints on these very images looks better than it is on others.")
     return lines
-
-
-def _as_words(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def define_flags() -> None:

@@ -16,12 +16,13 @@ from absl import flags
 from pipelines import command, find
 from pipelines.command import InputError
 from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs, train_dataset
-from tfpix2pix import actions, config, loop, plots
+from tfpix2pix import actions, config, loop
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.interruption import Interruption
 from tfpix2pix.journal import Journal, read_log
-from tfpix2pix.metrics import METRICS
-from tfpix2pix.networks import networks_for
+from tfpix2pix.pages import plots
+from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.quality.networks import networks_for
 from tfpix2pix.run_dir import claim, open_run_dir
 from tfpix2pix.state import Pix2Pix
 from tfpix2pix.step import make_train_step

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.measure import Networks, compiled, generating, measure
+from tfpix2pix.quality.measure import Networks, compiled, generating, measure
 
 
 class Validation:

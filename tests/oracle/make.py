@@ -2,8 +2,8 @@
 
 From the repository's root, about a minute and 3 GB of packages:
 
-    python3.11 -m venv oracle && oracle/bin/pip install -r tests/oracle/requirements.txt
-    oracle/bin/python tests/oracle/make.py
+    python3.11 -m venv .venv-oracle && .venv-oracle/bin/pip install -r tests/oracle/requirements.txt
+    .venv-oracle/bin/python tests/oracle/make.py
 
 It needs no network: all weights are random ones, made from their names (see inputs.py).
 """

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.measure import Batch
-from tfpix2pix.pictures import error_map, webp
-from tfpix2pix.report import Card
+from tfpix2pix.pages.pictures import error_map, webp
+from tfpix2pix.pages.report import Card
+from tfpix2pix.quality.measure import Batch
 
 # Images on a page are drawn at most so large.
 CELL_PIXELS = 256

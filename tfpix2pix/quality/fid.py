@@ -13,7 +13,7 @@ def frechet_distance(features_a: np.ndarray, features_b: np.ndarray) -> float:
     rounding, and depends on the number of images: compare only what was computed from equally many.
 
     Args:
-      features_a: `(N, d)`, N at least 2; an np.memmap is read in chunks.
+      features_a: `(N, d)`, N at least 2; of an np.memmap larger than d rows only chunks are in memory.
       features_b: `(M, d)`, likewise.
 
     Raises:
@@ -21,15 +21,24 @@ def frechet_distance(features_a: np.ndarray, features_b: np.ndarray) -> float:
     """
     if features_a.shape[1:] != features_b.shape[1:]:
         raise ValueError(f"features of different lengths, {features_a.shape} and {features_b.shape}")
-    (mean_a, covariance_a), (mean_b, covariance_b) = moments(features_a), moments(features_b)
-    # tr (Σa Σb)^½ = tr (R Σb Rᵀ)^½ with Rᵀ R = Σa: a symmetric matrix, whose roots stay real where Σa Σb has none to
-    # speak of, as with fewer images than features.
-    values, vectors = np.linalg.eigh(covariance_a)
-    root = np.sqrt(_not_negative(values))[:, np.newaxis] * vectors.T
-    product_values = np.linalg.eigvalsh(root @ covariance_b @ root.T)
-    overlap = np.sum(np.sqrt(_not_negative(product_values)))
+    (mean_a, factor_a), (mean_b, factor_b) = _mean_and_factor(features_a), _mean_and_factor(features_b)
+    # With Σ = Fᵀ F, tr (Σa Σb)^½ is the sum of the singular values of Fa Fbᵀ. A square root of the product itself loses
+    # half of the digits where it is singular, as it always is with fewer images than features.
+    overlap = np.linalg.svd(factor_a @ factor_b.T, compute_uv=False).sum()
     difference = mean_a - mean_b
-    return float(difference @ difference + np.trace(covariance_a) + np.trace(covariance_b) - 2 * overlap)
+    return float(difference @ difference + np.sum(factor_a**2) + np.sum(factor_b**2) - 2 * overlap)
+
+
+def _mean_and_factor(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean `(d,)`, and F `(min(N, d), d)` for which Fᵀ F is the unbiased covariance."""
+    count, size = features.shape
+    if 2 <= count <= size:
+        mean = np.mean(features, axis=0, dtype=np.float64)
+        return mean, (features - mean) / np.sqrt(count - 1)
+    mean, covariance = moments(features)
+    values, vectors = np.linalg.eigh(covariance)
+    # A covariance has no value under 0; what rounding leaves there is worth 0.
+    return mean, np.sqrt(np.maximum(values, 0.0))[:, np.newaxis] * vectors.T
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,8 +61,3 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _chunks(features: np.ndarray):
     for start in range(0, len(features), CHUNK):
         yield np.asarray(features[start : start + CHUNK], np.float64)
-
-
-def _not_negative(values: np.ndarray) -> np.ndarray:
-    # A covariance has none under 0; what rounding leaves there is worth 0.
-    return np.maximum(values, 0.0)

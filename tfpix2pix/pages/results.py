@@ -11,10 +11,10 @@ import keras
 import tensorflow as tf
 
 from pipelines.disk import write_whole
-from tfpix2pix.bootstrap import interval
-from tfpix2pix.measure import Result
-from tfpix2pix.metrics import METRICS
-from tfpix2pix.report import Table
+from tfpix2pix.pages.report import Table
+from tfpix2pix.quality.bootstrap import interval
+from tfpix2pix.quality.measure import Result
+from tfpix2pix.quality.metrics import METRICS
 
 # Of one metric: its mean, and the interval's low and high end where single images have the metric.
 Entry = dict[str, float]

@@ -7,11 +7,11 @@ from absl import flags
 
 from pipelines.command import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.inception import Inception
-from tfpix2pix.lpips import MIN_SIDE, Lpips
-from tfpix2pix.measure import Networks
-from tfpix2pix.segmentation import PALETTES, load_segmenter
-from tfpix2pix.weights import WEIGHTS, find_weights
+from tfpix2pix.quality.inception import Inception
+from tfpix2pix.quality.lpips import MIN_SIDE, Lpips
+from tfpix2pix.quality.measure import Networks
+from tfpix2pix.quality.segmentation import PALETTES, load_segmenter
+from tfpix2pix.quality.weights import WEIGHTS, find_weights
 
 
 def networks_for(config: Config) -> Networks:

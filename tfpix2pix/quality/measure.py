@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.command import progress_bar
-from tfpix2pix.fid import frechet_distance
-from tfpix2pix.inception import Inception
-from tfpix2pix.kid import kernel_distance
 from tfpix2pix.losses import l1
-from tfpix2pix.lpips import Lpips
-from tfpix2pix.metrics import image_metrics
-from tfpix2pix.segmentation import Palette, confusions, labels_of, scores
+from tfpix2pix.quality.fid import frechet_distance
+from tfpix2pix.quality.inception import Inception
+from tfpix2pix.quality.kid import kernel_distance
+from tfpix2pix.quality.lpips import Lpips
+from tfpix2pix.quality.metrics import image_metrics
+from tfpix2pix.quality.segmentation import Palette, confusions, labels_of, scores
 
 # A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and pairs of such under other names.
 Batch = Mapping[str, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]

@@ -1,0 +1,1 @@
+"""What people look at: curves, pictures, tables, and the HTML pages that hold them."""

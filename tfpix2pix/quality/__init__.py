@@ -1,0 +1,1 @@
+"""How good generated images are: metrics, the networks that some of them need, baselines and intervals."""
