@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfpix2pix.quality.bootstrap import interval
+from tfpix2pix.quality.bootstrap import counts_of, interval, percentiles
 
 
 def test_equal_values_leave_no_doubt():
@@ -38,3 +38,11 @@ def test_what_is_not_finite_is_left_out():
     values = np.array([1.0, 2.0, 3.0, 4.0])
     assert interval(np.array([*values, math.inf, math.nan])) == interval(values)
     assert all(math.isnan(end) for end in interval(np.array([math.inf])))
+
+
+def test_counts_give_the_same_interval_as_drawing():
+    values = np.random.default_rng(3).normal(0, 1, 80)
+    counts = counts_of(80, 4000)
+    assert set(counts.sum(1)) == {80}
+    np.testing.assert_allclose(percentiles(counts @ values / 80), interval(values), atol=0.02)
+    np.testing.assert_array_equal(counts, counts_of(80, 4000))

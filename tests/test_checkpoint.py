@@ -1,5 +1,7 @@
 """Checkpoints that were cut short or changed: never a traceback, and the one before is taken."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,26 @@ def test_a_run_that_goes_on_replaces_what_is_being_read(model, tmp_path, monkeyp
     generator, _, step = load_generator(tmp_path, "latest")
     assert step == 5
     np.testing.assert_array_equal(generator.trainable_variables[0], model.generator.trainable_variables[0])
+
+
+def test_best_is_chosen_by_any_metric(model, tmp_path):
+    values = {
+        1: {"l1": 0.3, "psnr": 12.0, "fid": 90.0},
+        2: {"l1": 0.2, "psnr": 11.0},
+        3: {"l1": 0.4, "psnr": 13.0, "fid": math.nan},
+        4: {"l1": 0.5, "psnr": 10.0, "fid": 80.0},
+    }
+    for step, validation in values.items():
+        model.step.assign(step)
+        Checkpoints(tmp_path, keep=9).save(model, validation)
+    assert {by: Checkpoints(tmp_path, best_by=by).best() for by in ("l1", "psnr", "fid")} == {
+        "l1": 2,
+        "psnr": 3,
+        "fid": 4,
+    }
+    assert Checkpoints(tmp_path, best_by="kid").best() is None
+    # Without a best one, the newest.
+    assert Checkpoints(tmp_path, best_by="kid").choose("best") == 4
+    model.step.assign(5)
+    Checkpoints(tmp_path, keep=1, best_by="psnr").save(model, {"psnr": 1.0})
+    assert Checkpoints(tmp_path).steps() == [3, 5]

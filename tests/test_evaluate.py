@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+import torch_writer
 from commands import call
 from PIL import Image
 from runs import make_pairs
@@ -164,10 +165,20 @@ def test_compare_takes_seeds_together(short_run, tmp_path):
     ],
 )
 def test_what_users_get_wrong(short_run, tmp_path, flag, words):
+    offline = () if flag.startswith("--inception") else (OFFLINE,)
     with pytest.raises(InputError) as error:
-        call(evaluate, f"--run_dir={short_run}", f"--output={tmp_path / 'o'}", flag)
+        call(evaluate, f"--run_dir={short_run}", f"--output={tmp_path / 'o'}", *offline, flag)
     assert all(word in str(error.value) for word in words), error.value
     assert not (tmp_path / "o").exists()
+
+
+def test_weights_of_another_network_are_refused(short_run, tmp_path):
+    wrong = torch_writer.write(tmp_path / "wrong.pth", {"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 5, 5))})
+    for file, words in ((wrong, "wrong.pth"), (short_run / "config.json", "config.json")):
+        with pytest.raises(InputError) as error:
+            call(evaluate, f"--run_dir={short_run}", f"--inception_weights={file}")
+        assert words in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 def test_compare_refuses_what_cannot_be_compared(short_run, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from oracle import inputs
 
-from tfpix2pix.quality.kid import kernel_distance, squared_mmd
+from tfpix2pix.quality.kid import kernel_distance, resampled_distances, squared_mmd
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")
 
@@ -77,3 +77,22 @@ def test_too_few_or_unlike():
         kernel_distance(np.zeros((1, 3)), np.zeros((5, 3)))
     with pytest.raises(ValueError, match=r"different lengths, \(5, 3\) and \(5, 4\)"):
         kernel_distance(np.zeros((5, 3)), np.zeros((5, 4)))
+
+
+def test_resampling_everything_once_is_the_estimate_itself():
+    x, y = inputs.features("resampled", (30, 40), 8)
+    found = resampled_distances(x, y, np.ones((1, 30)), np.ones((1, 40)))
+    within = [np.mean([(a @ b / 8 + 1.0) ** 3 for i, a in enumerate(s) for b in np.delete(s, i, 0)]) for s in (x, y)]
+    across = np.mean([(a @ b / 8 + 1.0) ** 3 for a in x for b in y])
+    np.testing.assert_allclose(found, sum(within) - 2 * across, rtol=1e-5)
+
+
+def test_a_resample_is_the_estimate_without_pairs_of_one_image():
+    x, y = inputs.features("resampled", (5, 5), 8)
+    drawn = np.array([0, 0, 1, 3, 4])
+    counts = np.bincount(drawn, minlength=5)[None]
+    pairs = [(i, j) for a, i in enumerate(drawn) for b, j in enumerate(drawn) if a != b and i != j]
+    kernel = lambda a, b: (a.astype(np.float64) @ b / 8 + 1) ** 3  # noqa: E731
+    expected = np.mean([kernel(x[i], x[j]) + kernel(y[i], y[j]) for i, j in pairs])
+    expected -= 2 * np.mean([kernel(x[i], y[j]) for i in drawn for j in drawn])
+    np.testing.assert_allclose(resampled_distances(x, y, counts, counts), [expected], rtol=1e-9)

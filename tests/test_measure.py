@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
 from tfpix2pix.quality.kid import kernel_distance
 from tfpix2pix.quality.measure import Networks, compiled, measure
@@ -114,3 +115,15 @@ def test_batches_are_shown_in_order_and_can_be_cancelled(split):
     run(split, 3, on_batch=lambda first, batch, generated: shown.append((first, len(generated["two"]))))
     assert shown == [(0, 2), (3, 2), (6, 2)]
     assert run(split, 3, is_cancelled=lambda: True) is None
+
+
+def test_intervals_of_the_set_are_over_whole_images(split):
+    found = run(split, 3, resamples=300)
+    counts = counts_of(N, 300)
+    confusion = confusions(labels_of(split[0], PALETTE), segment(split[1] * 0.9)).numpy()
+    confusion += confusions(labels_of(split[0], PALETTE), segment(split[0] * 0.5)).numpy()
+    expected = [scores(np.repeat(confusion, each, axis=0).sum(0))["class_iou"] for each in counts]
+    np.testing.assert_allclose(found["two"].resampled["class_iou"], expected)
+    assert found["two"].resampled["kid"].shape == (300,)
+    assert set(found["identity"].resampled["class_iou"]) == {1.0}
+    assert "fid" not in found["two"].resampled

@@ -31,9 +31,10 @@ from tfpix2pix.pages import results
 from tfpix2pix.pages.gallery import Gallery
 from tfpix2pix.pages.report import Table, error_legend, write_page
 from tfpix2pix.quality import networks
-from tfpix2pix.quality.bootstrap import interval
-from tfpix2pix.quality.measure import Column, Result, compiled, generating, measure
+from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
+from tfpix2pix.quality.measure import Column, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS, Metric
+from tfpix2pix.quality.tally import Result
 from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
 
 RUN = re.compile(
@@ -69,6 +70,7 @@ def main(argv: list[str]) -> int:
     output = pathlib.Path(values.output)
     check_writable(output, "output")
     config = dataclasses.replace(runs[0].config, data=values.data or runs[0].config.data)
+    folder = split_folder(config, values.split)  # before anything is fetched
     at_hand, missing = networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
     keras.utils.set_random_seed(config.seed)
@@ -78,13 +80,20 @@ def main(argv: list[str]) -> int:
         needs |= needed
         print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
     output.mkdir(parents=True, exist_ok=True)
-    names = names_of(pairs, split_folder(config, values.split))
-    with tempfile.TemporaryDirectory() as folder:
+    names = names_of(pairs, folder)
+    with tempfile.TemporaryDirectory() as drawn:
         shown = [group[0].name for group in groups.values()]
-        gallery = Gallery(pathlib.Path(folder), names, shown, values.report_images)
+        gallery = Gallery(pathlib.Path(drawn), names, shown, values.report_images)
         dataset = batches_of(pairs, values.batch_size, **needs)
         batches = -(-len(pairs) // values.batch_size)
-        found = measure(compiled(columns, at_hand), dataset, batches, title="comparing", on_batch=gallery.add)
+        found = measure(
+            compiled(columns, at_hand),
+            dataset,
+            batches,
+            resamples=RESAMPLES_OF_SET,
+            title="comparing",
+            on_batch=gallery.add,
+        )
         write(output, groups, found, pairs, names, gallery, missing)
     return 0
 
@@ -162,20 +171,26 @@ def run_column(run: Run, pairs: Pairs) -> tuple[Column, dict[str, Pairs]]:
 
 def mean_result(parts: list[Result]) -> Result:
     """The means of several results over the same images."""
-    images = {name: np.mean([part.images[name] for part in parts], axis=0) for name in parts[0].images}
-    return Result(images, {name: float(np.mean([part.means[name] for part in parts])) for name in parts[0].means})
+
+    def means(tables: list[dict]) -> dict:
+        return {name: np.mean([table[name] for table in tables], axis=0) for name in tables[0]}
+
+    return Result(
+        means([part.images for part in parts]),
+        {name: float(mean) for name, mean in means([part.means for part in parts]).items()},
+        means([part.resampled for part in parts]),
+    )
 
 
 def difference(metric: Metric, name: str, first: Result, other: Result) -> dict[str, float | str]:
     """How much more a metric is in `other`, with its paired interval, and what that says."""
-    entry = {"mean": other.means[name] - first.means[name]}
-    if name not in first.images:
+    ends = results.ends(name, (other, first), (1, -1))
+    entry = {"mean": other.means[name] - first.means[name], **ends}
+    if not ends:
         return entry | {"verdict": "no interval"}
-    low, high = interval(other.images[name] - first.images[name])
-    entry |= {"low": low, "high": high}
-    if low <= 0 <= high or np.isnan(low):
+    if ends["low"] <= 0 <= ends["high"] or np.isnan(ends["low"]):
         return entry | {"verdict": "not told apart"}
-    return entry | {"verdict": "better" if (low > 0) == metric.is_higher_better else "worse"}
+    return entry | {"verdict": "better" if (ends["low"] > 0) == metric.is_higher_better else "worse"}
 
 
 def write(

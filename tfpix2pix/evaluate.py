@@ -31,6 +31,7 @@ from tfpix2pix.pages.gallery import Gallery
 from tfpix2pix.pages.report import error_legend, write_page
 from tfpix2pix.quality import networks
 from tfpix2pix.quality.baselines import Training
+from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
@@ -48,6 +49,7 @@ def main(argv: list[str]) -> int:
     steps = [best, *(step for step in checkpoints.steps() if values.checkpoint == "all" and step != best)]
     output = pathlib.Path(values.output or run_dir / "evaluation" / folder_name(best))
     check_writable(output, "output")
+    split_folder(config, values.split)  # before anything is fetched
     at_hand, missing = networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
     keras.utils.set_random_seed(config.seed)
@@ -162,7 +164,9 @@ def evaluate(
             gallery.add(first, batch, generated)
             done.append((first + len(batch["target"]), time.monotonic()))
 
-        found = measure(compiled(columns | baselines, at_hand), dataset, batches, on_batch=on_batch)
+        found = measure(
+            compiled(columns | baselines, at_hand), dataset, batches, resamples=RESAMPLES_OF_SET, on_batch=on_batch
+        )
         summaries = {name: results.summary(result) for name, result in found.items()}
         details = {"fingerprint": pairs.fingerprint(), "config": dataclasses.asdict(config)}
         results.write_json(output / "metrics.json", facts | {"metrics": summaries, "missing": missing} | details)

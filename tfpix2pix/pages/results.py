@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from pipelines.disk import write_whole
 from tfpix2pix.pages.report import Table
-from tfpix2pix.quality.bootstrap import interval
-from tfpix2pix.quality.measure import Result
+from tfpix2pix.quality.bootstrap import interval, percentiles
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.quality.tally import Result
 
-# Of one metric: its mean, and the interval's low and high end where single images have the metric.
+# Of one metric: its mean, and where it has one, the interval's low and high end.
 Entry = dict[str, float]
 
 
@@ -26,10 +26,25 @@ def summary(result: Result) -> dict[str, Entry]:
     for name in METRICS:
         if name in result.means:
             entries[name] = {"mean": result.means[name]}
-            if name in result.images:
-                low, high = interval(result.images[name])
-                entries[name] |= {"low": low, "high": high}
+            entries[name] |= ends(name, [result])
     return entries
+
+
+def ends(name: str, results: Sequence[Result], signs: Sequence[int] = (1,)) -> Entry:
+    """The `low` and `high` end of the interval of a metric, or of its difference between results; {} if it has none.
+
+    Args:
+      name: of the metric.
+      results: over the same images.
+      signs: of each in the sum: (1, -1) is the first less the second.
+    """
+    if all(name in result.resampled for result in results):
+        low, high = percentiles(sum(sign * r.resampled[name] for sign, r in zip(signs, results, strict=True)))
+    elif all(name in result.images for result in results):
+        low, high = interval(sum(sign * r.images[name] for sign, r in zip(signs, results, strict=True)))
+    else:
+        return {}
+    return {"low": low, "high": high}
 
 
 def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: int) -> Table:

@@ -3,6 +3,8 @@
 import numpy as np
 
 RESAMPLES = 10_000
+# Of metrics that are no means over images, and have to be taken anew for each.
+RESAMPLES_OF_SET = 1000
 CONFIDENCE = 0.95
 # Resamples at a time, so that memory stays small for large splits.
 CHUNK = 100
@@ -25,6 +27,17 @@ def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
     means = np.concatenate(
         [values[rng.integers(len(values), size=(CHUNK, len(values)))].mean(1) for _ in range(RESAMPLES // CHUNK)]
     )
+    return percentiles(means)
+
+
+def counts_of(images: int, resamples: int, seed: int = 0) -> np.ndarray:
+    """How often each image is in each resample, `(resamples, images)`; the same for the same arguments."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+
+
+def percentiles(resampled: np.ndarray) -> tuple[float, float]:
+    """The interval that holds the middle 95 % of resampled values."""
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(means, (tail, 100 - tail))
+    low, high = np.percentile(resampled, (tail, 100 - tail))
     return float(low), float(high)

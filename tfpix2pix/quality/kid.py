@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Three matrices of so many values squared are held for resampling.
+MOST_RESAMPLED = 2000
+
 
 def kernel_distance(
     features_generated: np.ndarray,
@@ -54,6 +57,32 @@ def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
     # An image is no pair with itself: this is what makes the estimate unbiased.
     pairs = (within.sum() - np.trace(within)) / (count * (count - 1))
     return pairs - 2 * _kernel(x, y).mean()
+
+
+def resampled_distances(
+    features_generated: np.ndarray, features_real: np.ndarray, generated: np.ndarray, real: np.ndarray
+) -> np.ndarray:
+    """The unbiased squared MMD over resampled images, `(B,)`, for a bootstrap.
+
+    An image is no pair with itself, however often it was drawn: otherwise repetitions would pass for likeness.
+
+    Args:
+      features_generated: `(N, d)`.
+      features_real: `(M, d)`.
+      generated: `(B, N)`, how often each generated image is in each resample.
+      real: `(B, M)`, likewise.
+    """
+    x, y = (np.asarray(features, np.float64) for features in (features_generated, features_real))
+    generated, real = generated.astype(np.float64), real.astype(np.float64)
+    across = ((generated @ _kernel(x, y)) * real).sum(1) / (generated.sum(1) * real.sum(1))
+    return _mean_of_pairs(_kernel(x, x), generated) + _mean_of_pairs(_kernel(y, y), real) - 2 * across
+
+
+def _mean_of_pairs(kernel: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The mean of `(N, N)` over pairs of different images, weighted by `(B, N)` counts: `(B,)`."""
+    squares = counts**2
+    pairs = ((counts @ kernel) * counts).sum(1) - squares @ np.diag(kernel)
+    return pairs / (counts.sum(1) ** 2 - squares.sum(1))
 
 
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -1,29 +1,21 @@
 """Measures generated images over a whole split, in one pass; what training's validation and evaluate both call."""
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from pipelines.command import progress_bar
 from tfpix2pix.losses import l1
-from tfpix2pix.quality.fid import frechet_distance
-from tfpix2pix.quality.inception import Inception
-from tfpix2pix.quality.kid import kernel_distance
-from tfpix2pix.quality.lpips import Lpips
 from tfpix2pix.quality.metrics import image_metrics
-from tfpix2pix.quality.segmentation import Palette, confusions, labels_of, scores
+from tfpix2pix.quality.segmentation import Palette, confusions, labels_of
+from tfpix2pix.quality.tally import Result, Tally
 
 # A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and pairs of such under other names.
 Batch = Mapping[str, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]
 # What makes images of a batch: one translation of each source, or several.
 Column = Callable[[Batch], Sequence[tf.Tensor]]
-
-# KID draws subsets (Bińkowski et al. 2018, section 4); the same ones each time.
-KID_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,29 +23,21 @@ class Networks:
     """The trained networks that some metrics need; a metric without its network is left out.
 
     Attributes:
-      inception: for FID and KID.
-      lpips: for LPIPS.
+      inception: for FID and KID: images in [-1, 1] to features `(N, D)`.
+      lpips: for LPIPS: two batches of images to `(N,)`.
       segment: for the segmentation score: images in [-1, 1] to logits `(N, h, w, classes)`.
       palette: its classes; a batch then has `labels`, pairs whose sources are label maps as colours.
     """
 
-    inception: Inception | None = None
-    lpips: Lpips | None = None
+    inception: Callable[[tf.Tensor], tf.Tensor] | None = None
+    lpips: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     segment: Callable[[tf.Tensor], tf.Tensor] | None = None
     palette: Palette | None = None
 
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What was measured of one column.
-
-    Attributes:
-      images: metric to `(N,)` values, one an image.
-      means: metric to its mean, and the metrics of the whole set.
-    """
-
-    images: dict[str, np.ndarray]
-    means: dict[str, float]
+    def traced_once(self) -> "Networks":
+        """The same networks, such that a graph that calls them for many columns holds each only once."""
+        names = [name for name in ("inception", "lpips", "segment") if getattr(self, name)]
+        return dataclasses.replace(self, **{name: tf.function(getattr(self, name)) for name in names})
 
 
 def measure(
@@ -61,6 +45,7 @@ def measure(
     dataset: tf.data.Dataset,
     batches: int,
     *,
+    resamples: int = 0,
     title: str = "evaluating",
     on_batch: Callable[[int, Batch, dict[str, Sequence[tf.Tensor]]], None] = lambda *_: None,
     is_cancelled: Callable[[], bool] = lambda: False,
@@ -73,6 +58,7 @@ def measure(
       run: what `compiled` returns.
       dataset: of Batch, always in the same order.
       batches: how many.
+      resamples: how often the metrics of the set are taken over resampled images, for their intervals.
       title: of the progress bar.
       on_batch: called with the index of the batch's first image, the batch, and each column's translations of it.
       is_cancelled: asked before each batch.
@@ -90,7 +76,7 @@ def measure(
         real.add(outputs["real"])
         on_batch(done, batch, {name: samples for name, (samples, _) in outputs["columns"].items()})
         done += len(batch["target"])
-    return {name: tally.result(real) for name, tally in tallies.items()}
+    return {name: tally.result(real, resamples) for name, tally in tallies.items()}
 
 
 def generating(
@@ -104,6 +90,7 @@ def generating(
 
 def compiled(columns: dict[str, Column], networks: Networks) -> Callable[[Batch], dict]:
     """Returns the function of a batch that generates and measures all columns, as one graph."""
+    networks = networks.traced_once()
 
     @tf.function(reduce_retracing=True)
     def run(batch):
@@ -143,50 +130,3 @@ def taken_of(batch: Batch, samples: Sequence[tf.Tensor], networks: Networks) -> 
         right = tf.cast(tf.linalg.trace(counts), tf.float64)
         taken["pixel_accuracy"] = right / tf.cast(tf.reduce_sum(counts, axis=(1, 2)), tf.float64)
     return taken
-
-
-class Tally:
-    """Collects what is taken batch by batch."""
-
-    def __init__(self):
-        self._images: dict[str, list[np.ndarray]] = {}
-        self._features = None
-        self._feature_size = 0
-        self._confusion = None
-
-    def add(self, taken: dict[str, tf.Tensor]) -> None:
-        """Adds a batch."""
-        for name, value in taken.items():
-            array = value.numpy()
-            if name == "features":
-                if self._features is None:
-                    # Closed, and thereby deleted, with the tally.
-                    self._features = tempfile.TemporaryFile()  # noqa: SIM115
-                    self._feature_size = array.shape[1]
-                self._features.write(array.tobytes())
-            elif name == "confusions":
-                counts = array.sum(0)
-                self._confusion = counts if self._confusion is None else self._confusion + counts
-            else:
-                self._images.setdefault(name, []).append(array)
-
-    def features(self) -> np.ndarray | None:
-        """All features, `(N, D)` float32, on the disk."""
-        if self._features is None:
-            return None
-        self._features.flush()
-        return np.memmap(self._features, np.float32, "r").reshape(-1, self._feature_size)
-
-    def result(self, real: "Tally") -> Result:
-        """The metrics of all that was added; `real` has the targets' features."""
-        images = {name: np.concatenate(parts) for name, parts in self._images.items()}
-        # float64, so that the mean does not depend on how many images there are.
-        means = {name: float(values.astype(np.float64).mean()) for name, values in images.items()}
-        features, real_features = self.features(), real.features()
-        # A covariance needs two images.
-        if features is not None and len(real_features) > 1:
-            means["fid"] = frechet_distance(features, real_features)
-            means["kid"], _ = kernel_distance(features, real_features, rng=np.random.RandomState(KID_SEED))
-        if self._confusion is not None:
-            means |= scores(self._confusion)
-        return Result(images, means)

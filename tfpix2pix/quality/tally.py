@@ -1,0 +1,109 @@
+"""Collects what is taken of images, batch by batch, and makes metrics of it."""
+
+import dataclasses
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from tfpix2pix.quality.bootstrap import counts_of
+from tfpix2pix.quality.fid import frechet_distance
+from tfpix2pix.quality.kid import MOST_RESAMPLED, kernel_distance, resampled_distances
+from tfpix2pix.quality.segmentation import scores
+
+# KID draws subsets (Bińkowski et al. 2018, section 4); the same ones each time.
+KID_SEED = 0
+# Images at a time where sums over all of them are taken.
+CHUNK = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What was measured of one column of images.
+
+    Attributes:
+      images: metric to `(N,)` values, one an image.
+      means: metric to its mean, and the metrics of the whole set.
+      resampled: metric of the whole set to its values over resampled images, the same ones for all columns; none for
+        FID, whose bias grows where images repeat.
+    """
+
+    images: dict[str, np.ndarray]
+    means: dict[str, float]
+    resampled: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+class Tally:
+    """One column of images; what is large goes to temporary files, so an image costs memory for a few numbers."""
+
+    def __init__(self):
+        self._images: dict[str, list[np.ndarray]] = {}
+        self._spools: dict[str, Spool] = {}
+
+    def add(self, taken: dict[str, tf.Tensor]) -> None:
+        """Adds a batch: `features`, `confusions`, and metrics of single images, each `(N, ...)`."""
+        for name, value in taken.items():
+            if name in ("features", "confusions"):
+                self._spools.setdefault(name, Spool()).add(value.numpy())
+            else:
+                self._images.setdefault(name, []).append(value.numpy())
+
+    def result(self, real: "Tally", resamples: int = 0) -> Result:
+        """The metrics of all that was added.
+
+        Args:
+          real: has the targets' features.
+          resamples: how often the metrics of the whole set are taken over resampled images.
+        """
+        images = {name: np.concatenate(parts) for name, parts in self._images.items()}
+        # float64, so that the mean does not depend on how many images there are.
+        result = Result(images, {name: float(values.astype(np.float64).mean()) for name, values in images.items()})
+        counts = counts_of(len(images["l1"]), resamples)
+        if "features" in self._spools:
+            self._add_distances(result, self._spools["features"].array(), real._spools["features"].array(), counts)
+        if "confusions" in self._spools:
+            confusions = self._spools["confusions"].array()
+            every = np.ones((1, len(confusions)))
+            result.means.update(scores(_sums(every, confusions)[0]))
+            found = [scores(confusion) for confusion in _sums(counts, confusions)]
+            result.resampled.update({name: np.array([each[name] for each in found]) for name in (found or [{}])[0]})
+        return result
+
+    def _add_distances(self, result: Result, features: np.ndarray, real: np.ndarray, counts: np.ndarray) -> None:
+        # A covariance needs two images.
+        if len(real) < 2:
+            return
+        result.means["fid"] = frechet_distance(features, real)
+        result.means["kid"], _ = kernel_distance(features, real, rng=np.random.RandomState(KID_SEED))
+        if len(counts) and len(features) <= MOST_RESAMPLED:
+            # Several translations of one source come one after the other.
+            generated = np.repeat(counts, len(features) // len(real), axis=1)
+            result.resampled["kid"] = resampled_distances(features, real, generated, counts)
+
+
+class Spool:
+    """An array that grows along its first axis, on the disk."""
+
+    def __init__(self):
+        # Closed, and thereby deleted, with the spool.
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._like = None
+
+    def add(self, array: np.ndarray) -> None:
+        """Adds rows, `(n, ...)`."""
+        self._like = array[:0]
+        self._file.write(array.tobytes())
+
+    def array(self) -> np.ndarray:
+        """All rows, `(N, ...)`, read only where they are used."""
+        self._file.flush()
+        return np.memmap(self._file, self._like.dtype, "r").reshape(-1, *self._like.shape[1:])
+
+
+def _sums(counts: np.ndarray, confusions: np.ndarray) -> np.ndarray:
+    """Sums of `(N, K, K)` over images, each as often as `(B, N)` says: `(B, K, K)`."""
+    total = np.zeros((len(counts), *confusions.shape[1:]))
+    for start in range(0, len(confusions), CHUNK):
+        chunk = np.asarray(confusions[start : start + CHUNK], np.float64)
+        total += np.einsum("bn,nij->bij", counts[:, start : start + CHUNK], chunk, optimize=True)
+    return total
