@@ -11,7 +11,6 @@ against. The output folder gets comparison.json, images.csv and comparison.html,
 
 import dataclasses
 import pathlib
-import re
 import tempfile
 
 import keras
@@ -19,14 +18,10 @@ import numpy as np
 from absl import flags
 
 from pipelines import command
-from pipelines.command import InputError
 from pipelines.disk import check_writable
 from pipelines.loader import Pairs
-from pipelines.size import format_size
-from tfpix2pix import config as config_file
-from tfpix2pix.checkpoint import Checkpoints, load_generator
-from tfpix2pix.config import Config
-from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.checkpoint import load_generator
+from tfpix2pix.contenders import Run, check_alike, parse
 from tfpix2pix.pages import results
 from tfpix2pix.pages.gallery import Gallery
 from tfpix2pix.pages.report import Table, error_legend, write_page
@@ -37,36 +32,13 @@ from tfpix2pix.quality.metrics import METRICS, Metric
 from tfpix2pix.quality.tally import Result
 from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
 
-RUN = re.compile(
-    rf"(?P<folder>.+?)(?:@(?P<checkpoint>best|latest|\d+))?(?::(?P<statistics>{'|'.join(NORM_STATISTICS)}))?"
-)
-# What all runs must have alike: otherwise their images are not of one kind.
-SHARED = ("image_size", "direction", "source_channels", "target_channels")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A trained generator, as it is named on the command line.
-
-    Attributes:
-      name: unique among the runs.
-      folder: its run directory.
-      config: of its training, with the statistics that are asked for.
-      step: of its checkpoint.
-    """
-
-    name: str
-    folder: pathlib.Path
-    config: Config
-    step: int
-
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     values = flags.FLAGS
-    groups = parse(argv[1:])
+    groups = parse(argv[1:], values.checkpoint)
     runs = [run for group in groups.values() for run in group]
-    check_alike(runs)
+    check_alike(runs, same_data=not values.data)
     output = pathlib.Path(values.output)
     check_writable(output, "output")
     config = dataclasses.replace(runs[0].config, data=values.data or runs[0].config.data)
@@ -96,63 +68,6 @@ def main(argv: list[str]) -> int:
         )
         write(output, groups, found, pairs, names, gallery, missing)
     return 0
-
-
-def parse(arguments: list[str]) -> dict[str, list[Run]]:
-    """The command line's arguments as groups of runs, by name.
-
-    Raises:
-      InputError: fewer than two, a name twice, or a run or checkpoint that is not there.
-    """
-    if len(arguments) < 2:
-        raise InputError(f"{len(arguments)} run directories were given; give two or more: compare RUN_A RUN_B")
-    groups = {}
-    for argument in arguments:
-        name, equals, text = argument.partition("=")
-        texts = (text if equals else argument).split(",")
-        name = name if equals else short_name(argument)
-        if name in groups:
-            raise InputError(f"{argument}: there is a {name} already; give each its own name, NAME=RUN_DIR")
-        labels = [name] if len(texts) == 1 else [f"{name}, {short_name(text)}" for text in texts]
-        groups[name] = [parse_run(label, text) for label, text in zip(labels, texts, strict=True)]
-    names = [run.name for group in groups.values() for run in group]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{name}: the same run is given twice")
-    return groups
-
-
-def short_name(text: str) -> str:
-    """The last part of a path, with what stands behind it: `runs/a@latest` becomes `a@latest`."""
-    return text.rstrip("/").rpartition("/")[2]
-
-
-def parse_run(name: str, text: str) -> Run:
-    """Reads one RUN_DIR[@CHECKPOINT][:NORM_STATISTICS]."""
-    match = RUN.fullmatch(text)
-    if not match:
-        raise InputError(f"{text!r} is not RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], such as runs/a@latest:moving")
-    folder = pathlib.Path(match["folder"])
-    config = config_file.load(folder)
-    if match["statistics"]:
-        config = dataclasses.replace(config, norm_statistics=match["statistics"])
-    step = Checkpoints(folder, best_by=config.best_by).choose(match["checkpoint"] or flags.FLAGS.checkpoint)
-    return Run(name, folder, config, step)
-
-
-def check_alike(runs: list[Run]) -> None:
-    """Raises InputError where runs have images of another kind, or learned from other data, than the first."""
-    first = runs[0]
-    for run in runs[1:]:
-        for option in SHARED if flags.FLAGS.data else (*SHARED, "data"):
-            ours, theirs = getattr(first.config, option), getattr(run.config, option)
-            if option == "data":
-                # The same folder by another name is the same data.
-                ours, theirs = pathlib.Path(ours).resolve(), pathlib.Path(theirs).resolve()
-            if ours != theirs:
-                ours, theirs = (format_size(v) if isinstance(v, tuple) else v for v in (ours, theirs))
-                remedy = "give --data=FOLDER to measure all on that" if option == "data" else "leave one of them out"
-                raise InputError(f"{first.folder} has {option}={ours} and {run.folder} {theirs}: {remedy}")
 
 
 def run_column(run: Run, pairs: Pairs) -> tuple[Column, dict[str, Pairs]]:
