@@ -11,7 +11,7 @@ from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs
 from tfpix2pix.config import Config
 
 # A split that needs no more than this is read once, a larger one from its files each time: memory stays bounded.
-CACHE_MIB = 256
+CACHE_MIB = 64
 
 
 def split_folder(config: Config, split: str) -> pathlib.Path:

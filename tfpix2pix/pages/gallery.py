@@ -27,10 +27,12 @@ class Gallery:
 
     def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], most: int):
         self.shown = sorted({round(place) for place in np.linspace(0, len(names) - 1, min(most, len(names)))})
+        self._is_shown = frozenset(self.shown)
         self._folder = folder
         self._names = names
         self._columns = columns
         self._titles = []
+        self._pool = concurrent.futures.ThreadPoolExecutor()
 
     def add(self, first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
         """Draws the images of a batch; what `measure` calls after each."""
@@ -41,7 +43,7 @@ class Gallery:
         }
         source, target = batch["source"].numpy(), batch["target"].numpy()
         self._titles = ["source", *columns, "target", "error"]
-        places = [place for place in range(len(target)) if first + place in set(self.shown)]
+        places = [place for place in range(len(target)) if first + place in self._is_shown]
 
         def draw(place: int) -> None:
             images = [source, *columns.values(), target]
@@ -50,8 +52,7 @@ class Gallery:
             for number, cell in enumerate(cells):
                 self._file(first + place, number).write_bytes(cell)
 
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            list(pool.map(draw, places))
+        list(self._pool.map(draw, places))
 
     def cards(self, values: dict[str, np.ndarray]) -> Iterator[Card]:
         """All images that are shown, in the order of their names, with their metrics."""
