@@ -119,6 +119,8 @@ def test_segmentation_score(short_run, segmenter, tmp_path):
     # The identity shows the very labels that it is read for.
     assert found["identity"]["class_iou"]["mean"] == 1
     assert found["mean target"]["class_iou"]["mean"] < 0.9
+    assert found["target itself"]["l1"]["mean"] == 0
+    assert 0 < found["target itself"]["class_iou"]["mean"] < 0.9
 
 
 def test_compare_a_run_with_itself_and_with_its_start(short_run, tmp_path, capsys):

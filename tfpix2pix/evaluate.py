@@ -55,9 +55,11 @@ def main(argv: list[str]) -> int:
     keras.utils.set_random_seed(config.seed)
     columns = {f"step {step}": checkpoint_column(run_dir, step) for step in steps}
     needs = label_maps(pairs) if at_hand.segment else {}
-    baselines = {}
+    # What the segmenter makes of real photos is the most that generated ones can reach.
+    baselines = {"target itself": lambda batch: [batch["target"]]} if at_hand.segment else {}
     if values.baselines:
-        baselines, nearest = baseline_columns(config, pairs, missing)
+        others, nearest = baseline_columns(config, pairs, missing)
+        baselines |= others
         needs |= nearest
     dataset = batches_of(pairs, values.batch_size, **needs)
     output.mkdir(parents=True, exist_ok=True)
