@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains what docs/recipes.md compares: one recipe a run, two seeds, at 64×64 (20 epochs) and 128×128 (10 epochs).
+# Trains and compares what docs/recipes.md shows: one recipe a run, two seeds, at 64×64 (20 epochs) and 128×128 (10 epochs).
 #   bash docs/recipes.sh FACADES runs/recipes [JOBS]
 # FACADES is the data set's folder. JOBS trainings run side by side, one thread each (default 2). A run that was
 # stopped goes on; one that is complete is left alone.
@@ -34,3 +34,18 @@ for size_epochs in "64 20" "128 10"; do
   done
 done | TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice -n 19 \
   xargs -P "$jobs" -I{} sh -c '.venv/bin/python -m tfpix2pix.train {} --log_every=50 >/dev/null || echo "failed: {}" >&2'
+
+# Each recipe's seeds together, against the paper's; the last checkpoints, so that none was chosen on these images.
+for size_epochs in "64 30" "128 12"; do
+  read -r size epochs <<<"$size_epochs"
+  segmenter=$output/segmenter-$size
+  [[ -d $segmenter ]] || .venv/bin/python docs/segmenter.py "$data" "$size" "$epochs" "$segmenter"
+  runs=()
+  for recipe in "${recipes[@]}"; do
+    read -r name _ <<<"$recipe"
+    runs+=("$name=$output/$size/$name-0,$output/$size/$name-1")
+  done
+  runs+=("moving=$output/$size/paper-0:moving,$output/$size/paper-1:moving")
+  .venv/bin/python -m tfpix2pix.compare "${runs[@]}" --checkpoint=latest --segmenter="$segmenter" \
+    --label_colors=facades --output="$output/$size/comparison"
+done

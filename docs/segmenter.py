@@ -1,8 +1,8 @@
 """Trains the small segmentation network that docs/recipes.md scores generated facades with: photo to labels.
 
-    .venv/bin/python docs/segmenter.py FACADES 64 models/segmenter-64
+    .venv/bin/python docs/segmenter.py FACADES 64 30 models/segmenter-64
 
-It is the project's own U-Net with a class for each label colour, trained on the photos and labels of train/ at one
+The numbers are the size and the epochs. It is the project's own U-Net with a class for each label colour, trained on the photos and labels of train/ at one
 size, and saved as the SavedModel that `--segmenter` takes. Its scores on val/ are printed: what real photos reach.
 """
 
@@ -19,7 +19,6 @@ from pipelines.loader import PairFormat, open_pairs, train_dataset
 from tfpix2pix.generator import default_depth, unet
 from tfpix2pix.quality.segmentation import PALETTES, confusions, labels_of, scores
 
-EPOCHS = 30
 BATCH = 8
 PALETTE = PALETTES["facades"]
 
@@ -29,12 +28,12 @@ def pairs_of(folder: pathlib.Path, size: int, load: int):
     return open_pairs(folder, PairFormat("AtoB", (load, load), "nearest"), cache_mib=2048)
 
 
-def main(facades: str, size: int, output: str) -> None:
+def main(facades: str, size: int, epochs: int, output: str) -> None:
     """Trains, prints the scores on val, saves."""
     keras.utils.set_random_seed(0)
     train = pairs_of(pathlib.Path(facades) / "train", size, size * 286 // 256)
     val = pairs_of(pathlib.Path(facades) / "val", size, size)
-    steps = EPOCHS * (len(train) // BATCH)
+    steps = epochs * (len(train) // BATCH)
     batches = train_dataset(
         train, image_size=(size, size), flip=True, batch_size=BATCH, seed=0, first_step=0, last_step=steps
     ).map(lambda photo, labels: (photo, labels_of(labels, PALETTE)))
@@ -47,7 +46,7 @@ def main(facades: str, size: int, output: str) -> None:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    network.fit(batches, verbose=2, steps_per_epoch=steps // EPOCHS, epochs=EPOCHS)
+    network.fit(batches, verbose=2, steps_per_epoch=steps // epochs, epochs=epochs)
 
     confusion = np.zeros((len(PALETTE.classes),) * 2, np.int64)
     for photo, labels in train_dataset(
@@ -64,4 +63,4 @@ def main(facades: str, size: int, output: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
