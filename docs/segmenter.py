@@ -2,9 +2,9 @@
 
     .venv/bin/python docs/segmenter.py FACADES 64 30 models/segmenter-64
 
-The numbers are the size and the epochs. It is the project's own U-Net with a class for each label colour, trained on the
-photos and labels of train/, and saved as the SavedModel that `--segmenter` takes. Its scores on val/ are printed: what
-real photos reach.
+The numbers are the size and the epochs. It is the project's own U-Net with a class for each label colour, trained on
+the photos and labels of train/, and saved as the SavedModel that `--segmenter` takes. Its scores on val/ are printed:
+what real photos reach.
 """
 
 import pathlib
