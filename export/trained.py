@@ -12,7 +12,8 @@ from absl import flags
 from pipelines import find, images
 from pipelines.check import problem
 from pipelines.command import InputError
-from pipelines.loader import PairFormat, list_files
+from pipelines.loader import PairFormat
+from pipelines.shards import open_files
 from pipelines.size import define_size
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
@@ -105,7 +106,7 @@ def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[
       InputError: there is no such folder, or no good pair in it.
     """
     try:
-        files = list_files(folder)
+        files = open_files(folder)
     except InputError as error:
         raise InputError(f"{error}; parity is measured on validation pairs, so give --data=FOLDER") from None
     pairs = []

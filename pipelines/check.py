@@ -2,16 +2,24 @@
 
 import concurrent.futures
 import os
-import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
 
 import tensorflow as tf
 
+from pipelines import images
 from pipelines.command import progress_bar
 from pipelines.images import JPEG_SIGNATURE, ODD_WIDTH, PNG_SIGNATURE
 
 
-def problem(file: pathlib.Path, read: Callable[[bytes], object]) -> str | None:
+class Readable(Hashable, Protocol):
+    """A file, or what reads like one."""
+
+    def read_bytes(self) -> bytes:
+        """The whole of it; raises OSError where it cannot be read."""
+
+
+def problem(file: Readable, read: Callable[[bytes], object]) -> str | None:
     """Reads a file, and returns in words what is wrong with it, or None.
 
     Args:
@@ -32,9 +40,12 @@ def problem(file: pathlib.Path, read: Callable[[bytes], object]) -> str | None:
     return None
 
 
-def bad_files(
-    files: Sequence[pathlib.Path], read: Callable[[int, bytes], object], title: str
-) -> dict[pathlib.Path, str]:
+def halves(contents: bytes) -> images.Pair:
+    """Decodes and splits a side-by-side image, at full size."""
+    return images.split(images.decode(tf.constant(contents)), "AtoB")
+
+
+def bad_files(files: Sequence[Readable], read: Callable[[int, bytes], object], title: str) -> dict[Readable, str]:
     """Reads every file once, several at a time, with a progress bar.
 
     Args:

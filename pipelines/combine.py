@@ -9,7 +9,7 @@ import tensorflow as tf
 from pipelines import images
 from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
-from pipelines.loader import list_files
+from pipelines.files import list_files
 
 # Where a PNG says whether it has a channel for alpha (PNG specification, 11.2.2).
 PNG_COLOUR_BYTE = 25

@@ -6,15 +6,16 @@ from pipelines.command import InputError
 from pipelines.datasets import DATASETS
 from pipelines.demo import make_demo
 from pipelines.download import fetch
+from pipelines.place import AnyPath, place
 
 DEMO = "demo"
 
 
-def dataset_folder(data: str, data_dir: str) -> pathlib.Path:
+def dataset_folder(data: str, data_dir: str) -> AnyPath:
     """Returns the folder with train/ and val/, made or fetched if it is a name that is not there yet.
 
     Args:
-      data: `demo`, a key of DATASETS, or a folder.
+      data: `demo`, a key of DATASETS, or a folder; also one in an object store, such as gs://bucket/shards.
       data_dir: where named data sets are kept.
 
     Raises:
@@ -24,7 +25,7 @@ def dataset_folder(data: str, data_dir: str) -> pathlib.Path:
         return make_demo(pathlib.Path(data_dir) / DEMO)
     if data in DATASETS:
         return fetch(data, DATASETS[data], pathlib.Path(data_dir))
-    folder = pathlib.Path(data)
+    folder = place(data)
     if not folder.is_dir():
         names = ", ".join((DEMO, *DATASETS))
         raise InputError(f"data={data} is neither a folder nor a data set's name; the names are {names}")

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterable
 
 from pipelines.command import InputError
-from pipelines.loader import list_files
+from pipelines.files import list_files
 
 
 def list_inputs(source: pathlib.Path) -> list[pathlib.Path]:

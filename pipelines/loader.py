@@ -1,7 +1,6 @@
 """From files to batches of pairs: the one place where the order of operations lives."""
 
 import dataclasses
-import hashlib
 import pathlib
 from collections.abc import Callable
 
@@ -11,8 +10,9 @@ import tensorflow as tf
 from pipelines import images
 from pipelines.check import bad_files
 from pipelines.command import InputError
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
+from pipelines.files import Files
+from pipelines.place import AnyPath
+from pipelines.shards import Record, Shards, open_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,24 +55,23 @@ class Pairs:
     """The pairs of one split, by index.
 
     Attributes:
-      files: one a pair; good ones only.
+      files: the encoded pairs; good ones only.
       form: how they are read.
       skipped: files left out, with the reason.
       cache: sources and targets, `(n, H, W, C)` float32 in [0, 1], where they fit into memory.
     """
 
-    files: list[pathlib.Path]
+    files: Files | Shards
     form: PairFormat
-    skipped: dict[pathlib.Path, str]
+    skipped: dict[pathlib.Path | Record | str, str]
     cache: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.files)
 
     def fingerprint(self) -> str:
-        """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
-        lines = "".join(f"{file.name} {file.stat().st_size}\n" for file in self.files)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        """Tells whether these are the same files, in the same order."""
+        return self.files.fingerprint()
 
     def reader(self) -> Callable[[tf.Tensor], images.Pair]:
         """Returns a function from a scalar int64 index to the pair in [0, 1], to be used inside tf.data."""
@@ -81,40 +80,35 @@ class Pairs:
             if self.cache:
                 sources, targets = (tf.convert_to_tensor(array) for array in self.cache)
                 return lambda index: (sources[index], targets[index])
-            names = tf.constant([str(file) for file in self.files])
-        return lambda index: self.form.read(tf.io.read_file(names[index]))
+            contents = self.files.reader()
+        return lambda index: self.form.read(contents(index))
 
 
-def list_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """All JPEG and PNG files below the folder, sorted.
-
-    Raises:
-      InputError: there is no such folder, or no image in it.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    if not files:
-        raise InputError(f"{folder} has no images; it should hold {', '.join(SUFFIXES)} files")
-    return files
-
-
-def open_pairs(folder: pathlib.Path, form: PairFormat, bad_images: str = "fail", cache_mib: int = 0) -> Pairs:
+def open_pairs(folder: AnyPath, form: PairFormat, bad_images: str = "fail", cache_mib: int = 0) -> Pairs:
     """Reads every file of a split once, so that a bad one is found now and not in the night.
 
+    Shards were read when they were made, and are not read again unless they are kept in memory.
+
     Args:
-      folder: such as `facades/train`.
+      folder: such as `facades/train`; of files, or of shards.
       form: how its files become pairs.
       bad_images: `fail` at the first, with all of them named, or `skip` them.
       cache_mib: keep all pairs in memory, as they are before jitter, if that takes no more MiB than this.
 
     Raises:
-      InputError: a folder without good images, or bad ones with `fail`.
+      InputError: a folder without good images, or bad ones with `fail`; shards that are damaged, or of no pairs.
     """
-    files = list_files(folder)
+    files = open_files(folder)
+    skipped = {}
+    if isinstance(files, Shards):
+        if files.manifest.kind != "pairs":
+            raise InputError(f"{folder} holds shards of single images, not of pairs; give another")
+        skipped = files.manifest.skipped
     channels = form.source_channels + form.target_channels
     mib = len(files) * form.size[0] * form.size[1] * channels * np.dtype(np.float32).itemsize / 2**20
     cache = None
+    if mib > cache_mib and isinstance(files, Shards):
+        return Pairs(files, form, skipped)
     if mib <= cache_mib:
         cache = tuple(
             np.empty((len(files), *form.size, c), np.float32) for c in (form.source_channels, form.target_channels)
@@ -135,11 +129,11 @@ def open_pairs(folder: pathlib.Path, form: PairFormat, bad_images: str = "fail",
         )
     if len(bad) == len(files):
         file, reason = next(iter(bad.items()))
-        raise InputError(f"none of the {len(files)} files in {folder} is a pair; the first, {file.name}: {reason}")
+        raise InputError(f"none of the {len(files)} files in {folder} is a pair; the first, {file}: {reason}")
     good = [index for index, file in enumerate(files) if file not in bad]
     if bad and cache:
         cache = tuple(array[good] for array in cache)
-    return Pairs([files[index] for index in good], form, bad, cache)
+    return Pairs(files.select(good) if bad else files, form, skipped | bad, cache)
 
 
 def train_dataset(

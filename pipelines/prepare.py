@@ -7,22 +7,26 @@ python -m pipelines.prepare demo
 python -m pipelines.prepare combine --a=A --b=B --output=pairs
     joins images of one name in two folders to side-by-side pairs
 python -m pipelines.prepare check --data=pairs
-    reads every pair, and names all bad files
+    reads every pair, and names all bad files; of shards, every record
+python -m pipelines.prepare shard --data=pairs --output=shards
+    packs every split into TFRecord shards, which training takes like the folder; on Apache Beam (requirements-beam.txt)
 """
 
 import pathlib
 import sys
 
-import tensorflow as tf
 from absl import flags
 
-from pipelines import command, images
-from pipelines.check import bad_files
+from pipelines import command, engine
+from pipelines.check import bad_files, halves
 from pipelines.combine import combine
 from pipelines.command import InputError
 from pipelines.datasets import DATASETS
 from pipelines.find import DEMO, dataset_folder
-from pipelines.loader import list_files
+from pipelines.manifest import KINDS, Manifest
+from pipelines.place import AnyPath, place
+from pipelines.sharding import shard
+from pipelines.shards import open_files
 
 SPLITS = ("train", "val", "test")
 
@@ -61,10 +65,9 @@ def combine_command() -> int:
 def check_command() -> int:
     """Reads all of --data; the exit code is 1 where anything is bad."""
     folder = dataset_folder(required("data"), flags.FLAGS.data_dir)
-    splits = [folder / split for split in SPLITS if (folder / split).is_dir()]
     count = 0
-    for split in splits or [folder]:
-        files = list_files(split)
+    for split in splits_of(folder) or [folder]:
+        files = open_files(split)
         bad = bad_files(files, lambda _, contents: halves(contents), title=str(split))
         for file, reason in bad.items():
             print(f"{file}: {reason}", file=sys.stderr)
@@ -76,9 +79,31 @@ def check_command() -> int:
     return 1 if count else 0
 
 
-def halves(contents: bytes) -> images.Pair:
-    """Decodes and splits a file, at full size."""
-    return images.split(images.decode(tf.constant(contents)), "AtoB")
+def shard_command() -> int:
+    """Packs the splits of --data, or a folder that has none, into shards below --output."""
+    options, output = flags.FLAGS, place(required("output"))
+    folder = dataset_folder(required("data"), options.data_dir)
+    for split in splits_of(folder) or [folder]:
+        target = output / split.name if split != folder else output
+        manifest = shard(split, target, split.name, options.kind, options.bad_images, options.shards)
+        print(f"{target}: {described(manifest)}")
+    return 0
+
+
+def described(manifest: Manifest) -> str:
+    """A manifest in a few words, and below it what was skipped."""
+    sides = "x".join("-".join(map(str, sorted({*each}))) for each in (manifest.heights, manifest.widths))
+    channels = ", ".join(f"{count} of {number} channels" for number, count in manifest.channels.items())
+    skipped = "".join(f"\n  skipped {name}: {reason}" for name, reason in manifest.skipped.items())
+    return (
+        f"{manifest.records} {manifest.kind} in {len(manifest.shards)} shards, {manifest.image_bytes} bytes, {sides}, "
+        f"{channels}; fingerprint {manifest.fingerprint()[:12]}{skipped}"
+    )
+
+
+def splits_of(folder: AnyPath) -> list[AnyPath]:
+    """The folders of a data set that are splits."""
+    return [folder / split for split in SPLITS if (folder / split).is_dir()]
 
 
 def required(name: str) -> str:
@@ -89,17 +114,28 @@ def required(name: str) -> str:
     return value
 
 
-COMMANDS = {"fetch": fetch_command, "demo": demo_command, "combine": combine_command, "check": check_command}
+COMMANDS = {
+    "fetch": fetch_command,
+    "demo": demo_command,
+    "combine": combine_command,
+    "check": check_command,
+    "shard": shard_command,
+}
 
 
 def define_flags() -> None:
     """The options of all commands."""
-    flags.DEFINE_string("data", "", "fetch: a name; check: a name or a folder")
+    flags.DEFINE_string("data", "", "fetch: a name; check, shard: a name or a folder")
     flags.DEFINE_string("data_dir", "data", "folder in which named data sets are kept")
     flags.DEFINE_string("a", "", "combine: folder of the left images")
     flags.DEFINE_string("b", "", "combine: folder of the right images, of the same names")
-    flags.DEFINE_string("output", "", "combine: folder to make")
+    flags.DEFINE_string("output", "", "combine, shard: folder to make")
     flags.DEFINE_integer("val_every", 10, "combine: every so many pairs one goes to val/", lower_bound=2)
+    flags.DEFINE_integer("shards", 0, "shard: how many a split gets; 0: one in 200 MiB", lower_bound=0)
+    flags.DEFINE_enum("bad_images", "fail", ("fail", "skip"), "shard: what becomes of files that are no images")
+    flags.DEFINE_enum("kind", "pairs", KINDS, "shard: side-by-side pairs, or single images, to be translated")
+    engine.define_flags()
+    flags.adopt_module_key_flags(engine)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from PIL import Image
 from runs import make_pairs
 
 from pipelines.command import InputError
-from pipelines.loader import PairFormat, list_files, open_pairs
+from pipelines.files import Files
+from pipelines.loader import PairFormat, open_pairs
+from pipelines.shards import open_files
 from tfpix2pix.quality.baselines import Training
 
 FORM = PairFormat("AtoB", (64, 64))
@@ -24,35 +26,35 @@ def halves(file):
 
 
 def test_mean_target(pairs):
-    files = list_files(pairs / "train")
+    files = open_files(pairs / "train")
     expected = np.mean([halves(file)[1] for file in files], axis=0)
     np.testing.assert_allclose(Training(FORM, files).mean_target(), expected, atol=1e-6)
 
 
 def test_nearest_is_the_one_that_was_changed_least(pairs):
     rng = np.random.default_rng(0)
-    files = list_files(pairs / "train")
+    files = open_files(pairs / "train")
     for place, file in enumerate([files[3], files[0], files[3]]):
         noisy = np.asarray(Image.open(file), np.float32) + rng.normal(0, 20, (64, 128, 3))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(pairs / "val" / f"{place}.png")
     val = open_pairs(pairs / "val", FORM)
     nearest = Training(FORM, files).nearest(val)
-    assert nearest.files == [files[3], files[0], files[3]]
+    assert list(nearest.files) == [files[3], files[0], files[3]]
     _, target = nearest.reader()(tf.constant(1, tf.int64))
     np.testing.assert_allclose(target * 2 - 1, halves(files[0])[1], atol=1e-6)
 
 
 def test_bad_training_files_are_left_out(pairs):
-    files = list_files(pairs / "train")
+    files = open_files(pairs / "train")
     files[2].write_bytes(b"no image")
     training = Training(FORM, files)
-    assert training.files == [*files[:2], *files[3:]]
+    assert list(training.files) == [*files[:2], *files[3:]]
     expected = np.mean([halves(file)[1] for file in training.files], axis=0)
     np.testing.assert_allclose(training.mean_target(), expected, atol=1e-6)
 
 
 def test_nothing_good_is_an_error(pairs):
-    file = list_files(pairs / "train")[0]
+    file = open_files(pairs / "train")[0]
     file.write_bytes(b"no image")
     with pytest.raises(InputError, match="--nobaselines"):
-        Training(FORM, [file])
+        Training(FORM, Files(file.parent, [file]))

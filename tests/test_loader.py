@@ -9,8 +9,9 @@ from golden import SHARED, needs_shared
 from PIL import Image
 
 from pipelines.command import InputError
+from pipelines.files import list_files
 from pipelines.images import ODD_WIDTH, to_uint8
-from pipelines.loader import PairFormat, eval_dataset, list_files, open_pairs, train_dataset
+from pipelines.loader import PairFormat, eval_dataset, open_pairs, train_dataset
 
 PAIRS = 7
 SIZE = (8, 10)
@@ -228,7 +229,7 @@ def test_skip_leaves_out_the_bad_and_keeps_the_good(with_bad_files, cache_mib):
     folder, bad = with_bad_files
     pairs = open_pairs(folder, PairFormat("AtoB", SIZE), "skip", cache_mib)
     assert pairs.skipped == bad
-    assert pairs.files == [folder / "0.png", folder / "1.png"]
+    assert list(pairs.files) == [folder / "0.png", folder / "1.png"]
     assert (pairs.cache is None) == (cache_mib == 0)
     # The text stood between the two.
     assert epochs_of(eval_dataset(pairs, 2), 1) == [[0, 1]]

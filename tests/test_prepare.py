@@ -153,7 +153,7 @@ def test_combine_leaves_nothing_behind(tmp_path, spoil):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "'nothing' was given, where one of fetch, demo, combine, check is expected"),
+        ((), "'nothing' was given, where one of fetch, demo, combine, check, shard is expected"),
         (("check", "--data=a", "b"), "'check b' was given"),
         (("check",), "--data is missing"),
         (("fetch",), "--data is missing"),

@@ -22,7 +22,8 @@ from absl import flags  # noqa: E402
 from tensorflow.python.eager import context  # noqa: E402 (nothing public gives the optimised graph)
 
 from pipelines import command, find  # noqa: E402
-from pipelines.loader import PairFormat, Pairs, list_files, train_dataset  # noqa: E402
+from pipelines.loader import PairFormat, Pairs, train_dataset  # noqa: E402
+from pipelines.shards import open_files  # noqa: E402
 from tfpix2pix import config, loop  # noqa: E402
 from tfpix2pix.state import Pix2Pix  # noqa: E402
 from tfpix2pix.step import make_train_step  # noqa: E402
@@ -126,7 +127,7 @@ def pipeline_images_per_second(options: config.Config) -> float:
     form = PairFormat(
         options.direction, options.load_size, options.resize_method, options.source_channels, options.target_channels
     )
-    pairs = Pairs(list_files(folder / "train"), form, skipped={})
+    pairs = Pairs(open_files(folder / "train"), form, skipped={})
     batches = -(-PIPELINE_PAIRS // options.batch_size)
     dataset = iter(
         train_dataset(

@@ -20,6 +20,7 @@ from absl import flags
 from pipelines import command
 from pipelines.disk import check_writable
 from pipelines.loader import Pairs
+from pipelines.shards import naming_damage
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.contenders import Run, check_alike, parse
 from tfpix2pix.pages import results
@@ -30,7 +31,7 @@ from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Column, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS, Metric
 from tfpix2pix.quality.tally import Result
-from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
+from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 
 def main(argv: list[str]) -> int:
@@ -52,8 +53,8 @@ def main(argv: list[str]) -> int:
         needs |= needed
         print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
     output.mkdir(parents=True, exist_ok=True)
-    names = names_of(pairs, folder)
-    with tempfile.TemporaryDirectory() as drawn:
+    names = pairs.files.names()
+    with tempfile.TemporaryDirectory() as drawn, naming_damage(pairs.files):
         shown = [group[0].name for group in groups.values()]
         gallery = Gallery(pathlib.Path(drawn), names, shown, values.report_images)
         dataset = batches_of(pairs, values.batch_size, **needs)

@@ -20,7 +20,8 @@ from absl import flags
 from pipelines import command
 from pipelines.command import InputError
 from pipelines.disk import check_writable
-from pipelines.loader import Pairs, list_files
+from pipelines.loader import Pairs
+from pipelines.shards import naming_damage, open_files
 from tfpix2pix import config as config_file
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
@@ -34,7 +35,7 @@ from tfpix2pix.quality.baselines import Training
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.split import batches_of, label_maps, names_of, open_split, split_folder
+from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 
 def main(argv: list[str]) -> int:
@@ -109,9 +110,9 @@ def baseline_columns(
         columns["identity"] = lambda batch: [batch["source"]]
     else:
         missing["the identity"] = "source and target have different numbers of channels"
-    files = list_files(split_folder(config, "train"))
+    files = open_files(split_folder(config, "train"))
     places = {round(place) for place in np.linspace(0, len(files) - 1, min(flags.FLAGS.baseline_pairs, len(files)))}
-    training = Training(pairs.form, [files[place] for place in sorted(places)])
+    training = Training(pairs.form, files.select(sorted(places)))
     mean = training.mean_target()
     columns["mean target"] = lambda batch: [tf.broadcast_to(mean, tf.shape(batch["target"]))]
     columns["nearest neighbour"] = lambda batch: [batch["nearest"][1]]
@@ -143,7 +144,7 @@ def evaluate(
       missing: what is left out, and why.
     """
     options = flags.FLAGS
-    names = names_of(pairs, split_folder(config, options.split))
+    names = pairs.files.names()
     batches = -(-len(pairs) // options.batch_size)
     facts = {
         "run_dir": str(run_dir),
@@ -158,7 +159,7 @@ def evaluate(
         "versions": results.versions(),
     }
     print(f"{len(pairs)} images of {options.split}: {', '.join(columns)}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, naming_damage(pairs.files):
         gallery = Gallery(pathlib.Path(folder), names, list(columns), options.report_images)
         done = [(0, time.monotonic())]
 

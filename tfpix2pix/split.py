@@ -1,20 +1,20 @@
 """A split of a run's data, as its validation sees it."""
 
 import dataclasses
-import pathlib
 
 import tensorflow as tf
 
 from pipelines import find
 from pipelines.command import InputError
 from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs
+from pipelines.place import AnyPath
 from tfpix2pix.config import Config
 
 # A split that needs no more than this is read once, a larger one from its files each time: memory stays bounded.
 CACHE_MIB = 64
 
 
-def split_folder(config: Config, split: str) -> pathlib.Path:
+def split_folder(config: Config, split: str) -> AnyPath:
     """The folder of a split of the run's data, such as `val` or `test`.
 
     Raises:
@@ -43,11 +43,6 @@ def open_split(config: Config, split: str) -> Pairs:
 def label_maps(pairs: Pairs) -> dict[str, Pairs]:
     """The pairs once more, as `labels`, resized by what does not mix the colours of label maps."""
     return {"labels": Pairs(pairs.files, dataclasses.replace(pairs.form, resize_method="nearest"), skipped={})}
-
-
-def names_of(pairs: Pairs, folder: pathlib.Path) -> list[str]:
-    """The files' names below a folder."""
-    return [str(file.relative_to(folder)) for file in pairs.files]
 
 
 def batches_of(pairs: Pairs, batch_size: int, **others: Pairs) -> tf.data.Dataset:

@@ -16,6 +16,7 @@ from absl import flags
 from pipelines import command, find
 from pipelines.command import InputError
 from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs, train_dataset
+from pipelines.shards import naming_damage
 from tfpix2pix import actions, config, loop
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.interruption import Interruption
@@ -89,7 +90,7 @@ def train(options: config.Config, run_dir: pathlib.Path) -> int:
     )
     journal = Journal(run_dir, first_step, last_step)
     stopwatch = loop.Stopwatch()
-    with Interruption() as interruption:
+    with Interruption() as interruption, naming_damage(train_pairs.files, val_pairs.files):
         around = [
             actions.Log(journal, schedule, stopwatch, model, options.log_every),
             actions.Validate(validation, journal, schedule, stopwatch, run_dir / "samples", interruption.__bool__),

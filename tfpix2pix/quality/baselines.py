@@ -1,6 +1,5 @@
 """What comes out without any learning, so that a generator's numbers have a scale."""
 
-import pathlib
 import threading
 
 import numpy as np
@@ -8,8 +7,10 @@ import tensorflow as tf
 
 from pipelines.check import bad_files
 from pipelines.command import InputError
+from pipelines.files import Files
 from pipelines.images import normalise, resize
 from pipelines.loader import PairFormat, Pairs
+from pipelines.shards import Shards
 
 # Sources are compared at this size, (height, width): what differs is layout, and thousands fit into memory.
 SKETCH = (32, 32)
@@ -26,7 +27,7 @@ class Training:
       InputError: none is good.
     """
 
-    def __init__(self, form: PairFormat, files: list[pathlib.Path]):
+    def __init__(self, form: PairFormat, files: Files | Shards):
         sketches = np.zeros((len(files), SKETCH[0] * SKETCH[1] * form.source_channels), np.float32)
         total = np.zeros((*form.size, form.target_channels), np.float64)
         lock = threading.Lock()
@@ -41,7 +42,7 @@ class Training:
         if len(bad) == len(files):
             raise InputError(f"none of {len(files)} training files is a pair, the first is {files[0]}; --nobaselines")
         good = [index for index, file in enumerate(files) if file not in bad]
-        self.files = [files[index] for index in good]
+        self.files = files.select(good)
         self._sketches = sketches[good]
         self._mean = (total / len(good)).astype(np.float32)
 
@@ -53,12 +54,12 @@ class Training:
         """For each pair, the training pair whose source is nearest, by the mean square of the sketches' difference."""
         read = pairs.reader()
         norms = (self._sketches**2).sum(1)
-        files = []
+        indices = []
         for index in range(len(pairs)):
             source, _ = read(tf.constant(index, tf.int64))
             # |a - b|² without |a|², which is the same for all.
-            files.append(self.files[int(np.argmin(norms - 2 * self._sketches @ sketch(source)))])
-        return Pairs(files, pairs.form, skipped={})
+            indices.append(int(np.argmin(norms - 2 * self._sketches @ sketch(source))))
+        return Pairs(self.files.select(indices), pairs.form, skipped={})
 
 
 def sketch(source: tf.Tensor) -> np.ndarray:

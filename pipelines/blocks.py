@@ -1,0 +1,120 @@
+"""Images in blocks, each the work of one worker, done once however often it is begun."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from pipelines.check import Readable
+from pipelines.place import AnyPath, place, put, size
+from pipelines.shards import Record
+
+Result = TypeVar("Result")
+
+# Images read ahead: what a worker has in memory.
+WINDOW = 64
+# Requests under way at once while the results of blocks are read.
+READERS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Some images, in order.
+
+    Attributes:
+      number: of this block, from 0.
+      count: of all blocks.
+      output: folder that its result goes to.
+      title: what the results are called.
+      images: name and file of each.
+    """
+
+    number: int
+    count: int
+    output: str
+    title: str
+    images: Sequence[tuple[str, Readable]]
+
+    @property
+    def stem(self) -> str:
+        """Such as train-00000-of-00004."""
+        return f"{self.title}-{self.number:05d}-of-{self.count:05d}"
+
+    @property
+    def result_path(self) -> AnyPath:
+        """What is written when all else of the block is."""
+        return place(self.output) / f"{self.stem}.json"
+
+    def once(self, recipe: str, work: Callable[[], dict]) -> None:
+        """Does the work and writes its result, unless that is there, of the same images and the same recipe.
+
+        Args:
+          recipe: whatever else the result depends on.
+          work: returns the result, as JSON can hold it.
+        """
+        key = self._key(recipe)
+        try:
+            if json.loads(self.result_path.read_text())["key"] == key:
+                return
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        put(self.result_path, json.dumps({"key": key, **work()}).encode())
+
+    def result(self) -> dict:
+        """What `once` wrote."""
+        return json.loads(self.result_path.read_text())
+
+    def _key(self, recipe: str) -> str:
+        """Tells whether names, sizes and recipe are the same."""
+
+        def line(image: tuple[str, Readable]) -> str:
+            name, file = image
+            try:
+                length = file.stop - file.start if isinstance(file, Record) else size(file)
+            except OSError:
+                length = -1
+            return f"{name} {length}\n"
+
+        with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+            lines = "".join(pool.map(line, self.images))
+        return hashlib.sha256(f"{recipe}\n{lines}".encode(errors="surrogateescape")).hexdigest()
+
+
+def cut(names: Sequence[str], files: Sequence[Readable], count: int, output: AnyPath, title: str) -> list[Block]:
+    """Cuts images into blocks of even length, the same ones whatever does the work.
+
+    Args:
+      names: of the images.
+      files: as many.
+      count: of blocks.
+      output: as Block has it.
+      title: as Block has it.
+    """
+    bounds = [len(names) * number // count for number in range(count + 1)]
+    return [
+        Block(number, count, str(output), title, tuple((names[i], files[i]) for i in range(start, stop)))
+        for number, (start, stop) in enumerate(itertools.pairwise(bounds))
+    ]
+
+
+def results(blocks: Sequence[Block]) -> list[dict]:
+    """What was written of each."""
+    with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(Block.result, blocks))
+
+
+def ahead(function: Callable[[object], Result], items: Sequence[object]) -> Iterator[Result]:
+    """function(item) for each item, in order, several at a time, at most WINDOW of them before they are asked for."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = [pool.submit(function, item) for item in items[:WINDOW]]
+        for place_behind in range(WINDOW, len(items) + WINDOW):
+            if not waiting:
+                return
+            result = waiting.pop(0).result()
+            if place_behind < len(items):
+                waiting.append(pool.submit(function, items[place_behind]))
+            yield result

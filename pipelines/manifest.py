@@ -1,0 +1,72 @@
+"""What a folder of shards holds, in a file of its own: where it is, the shards are whole."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+
+from pipelines.command import InputError
+from pipelines.place import AnyPath, put
+from pipelines.records import Shard
+
+MANIFEST_FILE = "manifest.json"
+FORMAT = 1
+KINDS = ("pairs", "images")
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """The shards of one folder.
+
+    Attributes:
+      kind: `pairs` (side by side, each decoded and split once) or `images`.
+      records: in all shards.
+      image_bytes: of the encoded images.
+      channels: how many images have so many, as they are stored.
+      heights: of the images as they are stored, (least, greatest).
+      widths: likewise.
+      shards: in the order of their records.
+      skipped: images left out, with the reason.
+    """
+
+    kind: str
+    records: int
+    image_bytes: int
+    channels: dict[str, int]
+    heights: tuple[int, int]
+    widths: tuple[int, int]
+    shards: Sequence[Shard]
+    skipped: dict[str, str]
+
+    def fingerprint(self) -> str:
+        """Tells whether these are the same records in the same order, by the shards' digests."""
+        lines = "".join(f"{shard.name} {shard.records} {shard.sha256}\n" for shard in self.shards)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def save(self, folder: AnyPath) -> None:
+        """Writes it whole or not at all."""
+        text = json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1)
+        put(folder / MANIFEST_FILE, text.encode() + b"\n")
+
+
+def is_sharded(folder: AnyPath) -> bool:
+    """Whether a folder holds shards that are whole."""
+    return (folder / MANIFEST_FILE).is_file()
+
+
+def load(folder: AnyPath) -> Manifest:
+    """Reads a folder's manifest.
+
+    Raises:
+      InputError: it is damaged, or of another format.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        values = json.loads(path.read_text())
+        found = values.pop("format")
+        if found == FORMAT:
+            values["shards"] = [Shard(**shard) for shard in values["shards"]]
+            return Manifest(**values)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{path} cannot be read; make the shards again by python -m pipelines.prepare shard") from None
+    raise InputError(f"{path} has format {found}, and this version reads {FORMAT}; make the shards again")

@@ -1,0 +1,115 @@
+"""Files and folders that are not on a disk: what pathlib.Path does there, through tf.io.gfile."""
+
+import os
+import pathlib
+import posixpath
+import uuid
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from pipelines.command import InputError
+
+
+class Place(pathlib.PurePosixPath):
+    """A path with a scheme that TensorFlow knows, such as gs://bucket/set.
+
+    As with pathlib.Path, an OSError says what cannot be read.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        # pathlib takes the two slashes behind the scheme for one.
+        return super().__str__().replace(":/", "://", 1)
+
+    def is_dir(self) -> bool:
+        """Whether there is such a folder."""
+        return tf.io.gfile.isdir(str(self))
+
+    def is_file(self) -> bool:
+        """Whether there is such a file."""
+        return tf.io.gfile.exists(str(self)) and not self.is_dir()
+
+    def exists(self) -> bool:
+        """Whether there is either."""
+        return tf.io.gfile.exists(str(self))
+
+    def iterdir(self) -> Iterator["Place"]:
+        """What lies in this folder."""
+        return (self / name.rstrip("/") for name in tf.io.gfile.listdir(str(self)))
+
+    def files(self) -> Iterator["Place"]:
+        """All files below this folder, at any depth, in no order."""
+        for folder, _, names in tf.io.gfile.walk(str(self)):
+            yield from (type(self)(posixpath.join(folder, name)) for name in names)
+
+    def read_bytes(self) -> bytes:
+        """The whole file."""
+        try:
+            with tf.io.gfile.GFile(str(self), "rb") as file:
+                return file.read()
+        except tf.errors.OpError as error:
+            raise OSError(error.error_code, error.message, str(self)) from None
+
+    def read_text(self) -> str:
+        """The whole file, as UTF-8."""
+        return self.read_bytes().decode()
+
+
+AnyPath = pathlib.Path | Place
+
+
+def place(text: str | os.PathLike) -> AnyPath:
+    """A path as the user wrote it: with a scheme in an object store, without on a disk."""
+    return Place(text) if "://" in str(text) else pathlib.Path(text)
+
+
+def size(path: AnyPath) -> int:
+    """Of a file, in bytes.
+
+    Raises:
+      OSError: it is not there.
+    """
+    try:
+        return tf.io.gfile.stat(str(path)).length
+    except tf.errors.OpError as error:
+        raise OSError(error.error_code, error.message, str(path)) from None
+
+
+def unfinished(path: AnyPath) -> AnyPath:
+    """A name beside a file, hidden and never used twice, to write under until it is whole."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+
+
+def put(path: AnyPath, contents: bytes) -> None:
+    """Writes a file whole or not at all, though several processes write it at once.
+
+    Raises:
+      tf.errors.OpError: it cannot be written.
+    """
+    temporary = unfinished(path)
+    with tf.io.gfile.GFile(str(temporary), "wb") as file:
+        file.write(contents)
+    tf.io.gfile.rename(str(temporary), str(path), overwrite=True)
+
+
+def make_folder(folder: AnyPath, option: str) -> None:
+    """Makes a folder, and tries to write into it.
+
+    Args:
+      folder: may be there already.
+      option: what the user calls it.
+
+    Raises:
+      InputError: it cannot be made, or not be written into.
+    """
+    probe = unfinished(folder / "writable")
+    try:
+        tf.io.gfile.makedirs(str(folder))
+        with tf.io.gfile.GFile(str(probe), "wb") as file:
+            file.write(b"")
+        tf.io.gfile.remove(str(probe))
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", error)
+        raise InputError(f"{option}={folder} cannot be written ({reason}); give another --{option}") from None

@@ -1,0 +1,146 @@
+"""From files to shards: every image is looked at once, and what is wrong with one is said then."""
+
+import collections
+import dataclasses
+import functools
+import io
+import re
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from pipelines import blocks, engine, images, records
+from pipelines.blocks import Block
+from pipelines.check import Readable, halves, problem
+from pipelines.command import InputError
+from pipelines.files import list_files
+from pipelines.manifest import Manifest, is_sharded
+from pipelines.place import AnyPath, make_folder, place, size
+
+# A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
+SHARD_BYTES = 200 * 2**20
+# Files whose sizes are looked at to guess that of all.
+SAMPLED = 1000
+# Pillow's modes whose bands are not an image's channels.
+CHANNELS = {"P": 3, "1": 1, "I;16": 1, "I": 1}
+
+
+def shard(folder: AnyPath, output: AnyPath, title: str, kind: str, bad_images: str, count: int = 0) -> Manifest:
+    """Makes a folder of files into a folder of shards, whose records are in the order of the files' names.
+
+    The same files give the same shards to the last bit, whoever does it. Where it was stopped it goes on.
+
+    Args:
+      folder: of images, at any depth.
+      output: of the shards; the manifest comes last.
+      title: that the shards' names begin with.
+      kind: one of manifest.KINDS.
+      bad_images: `fail`, with all of them named, or `skip` them.
+      count: of shards; 0 for one in about SHARD_BYTES.
+
+    Raises:
+      InputError: no images, bad ones with `fail`, fewer than shards, or an output that is there or cannot be written.
+    """
+    engine.import_beam()
+    files = list_files(folder)
+    count = count or shard_count(files)
+    if count > len(files):
+        raise InputError(f"shards={count} is more than the {len(files)} images in {folder}; give fewer")
+    if is_sharded(output):
+        raise InputError(f"output={output} has shards already; give another folder, or remove it")
+    make_folder(output, "output")
+    names = [file.relative_to(folder).as_posix() for file in files]
+    todo = blocks.cut(names, files, count, output, title)
+    engine.run(functools.partial(shard_block, kind=kind), todo)
+    found = blocks.results(todo)
+    manifest = summed(found, kind)
+    if manifest.skipped and (bad_images == "fail" or not manifest.records):
+        for block, result in zip(todo, found, strict=True):
+            if result["skipped"]:
+                # Looked at again the next time, also if a file is mended without a change of its size.
+                tf.io.gfile.remove(str(block.result_path))
+        lines = "".join(f"\n  {folder / name}: {reason}" for name, reason in manifest.skipped.items())
+        raise InputError(
+            f"{len(manifest.skipped)} of {len(files)} files in {folder} are no {kind}; mend or remove them, or give "
+            f"--bad_images=skip if others are good:{lines}"
+        )
+    manifest.save(output)
+    clean(output, manifest)
+    return manifest
+
+
+def shard_count(files: list[AnyPath]) -> int:
+    """How many shards make about SHARD_BYTES each."""
+    places = {round(place) for place in np.linspace(0, len(files) - 1, min(SAMPLED, len(files)))}
+    mean = np.mean([size(files[place]) for place in sorted(places)])
+    return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
+
+
+def shard_block(block: Block, kind: str) -> None:
+    """Writes one shard and what is known of it, unless that was done before."""
+    block.once(kind, lambda: write_block(block, kind))
+
+
+def write_block(block: Block, kind: str) -> dict:
+    """Writes a shard, and returns its part of the manifest."""
+    skipped, channels, sizes = {}, collections.Counter(), []
+
+    def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
+        found = []
+        look = halves if kind == "pairs" else lambda contents: images.decode(tf.constant(contents))
+        reason = problem(image[1], lambda contents: found.append((contents, look(contents))))
+        return image[0], found[0][0] if found else b"", reason
+
+    def good():
+        for name, contents, reason in blocks.ahead(read, block.images):
+            if reason:
+                skipped[name] = reason
+                continue
+            with Image.open(io.BytesIO(contents)) as image:
+                channels[str(channels_of(image))] += 1
+                sizes.append((image.height, image.width, len(contents)))
+            yield name, contents
+
+    written = records.write_shard(place(block.output) / f"{block.stem}.tfrecord", good())
+    heights, widths, lengths = zip(*sizes, strict=True) if sizes else ((), (), ())
+    return {
+        "shard": dataclasses.asdict(written),
+        "image_bytes": sum(lengths),
+        "channels": channels,
+        "heights": (min(heights), max(heights)) if sizes else (),
+        "widths": (min(widths), max(widths)) if sizes else (),
+        "skipped": skipped,
+    }
+
+
+def channels_of(image: Image.Image) -> int:
+    """How many channels an image has in its file: 1 gray, 2 gray and alpha, 3 colour, 4 colour and alpha or CMYK."""
+    return CHANNELS.get(image.mode, len(image.getbands())) + (
+        image.mode in ("P", "L", "RGB") and "transparency" in image.info
+    )
+
+
+def summed(found: list[dict], kind: str) -> Manifest:
+    """The manifest of all blocks' results."""
+    channels = sum((collections.Counter(each["channels"]) for each in found), collections.Counter())
+    heights, widths = ([v for each in found for v in each[side]] for side in ("heights", "widths"))
+    return Manifest(
+        kind=kind,
+        records=sum(each["shard"]["records"] for each in found),
+        image_bytes=sum(each["image_bytes"] for each in found),
+        channels=dict(sorted(channels.items())),
+        heights=(min(heights, default=0), max(heights, default=0)),
+        widths=(min(widths, default=0), max(widths, default=0)),
+        shards=[records.Shard(**each["shard"]) for each in found],
+        skipped={name: reason for each in found for name, reason in each["skipped"].items()},
+    )
+
+
+def clean(output: AnyPath, manifest: Manifest) -> None:
+    """Removes what stopped runs and the blocks' results left beside the shards."""
+    kept = {name for each in manifest.shards for name in (each.name, each.name + records.INDEX_SUFFIX)}
+    ours = re.compile(r"\.?.+-\d{5}-of-\d{5}\.(json|tfrecord)\b.*")
+    for path in list(output.iterdir()):
+        if path.name not in kept and ours.fullmatch(path.name):
+            tf.io.gfile.remove(str(path))

@@ -1,0 +1,170 @@
+"""Encoded images in TFRecord shards: any of them in one read, by its place among all."""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines import manifest, records
+from pipelines.command import InputError
+from pipelines.files import Files, list_files
+from pipelines.manifest import Manifest, is_sharded
+from pipelines.place import AnyPath, size
+
+# Requests under way at once while shards are opened: an object store answers each after some 50 ms.
+OPENERS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One image of a shard; reads like a file."""
+
+    path: str
+    row: int
+    start: int
+    stop: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, record {self.row} at byte {self.start}"
+
+    def read_bytes(self) -> bytes:
+        """The encoded image.
+
+        Raises:
+          OSError: it is damaged, or the shard is not there.
+        """
+        return self.read()[1]
+
+    def read(self) -> tuple[str, bytes]:
+        """Name and encoded image; raises like read_bytes."""
+        try:
+            start, stop = tf.constant([self.start, self.stop], tf.int64)
+            name, contents = records.decode(records.read_at(tf.constant(self.path), start, stop))
+        except tf.errors.DataLossError:
+            raise OSError(0, "its checksum is another: the shard is damaged", str(self)) from None
+        except tf.errors.OpError as error:
+            raise OSError(error.error_code, error.message, str(self)) from None
+        return name.numpy().decode(errors="surrogateescape"), contents.numpy()
+
+
+class Shards(Sequence[Record]):
+    """Images by index: what Files are, from shards. Index i is the i-th file by name of the folder they were made from.
+
+    The offsets of all records are in memory, 8 bytes each.
+
+    Args:
+      folder: with a manifest.
+      rows: which records, by their places among all; None for all of them.
+
+    Raises:
+      InputError: a shard or its index is not there, or not the one that the manifest describes.
+    """
+
+    def __init__(self, folder: AnyPath, rows: np.ndarray | None = None):
+        self.folder = folder
+        self.manifest: Manifest = manifest.load(folder)
+        self._rows = rows
+        with concurrent.futures.ThreadPoolExecutor(OPENERS) as pool:
+            indexes = list(pool.map(self._open, self.manifest.shards))
+        # Shard s has one offset more than records, the end of its last; so record i of all starts at offsets[i + s].
+        self._offsets = np.concatenate(indexes).astype(np.int64)
+        self._firsts = np.cumsum([0, *(shard.records for shard in self.manifest.shards)])[:-1]
+        self._paths = [str(folder / shard.name) for shard in self.manifest.shards]
+
+    def _open(self, shard: records.Shard) -> np.ndarray:
+        path = self.folder / shard.name
+        try:
+            found = size(path)
+            index = records.index_path(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"{error.filename or path} cannot be read ({error.strerror}); bring it back") from None
+        remedy = "it is not the one that the manifest describes; bring that back, or make the shards again"
+        if found != shard.bytes:
+            raise InputError(f"{path} has {found} bytes instead of {shard.bytes}: {remedy}")
+        if hashlib.sha256(index).hexdigest() != shard.index_sha256:
+            raise InputError(f"{records.index_path(path)} has another digest: {remedy}")
+        return np.frombuffer(index, records.INDEX_TYPE)
+
+    def __len__(self) -> int:
+        return self.manifest.records if self._rows is None else len(self._rows)
+
+    def __getitem__(self, index: int) -> Record:
+        row = range(len(self))[index] if self._rows is None else int(self._rows[index])
+        shard = int(np.searchsorted(self._firsts, row, side="right")) - 1
+        start, stop = self._offsets[row + shard : row + shard + 2].tolist()
+        return Record(self._paths[shard], row - int(self._firsts[shard]), start, stop)
+
+    def select(self, indices: Sequence[int]) -> "Shards":
+        """Some of them, in this order."""
+        rows = np.asarray(indices, np.int64)
+        return Shards(self.folder, rows if self._rows is None else self._rows[rows])
+
+    def names(self) -> list[str]:
+        """The names below the folder that they were made from; reads every record."""
+        contents = tf.data.Dataset.range(len(self)).map(self._reader(name=True), tf.data.AUTOTUNE)
+        return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
+
+    def fingerprint(self) -> str:
+        """Tells whether these are the same records in the same order."""
+        whole = self.manifest.fingerprint()
+        return whole if self._rows is None else hashlib.sha256(whole.encode() + self._rows.tobytes()).hexdigest()
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns a function from a scalar int64 index to the encoded bytes, to be used inside tf.data."""
+        return self._reader(name=False)
+
+    def _reader(self, name: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+        paths, firsts, offsets = tf.constant(self._paths), tf.constant(self._firsts), tf.constant(self._offsets)
+        rows = None if self._rows is None else tf.constant(self._rows)
+
+        def read(index: tf.Tensor) -> tf.Tensor:
+            row = index if rows is None else rows[index]
+            shard = tf.searchsorted(firsts, row[None], side="right", out_type=tf.int64)[0] - 1
+            record = records.read_at(paths[shard], offsets[row + shard], offsets[row + shard + 1])
+            return records.decode(record)[0 if name else 1]
+
+        return read
+
+    def damaged(self, offset: int) -> list[Record]:
+        """The records around an offset, in whichever shard, that cannot be read."""
+        found = []
+        for shard, first in enumerate(self._firsts):
+            count = self.manifest.shards[shard].records
+            starts = self._offsets[first + shard : first + shard + count]
+            row = int(np.searchsorted(starts, offset, side="right")) - 1
+            if 0 <= row < count:
+                record = Record(self._paths[shard], row, *self._offsets[first + shard + row :][:2].tolist())
+                try:
+                    record.read()
+                except OSError:
+                    found.append(record)
+        return found
+
+
+def open_files(folder: AnyPath) -> Files | Shards:
+    """The images of a folder: shards where it has a manifest, else files.
+
+    Raises:
+      InputError: there is no such folder, no image in it, or shards that are not as their manifest says.
+    """
+    return Shards(folder) if is_sharded(folder) else Files(folder, list_files(folder))
+
+
+@contextlib.contextmanager
+def naming_damage(*opened: Files | Shards) -> Iterator[None]:
+    """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does."""
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        offset = re.search(r" at (\d+)", error.message)
+        shards = [each for each in opened if isinstance(each, Shards)]
+        found = [str(record) for each in shards if offset for record in each.damaged(int(offset[1]))]
+        if not found:
+            raise
+        remedy = "bring back the shard, or make the shards again from the files"
+        raise InputError(f"{'; '.join(found)}: its checksum is another, so it is damaged; {remedy}") from None
