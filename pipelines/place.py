@@ -82,13 +82,18 @@ def unfinished(path: AnyPath) -> AnyPath:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
 
 
-def put(path: AnyPath, contents: bytes) -> None:
+def put(path: AnyPath, contents: bytes, unfinished_in: AnyPath | None = None) -> None:
     """Writes a file whole or not at all, though several processes write it at once.
+
+    Args:
+      path: in a folder that is there.
+      contents: all of it.
+      unfinished_in: where it lies until it is whole, and stays if this is killed; by default beside the file.
 
     Raises:
       tf.errors.OpError: it cannot be written.
     """
-    temporary = unfinished(path)
+    temporary = unfinished(unfinished_in / path.name if unfinished_in else path)
     with tf.io.gfile.GFile(str(temporary), "wb") as file:
         file.write(contents)
     tf.io.gfile.rename(str(temporary), str(path), overwrite=True)

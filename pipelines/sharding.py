@@ -1,14 +1,11 @@
 """From files to shards: every image is looked at once, and what is wrong with one is said then."""
 
-import collections
 import dataclasses
 import functools
-import io
 import re
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from pipelines import blocks, engine, images, records
 from pipelines.blocks import Block
@@ -17,13 +14,12 @@ from pipelines.command import InputError
 from pipelines.files import list_files
 from pipelines.manifest import Manifest, is_sharded
 from pipelines.place import AnyPath, make_folder, place, size
+from pipelines.tally import Tally, summed
 
 # A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
 SHARD_BYTES = 200 * 2**20
 # Files whose sizes are looked at to guess that of all.
 SAMPLED = 1000
-# Pillow's modes whose bands are not an image's channels.
-CHANNELS = {"P": 3, "1": 1, "I;16": 1, "I": 1}
 
 
 def shard(folder: AnyPath, output: AnyPath, title: str, kind: str, bad_images: str, count: int = 0) -> Manifest:
@@ -84,7 +80,7 @@ def shard_block(block: Block, kind: str) -> None:
 
 def write_block(block: Block, kind: str) -> dict:
     """Writes a shard, and returns its part of the manifest."""
-    skipped, channels, sizes = {}, collections.Counter(), []
+    skipped, tally = {}, Tally()
 
     def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
         found = []
@@ -97,44 +93,11 @@ def write_block(block: Block, kind: str) -> dict:
             if reason:
                 skipped[name] = reason
                 continue
-            with Image.open(io.BytesIO(contents)) as image:
-                channels[str(channels_of(image))] += 1
-                sizes.append((image.height, image.width, len(contents)))
+            tally.add(contents)
             yield name, contents
 
     written = records.write_shard(place(block.output) / f"{block.stem}.tfrecord", good())
-    heights, widths, lengths = zip(*sizes, strict=True) if sizes else ((), (), ())
-    return {
-        "shard": dataclasses.asdict(written),
-        "image_bytes": sum(lengths),
-        "channels": channels,
-        "heights": (min(heights), max(heights)) if sizes else (),
-        "widths": (min(widths), max(widths)) if sizes else (),
-        "skipped": skipped,
-    }
-
-
-def channels_of(image: Image.Image) -> int:
-    """How many channels an image has in its file: 1 gray, 2 gray and alpha, 3 colour, 4 colour and alpha or CMYK."""
-    return CHANNELS.get(image.mode, len(image.getbands())) + (
-        image.mode in ("P", "L", "RGB") and "transparency" in image.info
-    )
-
-
-def summed(found: list[dict], kind: str) -> Manifest:
-    """The manifest of all blocks' results."""
-    channels = sum((collections.Counter(each["channels"]) for each in found), collections.Counter())
-    heights, widths = ([v for each in found for v in each[side]] for side in ("heights", "widths"))
-    return Manifest(
-        kind=kind,
-        records=sum(each["shard"]["records"] for each in found),
-        image_bytes=sum(each["image_bytes"] for each in found),
-        channels=dict(sorted(channels.items())),
-        heights=(min(heights, default=0), max(heights, default=0)),
-        widths=(min(widths, default=0), max(widths, default=0)),
-        shards=[records.Shard(**each["shard"]) for each in found],
-        skipped={name: reason for each in found for name, reason in each["skipped"].items()},
-    )
+    return {"shard": dataclasses.asdict(written), "skipped": skipped, **tally.to_dict()}
 
 
 def clean(output: AnyPath, manifest: Manifest) -> None:

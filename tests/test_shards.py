@@ -18,7 +18,8 @@ from pipelines.files import Files, list_files
 from pipelines.loader import PairFormat, eval_dataset, open_pairs, train_dataset
 from pipelines.place import Place, place, put
 from pipelines.shards import Shards, naming_damage, open_files
-from tfpix2pix import evaluate, train
+from tfpix2pix import config, evaluate, train
+from tfpix2pix.run_dir import claim
 
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
 
@@ -262,68 +263,63 @@ def test_in_an_object_store(folder):
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """Pairs as files and as shards."""
-    folder = tmp_path_factory.mktemp("tiny")
+def trainings(tmp_path_factory):
+    """One from files, and one from shards that was killed on its way and begun again: folder with both runs."""
+    folder = tmp_path_factory.mktemp("trainings")
     make_pairs(folder / "files", train=6, val=2)
     shard(folder / "files", folder / "shards", "--shards=2")
+    options = (*TINY, "--direction=BtoA", "--cache_mib=0", "--checkpoint_every=4", "--max_steps=10")
+    assert call(train, *options, f"--data={folder / 'files'}", f"--run_dir={folder / 'run-files'}") == 0
+    options = (*options, f"--data={folder / 'shards'}", f"--run_dir={folder / 'run-shards'}")
+    process = start("tfpix2pix.train", *options)
+    wait_for(lambda: list((folder / "run-shards" / "checkpoints").glob("0*4")), process)
+    process.kill()
+    process.communicate()
+    assert call(train, *options) == 0
     return folder
 
 
-def test_a_training_from_shards_is_that_from_files(tiny):
-    options = (*TINY, "--direction=BtoA", "--max_steps=3", "--batch_size=2", "--cache_mib=0")
-    for data in ("files", "shards"):
-        assert call(train, *options, f"--data={tiny / data}", f"--run_dir={tiny / 'run' / data}") == 0
-    states = [next((tiny / "run" / data / "checkpoints").glob("*3")) for data in ("files", "shards")]
-    assert_same_state(*states)
-    for data in ("files", "shards"):
-        assert call(evaluate, f"--run_dir={tiny / 'run' / data}") == 0
-    found = [next((tiny / "run" / data).rglob("images.csv")).read_text() for data in ("files", "shards")]
-    assert found[0] == found[1]
-
-
-def test_a_killed_training_goes_on(tiny, tmp_path):
-    options = (*TINY, f"--data={tiny / 'shards'}", "--direction=BtoA", "--cache_mib=0", "--checkpoint_every=2")
-    options = (*options, "--max_steps=20")
-    assert call(train, *options, f"--run_dir={tmp_path / 'whole'}") == 0
-    process = start("tfpix2pix.train", *options, f"--run_dir={tmp_path / 'killed'}")
-    wait_for(lambda: list((tmp_path / "killed" / "checkpoints").glob("0*4")), process)
-    process.kill()
-    process.communicate()
-    assert int(max((tmp_path / "killed" / "checkpoints").glob("0*")).name) < 20
-    assert call(train, *options, f"--run_dir={tmp_path / 'killed'}") == 0
-    states = [max((tmp_path / name / "checkpoints").glob("0*")) for name in ("whole", "killed")]
+def test_a_killed_training_from_shards_is_one_from_files(trainings):
+    """Six pairs make an epoch: the checkpoint after four steps is in the middle of one."""
+    states = [max((trainings / f"run-{data}" / "checkpoints").glob("0*")) for data in ("files", "shards")]
     assert states[0].name == states[1].name
     assert_same_state(*states)
 
 
-def test_a_run_refuses_other_shards(tiny, tmp_path):
-    options = (*TINY, f"--data={tmp_path / 's'}", "--direction=BtoA", "--max_steps=1", f"--run_dir={tmp_path / 'r'}")
-    shard(tiny / "files", tmp_path / "s", "--shards=2")
-    assert call(train, *options) == 0
-    fingerprint = json.loads((tmp_path / "r" / "data.json").read_text())["fingerprint"]
-    assert fingerprint == manifest.load(tmp_path / "s" / "train").fingerprint()
-    found = manifest.load(tmp_path / "s" / "train")
-    dataclasses.replace(found, shards=[dataclasses.replace(found.shards[0], sha256="0"), *found.shards[1:]]).save(
-        tmp_path / "s" / "train"
-    )
+def test_evaluation_from_shards_is_that_from_files(trainings):
+    for data in ("files", "shards"):
+        assert call(evaluate, f"--run_dir={trainings / f'run-{data}'}", "--checkpoint=10") == 0
+    files, shards = ((trainings / f"run-{d}/evaluation/val-10/images.csv").read_text() for d in ("files", "shards"))
+    assert files == shards
+    assert "1.png" in files
+
+
+def test_a_run_refuses_other_shards(trainings):
+    run_dir, folder = trainings / "run-shards", trainings / "shards" / "train"
+    found = manifest.load(folder)
+    assert json.loads((run_dir / "data.json").read_text())["fingerprint"] == found.fingerprint()
+    changed = [dataclasses.replace(found.shards[0], sha256="0"), *found.shards[1:]]
+    dataclasses.replace(found, shards=changed).save(folder)
+    options = config.load(run_dir)
     with pytest.raises(InputError, match="or their names or sizes differ"):
-        call(train, *options)
+        claim(run_dir, options, open_pairs(folder, FORM))
+    found.save(folder)
+    claim(run_dir, options, open_pairs(folder, FORM))
 
 
 def test_a_killed_sharding_goes_on(tmp_path):
-    """Of forty shards those that were there when it was killed are not made again."""
-    folder = make_folder(tmp_path / "p", [f"{i:03d}.png" for i in range(400)])
-    whole = shard(folder, tmp_path / "whole", "--shards=40")
-    process = start("pipelines.prepare", "shard", f"--data={folder}", f"--output={tmp_path / 's'}", "--shards=40")
-    wait_for(lambda: len(list((tmp_path / "s").glob("*-of-00040.json"))) >= 3, process)
+    """Of twenty shards those that were there when it was killed are not made again."""
+    folder = make_folder(tmp_path / "p", [f"{i:03d}.png" for i in range(200)])
+    whole = shard(folder, tmp_path / "whole", "--shards=20")
+    process = start("pipelines.prepare", "shard", f"--data={folder}", f"--output={tmp_path / 's'}", "--shards=20")
+    wait_for(lambda: len(list((tmp_path / "s").glob("*-of-00020.json"))) >= 3, process)
     process.kill()
     process.communicate()
     assert not (tmp_path / "s" / "manifest.json").exists()
     done = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "s").glob("*.json")}
     before = {name: (tmp_path / "s" / name).with_suffix(".tfrecord").stat().st_mtime_ns for name in done}
-    assert 3 <= len(done) < 40
-    shard(folder, tmp_path / "s", "--shards=40")
+    assert 3 <= len(done) < 20
+    shard(folder, tmp_path / "s", "--shards=20")
     for name, modified in before.items():
         assert (tmp_path / "s" / name).with_suffix(".tfrecord").stat().st_mtime_ns == modified
     contents = [{path.name: path.read_bytes() for path in each.iterdir()} for each in (whole, tmp_path / "s")]

@@ -1,0 +1,103 @@
+"""Translates any number of images with an exported model, on one machine or, by Apache Beam, on many.
+
+    python -m export.bulk --model=models/facades/1 --input=photos --output=translated
+    python -m export.bulk --model=gs://m/1 --input=gs://in --output=gs://out --format=shards --runner=DataflowRunner
+
+The input is a folder of images, or of shards, as `pipelines.prepare shard --kind=images` makes them. Where it was
+stopped or killed, the same command goes on. Images that cannot be translated are listed in OUTPUT/failed.jsonl with the
+reason, all others are translated, and the exit code is 1.
+"""
+
+import functools
+import json
+import sys
+
+import tensorflow as tf
+from absl import flags
+
+from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
+from pipelines import blocks, command, engine
+from pipelines.command import InputError
+from pipelines.manifest import is_sharded
+from pipelines.place import AnyPath, make_folder, place, put
+from pipelines.sharding import clean
+from pipelines.shards import open_files
+from pipelines.tally import summed
+
+# Below the output: what is done, and what is not whole yet.
+BLOCKS_FOLDER = ".blocks"
+FAILED_FILE = "failed.jsonl"
+
+
+def main(argv: list[str]) -> int:
+    """Parses, builds and calls; returns the exit code."""
+    command.no_arguments(argv)
+    options = flags.FLAGS
+    engine.import_beam()
+    source, output = place(options.input), place(options.output)
+    load_model(options.model)
+    todo = plan(source, output, options.block)
+    make_folder(output / BLOCKS_FOLDER, "output")
+    work = functools.partial(
+        translate_block,
+        model=options.model,
+        fingerprint=model_fingerprint(options.model),
+        output=options.output,
+        batch_size=options.batch_size,
+        to_shards=options.format == "shards",
+    )
+    engine.run(work, todo)
+    return finish(output, blocks.results(todo), options.format)
+
+
+def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block]:
+    """The input in blocks.
+
+    Raises:
+      InputError: no images, two that would have one result, or an output that lies in the input.
+    """
+    if not source.is_dir():
+        raise InputError(f"input={source} is no folder; give a folder of images, or of shards")
+    if not is_sharded(source) and f"{output}/".startswith(f"{source}/"):
+        raise InputError(f"output={output} is the input's own folder or inside it; give another")
+    files = open_files(source)
+    names, inputs = files.names(), {}
+    for name in names:
+        other = inputs.setdefault(output_name(name), name)
+        if other != name:
+            raise InputError(f"{other} and {name} would both become {output_name(name)}; rename one of them")
+    return blocks.cut(names, files, -(-len(names) // block_size), output / BLOCKS_FOLDER, output.name)
+
+
+def finish(output: AnyPath, found: list[dict], kind: str) -> int:
+    """Writes the dead-letter list and, of shards, the manifest; returns the exit code."""
+    failed = {name: reason for result in found for name, reason in result["skipped"].items()}
+    lines = (json.dumps({"name": name, "reason": reason}, ensure_ascii=False) + "\n" for name, reason in failed.items())
+    put(output / FAILED_FILE, "".join(lines).encode(errors="surrogateescape"))
+    if kind == "shards":
+        manifest = summed(found, "images")
+        manifest.save(output)
+        clean(output, manifest)
+    if tf.io.gfile.isdir(str(output / BLOCKS_FOLDER / "unfinished")):
+        tf.io.gfile.rmtree(str(output / BLOCKS_FOLDER / "unfinished"))
+    print(f"{sum(result['translated'] for result in found)} images in {output}")
+    if failed:
+        print(f"error: {len(failed)} images could not be translated; see {output / FAILED_FILE}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def define_flags() -> None:
+    """The options of the command."""
+    flags.DEFINE_string("model", None, "a SavedModel by export.saved_model, with its version", required=True)
+    flags.DEFINE_string("input", None, "a folder of images at any depth, or of shards", required=True)
+    flags.DEFINE_string("output", None, "folder for the results; made if it is not there", required=True)
+    flags.DEFINE_enum("format", "png", ("png", "shards"), "of the results: files, or TFRecord shards, one a block")
+    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
+    flags.DEFINE_integer("block", 256, "images that a worker does in one go: what is lost when it dies", lower_bound=1)
+    engine.define_flags()
+    flags.adopt_module_key_flags(engine)
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)

@@ -1,0 +1,150 @@
+"""The part of a bulk translation that one worker does in one go."""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+import re
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from pipelines import blocks, records
+from pipelines.blocks import Block
+from pipelines.check import Readable, problem
+from pipelines.command import InputError
+from pipelines.place import place, put
+from pipelines.tally import Tally
+
+SIGNATURE = "serving_default"
+TENSOR = "image_bytes"
+
+Translate = Callable[[list[bytes]], list[bytes]]
+
+
+@functools.lru_cache(maxsize=1)
+def load_model(path: str) -> Translate:
+    """Loads a SavedModel, once a process: image files in, PNG files out.
+
+    Raises:
+      InputError: there is none, or it has no signature from images to images.
+    """
+    try:
+        model = tf.saved_model.load(path)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"model={path} cannot be loaded ({reason}); give an export with its version") from None
+    signature = model.signatures.get(SIGNATURE)
+    inputs = signature.structured_input_signature[1] if signature else {}
+    if list(inputs) != [TENSOR] or TENSOR not in signature.structured_outputs:
+        raise InputError(f"model={path} has no {SIGNATURE} from {TENSOR} to {TENSOR}; export it by export.saved_model")
+
+    def translate(files: list[bytes]) -> list[bytes]:
+        # By way of the model: a signature alone does not keep its variables.
+        return list(model.signatures[SIGNATURE](**{TENSOR: tf.constant(files)})[TENSOR].numpy())
+
+    return translate
+
+
+def model_fingerprint(path: str) -> str:
+    """Tells one export from another, by what TensorFlow writes beside every one."""
+    file = place(path) / "fingerprint.pb"
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else path
+
+
+def output_name(name: str) -> str:
+    """Of an image's result, below the output's folder."""
+    return str(pathlib.PurePosixPath(name).with_suffix(".png"))
+
+
+def translate_block(block: Block, model: str, fingerprint: str, output: str, batch_size: int, to_shards: bool) -> None:
+    """Translates a block's images and writes the results, unless that was done before.
+
+    Args:
+      block: whose result says how many were `translated`, and which `skipped` and why.
+      model: a SavedModel.
+      fingerprint: its own.
+      output: a folder.
+      batch_size: images at a time.
+      to_shards: whether the results become one shard, not files.
+    """
+
+    def work() -> dict:
+        skipped, tally = {}, Tally()
+        translated = translations(block, load_model(model), batch_size, skipped)
+        if not to_shards:
+            return {"translated": write_files(block, translated, output), "skipped": skipped}
+
+        def tallied() -> Iterator[tuple[str, bytes]]:
+            for name, contents in translated:
+                tally.add(contents)
+                yield name, contents
+
+        shard = records.write_shard(place(output) / f"{block.stem}.tfrecord", tallied())
+        return {
+            "translated": shard.records,
+            "skipped": skipped,
+            "shard": dataclasses.asdict(shard),
+            **tally.to_dict(),
+        }
+
+    block.once(f"{fingerprint} {batch_size} {to_shards}", work)
+
+
+def translations(
+    block: Block, translate: Translate, batch_size: int, skipped: dict[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    """Name and PNG of each result, in order; what cannot be translated is put into `skipped`, with the reason."""
+
+    def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
+        found = []
+        reason = problem(image[1], found.append)
+        return image[0], found[0] if found else b"", reason
+
+    good = []
+    for position, (name, contents, reason) in enumerate(blocks.ahead(read, block.images), 1):
+        if reason:
+            skipped[name] = reason
+        else:
+            good.append((name, contents))
+        if good and (len(good) == batch_size or position == len(block.images)):
+            yield from translate_batch(good, translate, skipped)
+            good = []
+
+
+def translate_batch(
+    images: list[tuple[str, bytes]], translate: Translate, skipped: dict[str, str]
+) -> Iterator[tuple[str, bytes]]:
+    """Translates some images at once, or, if one of them makes that fail, each by itself."""
+    names, contents = zip(*images, strict=True)
+    try:
+        results = translate(list(contents))
+    except tf.errors.InvalidArgumentError as error:
+        if len(images) == 1:
+            skipped[names[0]] = in_words(error)
+        else:
+            for image in images:
+                yield from translate_batch([image], translate, skipped)
+        return
+    yield from zip(map(output_name, names), results, strict=True)
+
+
+def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: str) -> int:
+    """Writes each result whole or not at all; returns how many."""
+    unfinished, made, count = place(block.output) / "unfinished", set(), 0
+    tf.io.gfile.makedirs(str(unfinished))
+    for name, contents in translated:
+        path = place(output) / name
+        if path.parent not in made:
+            tf.io.gfile.makedirs(str(path.parent))
+            made.add(path.parent)
+        put(path, contents, unfinished)
+        count += 1
+    return count
+
+
+def in_words(error: tf.errors.OpError) -> str:
+    """What TensorFlow says of an image, without where in the graph it says so."""
+    text = re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\].*", "", error.message, flags=re.DOTALL)
+    found = re.search(r"assertion failed: \[(?:image \d+ )?(.*?)\]", text)
+    return " ".join((f"it {found[1]}" if found else text).split())

@@ -1,0 +1,61 @@
+"""What a set of images has in it, counted while each passes by."""
+
+import collections
+import io
+
+from PIL import Image
+
+from pipelines import records
+from pipelines.manifest import Manifest
+
+# Pillow's modes whose bands are not an image's channels.
+CHANNELS = {"P": 3}
+
+
+class Tally:
+    """Channels, heights, widths and bytes of encoded images."""
+
+    def __init__(self):
+        self.channels = collections.Counter()
+        self.heights, self.widths = set(), set()
+        self.image_bytes = 0
+
+    def add(self, contents: bytes) -> None:
+        """Looks at an image's header; it can be decoded."""
+        with Image.open(io.BytesIO(contents)) as image:
+            channels = CHANNELS.get(image.mode, len(image.getbands()))
+            # A transparent colour stands for a channel.
+            self.channels[str(channels + (channels in (1, 3) and "transparency" in image.info))] += 1
+            self.heights.add(image.height)
+            self.widths.add(image.width)
+        self.image_bytes += len(contents)
+
+    def to_dict(self) -> dict:
+        """As JSON can hold it: sides are (least, greatest), or empty."""
+        sides = {"heights": self.heights, "widths": self.widths}
+        return {
+            "channels": self.channels,
+            "image_bytes": self.image_bytes,
+            **{name: [min(values), max(values)] if values else [] for name, values in sides.items()},
+        }
+
+
+def summed(parts: list[dict], kind: str) -> Manifest:
+    """The manifest of several shards.
+
+    Args:
+      parts: of each shard what Tally.to_dict gives, and beside it `shard`, its records.Shard as a dict, and `skipped`.
+      kind: one of manifest.KINDS.
+    """
+    channels = sum((collections.Counter(part["channels"]) for part in parts), collections.Counter())
+    heights, widths = ([side for part in parts for side in part[name]] for name in ("heights", "widths"))
+    return Manifest(
+        kind=kind,
+        records=sum(part["shard"]["records"] for part in parts),
+        image_bytes=sum(part["image_bytes"] for part in parts),
+        channels=dict(sorted(channels.items())),
+        heights=(min(heights, default=0), max(heights, default=0)),
+        widths=(min(widths, default=0), max(widths, default=0)),
+        shards=[records.Shard(**part["shard"]) for part in parts],
+        skipped={name: reason for part in parts for name, reason in part["skipped"].items()},
+    )
