@@ -18,11 +18,11 @@ from absl import flags
 from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
 from pipelines import blocks, command, engine
 from pipelines.command import InputError
+from pipelines.inventory import summed
 from pipelines.manifest import is_sharded
 from pipelines.place import AnyPath, make_folder, place, put
 from pipelines.sharding import clean
 from pipelines.shards import open_files
-from pipelines.tally import summed
 
 # Below the output: what is done, and what is not whole yet.
 BLOCKS_FOLDER = ".blocks"

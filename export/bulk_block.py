@@ -13,8 +13,8 @@ from pipelines import blocks, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, problem
 from pipelines.command import InputError
+from pipelines.inventory import Inventory
 from pipelines.place import place, put
-from pipelines.tally import Tally
 
 SIGNATURE = "serving_default"
 TENSOR = "image_bytes"
@@ -70,22 +70,22 @@ def translate_block(block: Block, model: str, fingerprint: str, output: str, bat
     """
 
     def work() -> dict:
-        skipped, tally = {}, Tally()
+        skipped, inventory = {}, Inventory()
         translated = translations(block, load_model(model), batch_size, skipped)
         if not to_shards:
             return {"translated": write_files(block, translated, output), "skipped": skipped}
 
-        def tallied() -> Iterator[tuple[str, bytes]]:
+        def counted() -> Iterator[tuple[str, bytes]]:
             for name, contents in translated:
-                tally.add(contents)
+                inventory.add(contents)
                 yield name, contents
 
-        shard = records.write_shard(place(output) / f"{block.stem}.tfrecord", tallied())
+        shard = records.write_shard(place(output) / f"{block.stem}.tfrecord", counted())
         return {
             "translated": shard.records,
             "skipped": skipped,
             "shard": dataclasses.asdict(shard),
-            **tally.to_dict(),
+            **inventory.to_dict(),
         }
 
     block.once(f"{fingerprint} {batch_size} {to_shards}", work)

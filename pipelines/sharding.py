@@ -12,9 +12,9 @@ from pipelines.blocks import Block
 from pipelines.check import Readable, halves, problem
 from pipelines.command import InputError
 from pipelines.files import list_files
+from pipelines.inventory import Inventory, summed
 from pipelines.manifest import Manifest, is_sharded
 from pipelines.place import AnyPath, make_folder, place, size
-from pipelines.tally import Tally, summed
 
 # A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
 SHARD_BYTES = 200 * 2**20
@@ -80,7 +80,7 @@ def shard_block(block: Block, kind: str) -> None:
 
 def write_block(block: Block, kind: str) -> dict:
     """Writes a shard, and returns its part of the manifest."""
-    skipped, tally = {}, Tally()
+    skipped, inventory = {}, Inventory()
 
     def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
         found = []
@@ -93,11 +93,11 @@ def write_block(block: Block, kind: str) -> dict:
             if reason:
                 skipped[name] = reason
                 continue
-            tally.add(contents)
+            inventory.add(contents)
             yield name, contents
 
     written = records.write_shard(place(block.output) / f"{block.stem}.tfrecord", good())
-    return {"shard": dataclasses.asdict(written), "skipped": skipped, **tally.to_dict()}
+    return {"shard": dataclasses.asdict(written), "skipped": skipped, **inventory.to_dict()}
 
 
 def clean(output: AnyPath, manifest: Manifest) -> None:
