@@ -57,6 +57,6 @@ $(INSTALLED): $(REQUIREMENTS) requirements-common.txt requirements-serving.txt
 	$(PIP) --no-deps --requirement requirements-serving.txt
 	touch $@
 
-$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt requirements-export.txt
-	$(PIP) --requirement requirements-dev.txt --requirement requirements-export.txt
+$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt requirements-export.txt requirements-beam.txt
+	$(PIP) --requirement requirements-dev.txt --requirement requirements-export.txt --requirement requirements-beam.txt
 	touch $@

@@ -145,6 +145,7 @@ def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: s
 
 def in_words(error: tf.errors.OpError) -> str:
     """What TensorFlow says of an image, without where in the graph it says so."""
-    text = re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\].*", "", error.message, flags=re.DOTALL)
+    text = error.message.rpartition("<stack traces unavailable>")[2]
+    text = " ".join(re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\].*", "", text, flags=re.DOTALL).split())
     found = re.search(r"assertion failed: \[(?:image \d+ )?(.*?)\]", text)
-    return " ".join((f"it {found[1]}" if found else text).split())
+    return f"it {found[1]}" if found else f"it cannot be decoded ({text})"

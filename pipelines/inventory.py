@@ -44,7 +44,7 @@ def summed(parts: list[dict], kind: str) -> Manifest:
     """The manifest of several shards.
 
     Args:
-      parts: of each shard what Inventory.to_dict gives, and beside it `shard`, its records.Shard as a dict, and `skipped`.
+      parts: of each shard what Inventory.to_dict gives, with its records.Shard as a dict, `shard`, and `skipped`.
       kind: one of manifest.KINDS.
     """
     channels = sum((collections.Counter(part["channels"]) for part in parts), collections.Counter())

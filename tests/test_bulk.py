@@ -19,7 +19,7 @@ from pipelines.shards import open_files
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
 
 REASONS = {
-    "bad/cut.png": "",  # in TensorFlow's words
+    "bad/cut.png": "it cannot be decoded (Invalid PNG data",
     "bad/empty.jpg": "it is empty",
     "bad/large.png": "it has 200x200 pixels, and at most 10000 are taken",
     "bad/text.png": "it is neither JPEG nor PNG, whatever its name says",
@@ -89,9 +89,7 @@ def test_bad_images_are_listed_with_the_reason(translated):
     found = failed(translated)
     assert found.keys() == REASONS.keys()
     for name, reason in REASONS.items():
-        assert reason in found[name]
-    assert "PNG" in found["bad/cut.png"]
-    assert "{{" not in found["bad/cut.png"]
+        assert found[name].startswith(reason)
 
 
 def test_again_nothing_is_done(made, translated):
@@ -141,17 +139,17 @@ def test_in_an_object_store(made, translated):
 
 def test_killed_it_goes_on(made, tmp_path):
     _, folder = made
-    add_bad(make_images(tmp_path / "images", 400))
+    add_bad(make_images(tmp_path / "images", 200))
     options = (f"--model={folder / 'model'}", f"--input={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
     process = start("export.bulk", *options, "--block=4")
     wait_for(lambda: len(list((tmp_path / "out" / ".blocks").glob("*.json"))) >= 5, process)
     process.kill()
     process.communicate()
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
-    assert 20 <= len(before) < 400
+    assert 20 <= len(before) < 200
     done = len(list((tmp_path / "out" / ".blocks").glob("*.json")))
     assert call(bulk, *options, "--block=4") == 1
-    assert results(tmp_path / "out").keys() == {f"{i:04d}.png" for i in range(400)}
+    assert results(tmp_path / "out").keys() == {f"{i:04d}.png" for i in range(200)}
     assert failed(tmp_path / "out").keys() == REASONS.keys()
     assert sum(path.stat().st_mtime_ns == before[path] for path in before) >= 4 * done
     assert not list((tmp_path / "out").rglob(".[0-9]*"))

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     output = pathlib.Path(values.output)
     check_writable(output, "output")
     config = dataclasses.replace(runs[0].config, data=values.data or runs[0].config.data)
-    folder = split_folder(config, values.split)  # before anything is fetched
+    split_folder(config, values.split)  # refuses a missing split before anything is fetched
     at_hand, missing = networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
     keras.utils.set_random_seed(config.seed)
