@@ -1,19 +1,18 @@
 """Encoded images, each in a file of its own."""
 
 import hashlib
-import pathlib
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from pipelines.command import InputError
 from pipelines.manifest import is_sharded
-from pipelines.place import Place
+from pipelines.place import AnyPath, Place, size
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-class Files(Sequence[pathlib.Path]):
+class Files(Sequence[AnyPath]):
     """Images by index: what Shards are, from files.
 
     Args:
@@ -21,14 +20,14 @@ class Files(Sequence[pathlib.Path]):
       paths: of the files.
     """
 
-    def __init__(self, folder: pathlib.Path, paths: Sequence[pathlib.Path]):
+    def __init__(self, folder: AnyPath, paths: Sequence[AnyPath]):
         self.folder = folder
         self._paths = list(paths)
 
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, index: int) -> pathlib.Path:
+    def __getitem__(self, index: int) -> AnyPath:
         return self._paths[index]
 
     def select(self, indices: Sequence[int]) -> "Files":
@@ -41,7 +40,7 @@ class Files(Sequence[pathlib.Path]):
 
     def fingerprint(self) -> str:
         """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
-        lines = "".join(f"{path.name} {path.stat().st_size}\n" for path in self._paths)
+        lines = "".join(f"{path.name} {size(path)}\n" for path in self._paths)
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -50,20 +49,16 @@ class Files(Sequence[pathlib.Path]):
         return lambda index: tf.io.read_file(paths[index])
 
 
-def list_files(folder: pathlib.Path) -> list[pathlib.Path]:
+def list_files(folder: AnyPath) -> list[AnyPath]:
     """All JPEG and PNG files below the folder, sorted.
 
     Raises:
       InputError: there is no such folder, or no image in it.
     """
-    if isinstance(folder, Place):
-        files = sorted(file for file in folder.files() if file.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-        if not files:
-            raise InputError(f"{folder} has no images; it should hold {', '.join(SUFFIXES)} files")
-        return files
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    below = folder.files() if isinstance(folder, Place) else (path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in below if path.suffix.lower() in SUFFIXES)
     if not files and is_sharded(folder):
         raise InputError(f"{folder} holds shards, and image files are wanted here; give the folder they were made from")
     if not files:

@@ -258,6 +258,9 @@ def test_in_an_object_store(folder):
     pairs = open_pairs(store / "shards" / "train", FORM)
     assert pairs.files.names() == NAMES
     assert_same(batches(pairs), batches(open_pairs(folder, FORM)))
+    files = open_pairs(store / "pairs" / "train", FORM)
+    assert files.fingerprint() == open_pairs(folder, FORM).fingerprint()
+    assert_same(batches(files), batches(pairs))
     with pytest.raises(InputError, match="is neither a folder nor a data set"):
         call(prepare, "check", "--data=ram://store/nowhere")
 
