@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 import absl.logging
-from absl import app
+from absl import app, flags
 from tqdm import tqdm
 
 USAGE_EXIT_CODE = 2
@@ -33,7 +33,16 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return USAGE_EXIT_CODE
 
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        # absl prefixes the flag where a validator refuses it, and has a value for one that is missing.
+        print(f"error: {str(error).splitlines()[0]}; see --help", file=sys.stderr)
+        sys.exit(USAGE_EXIT_CODE)
 
 
 def progress_bar(items: Iterable, title: str, total: int) -> Iterable:

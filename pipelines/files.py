@@ -1,6 +1,7 @@
 """Encoded images, each in a file of its own."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -41,11 +42,12 @@ class Files(Sequence[AnyPath]):
     def fingerprint(self) -> str:
         """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
         lines = "".join(f"{path.name} {size(path)}\n" for path in self._paths)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns a function from a scalar int64 index to the encoded bytes, to be used inside tf.data."""
-        paths = tf.constant([str(path) for path in self._paths])
+        # As the file system has it: a name need not be UTF-8.
+        paths = tf.constant([os.fsencode(str(path)) for path in self._paths])
         return lambda index: tf.io.read_file(paths[index])
 
 

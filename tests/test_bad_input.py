@@ -73,7 +73,8 @@ def test_process_fails_on_a_bad_file(skipping, processes):
 
 def test_process_refuses_a_flags_value(processes):
     _, results = processes
-    assert_one_clear_line(results["bad flag"], "--norm=foo", "<batch|instance|none>")
+    assert results["bad flag"].returncode == 2
+    assert_one_clear_line(results["bad flag"], "error:", "--norm=foo", "<batch|instance|none>", "--help")
 
 
 def test_process_translates_without_a_run(processes):

@@ -91,8 +91,8 @@ def test_other_channels():
 @pytest.mark.parametrize(
     ("changed", "value", "message"),
     [
-        ("Conv2d_1a_3x3.conv.weight", (32, 1, 3, 3), "should have shape (32, 3, 3, 3) and is (32, 1, 3, 3)"),
-        ("Conv2d_1a_3x3.bn.running_var", None, "should have shape (32,) and is missing"),
+        ("Conv2d_1a_3x3.conv.weight", (32, 1, 3, 3), "has shape (32, 1, 3, 3), not (32, 3, 3, 3)"),
+        ("Conv2d_1a_3x3.bn.running_var", None, "is missing"),
     ],
 )
 def test_other_weights_are_refused(weights, tmp_path, changed, value, message):
@@ -102,5 +102,5 @@ def test_other_weights_are_refused(weights, tmp_path, changed, value, message):
     file = torch_writer.write(tmp_path / "other.pth", tensors)
     with pytest.raises(InputError) as error:
         Inception(file)
-    remedy = "give the weights of the network that tfpix2pix/weights.py names"
-    assert str(error.value) == f"{file}: tensor {changed} {message}; {remedy}"
+    remedy = "it is another network's file; leave the flag out, and the right one is fetched"
+    assert str(error.value) == f"{file}: tensor {changed} {message}: {remedy}"

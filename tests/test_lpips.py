@@ -76,6 +76,6 @@ def test_files_in_the_wrong_order_are_refused(files):
     alexnet, linear = files
     with pytest.raises(InputError) as error:
         Lpips(linear, alexnet)
-    expected = "tensor features.0.weight should have shape (64, 3, 11, 11) and is missing"
-    remedy = "give the weights of the network that tfpix2pix/weights.py names"
-    assert str(error.value) == f"{linear}: {expected}; {remedy}"
+    expected = "tensor features.0.weight is missing"
+    remedy = "it is another network's file; leave the flag out, and the right one is fetched"
+    assert str(error.value) == f"{linear}: {expected}: {remedy}"

@@ -97,8 +97,8 @@ def test_a_segmenter_gets_images_in_its_own_type(tmp_path, dtype):
 @pytest.mark.parametrize(
     ("function", "specs", "words"),
     [
-        (lambda x: {"y": x}, [IMAGES], "gives (None, None, None, 3), and logits (N, h, w, 2)"),
-        (lambda x: {"y": tf.reduce_mean(x, (1, 2))}, [IMAGES], "gives (None, 3), and logits"),
+        (lambda x: {"y": x}, [IMAGES], "gives (None, None, None, 3); export it with logits (None, h, w, 2)"),
+        (lambda x: {"y": tf.reduce_mean(x, (1, 2))}, [IMAGES], "gives (None, 3); export it with logits"),
         (lambda x: {"y": x, "z": x}, [IMAGES], "1 inputs and 2 outputs"),
         (lambda x: {"y": x}, [tf.TensorSpec((None, 7), name="x")], "takes (None, 7) float32"),
         (lambda x: {"y": x}, [tf.TensorSpec((), tf.string, name="x")], "takes () string"),

@@ -171,7 +171,7 @@ def test_required_tensors():
     file = pathlib.Path("w.pth")
     tensors = {"a": np.arange(3.0)}
     np.testing.assert_array_equal(require(tensors, "a", (3,), file), np.arange(3, dtype=np.float32), strict=True)
-    with pytest.raises(InputError, match=r"^w.pth: tensor a should have shape \(4,\) and is \(3,\); give the weights"):
+    with pytest.raises(InputError, match=r"^w.pth: tensor a has shape \(3,\), not \(4,\): it is another"):
         require(tensors, "a", (4,), file)
-    with pytest.raises(InputError, match=r"^w.pth: tensor b should have shape \(3,\) and is missing; give the weights"):
+    with pytest.raises(InputError, match=r"^w.pth: tensor b is missing: it is another"):
         require(tensors, "b", (3,), file)

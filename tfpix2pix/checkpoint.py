@@ -84,7 +84,9 @@ class Checkpoints:
         if checkpoint.isdecimal() and int(checkpoint) in steps:
             return int(checkpoint)
         there = ", ".join(map(str, steps))
-        raise InputError(f"checkpoint={checkpoint} is not there; give best, latest or one of the steps {there}")
+        raise InputError(
+            f"{self.folder.parent}: checkpoint={checkpoint} is not there; give best, latest or one of the steps {there}"
+        )
 
     def save(self, model: Pix2Pix, validation: dict[str, float] | None = None) -> pathlib.Path:
         """Saves all state at its step, then deletes what need not be kept.

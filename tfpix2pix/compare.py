@@ -21,15 +21,16 @@ from pipelines import command
 from pipelines.disk import check_writable
 from pipelines.loader import Pairs
 from pipelines.shards import naming_damage
+from tfpix2pix import split
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.contenders import Run, check_alike, parse
 from tfpix2pix.pages import results
 from tfpix2pix.pages.gallery import Gallery
-from tfpix2pix.pages.report import Table, error_legend, write_page
+from tfpix2pix.pages.report import error_legend, write_page
 from tfpix2pix.quality import networks
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Column, compiled, generating, measure
-from tfpix2pix.quality.metrics import METRICS, Metric
+from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
 from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
@@ -42,17 +43,17 @@ def main(argv: list[str]) -> int:
     check_alike(runs, same_data=not values.data)
     output = pathlib.Path(values.output)
     check_writable(output, "output")
-    config = dataclasses.replace(runs[0].config, data=values.data or runs[0].config.data)
+    config = split.with_flags(runs[0].config)
     split_folder(config, values.split)  # refuses a missing split before anything is fetched
     at_hand, missing = networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
+    missing |= split.too_few(pairs)
     keras.utils.set_random_seed(config.seed)
     columns, needs = {}, label_maps(pairs) if at_hand.segment else {}
     for run in runs:
         columns[run.name], needed = run_column(run, pairs)
         needs |= needed
         print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
-    output.mkdir(parents=True, exist_ok=True)
     names = pairs.files.names()
     with tempfile.TemporaryDirectory() as drawn, naming_damage(pairs.files):
         shown = [group[0].name for group in groups.values()]
@@ -98,17 +99,6 @@ def mean_result(parts: list[Result]) -> Result:
     )
 
 
-def difference(metric: Metric, name: str, first: Result, other: Result) -> dict[str, float | str]:
-    """How much more a metric is in `other`, with its paired interval, and what that says."""
-    ends = results.ends(name, (other, first), (1, -1))
-    entry = {"mean": other.means[name] - first.means[name], **ends}
-    if not ends:
-        return entry | {"verdict": "no interval"}
-    if ends["low"] <= 0 <= ends["high"] or np.isnan(ends["low"]):
-        return entry | {"verdict": "not told apart"}
-    return entry | {"verdict": "better" if (ends["low"] > 0) == metric.is_higher_better else "worse"}
-
-
 def write(
     output: pathlib.Path,
     groups: dict[str, list[Run]],
@@ -120,25 +110,19 @@ def write(
 ) -> None:
     """Writes the comparison's files, and prints its tables."""
     values = flags.FLAGS
-    combined = {name: mean_result([found[run.name] for run in group]) for name, group in groups.items()}
+    grouped = {name: [found[run.name] for run in group] for name, group in groups.items()}
+    combined = {name: mean_result(runs) for name, runs in grouped.items()}
     first, *others = combined
-    summaries = {name: results.summary(result) for name, result in combined.items()}
-    differences = {
-        other: {
-            name: difference(metric, name, combined[first], combined[other])
-            for name, metric in METRICS.items()
-            if name in combined[first].means
-        }
-        for other in others
-    }
+    summaries = {name: results.summary(runs) for name, runs in grouped.items()}
+    table, differences = results.differences_table(first, grouped)
     tables = [
         results.metrics_table("means over all images, with 95 % bootstrap intervals", summaries, len(summaries)),
-        differences_table(first, differences),
+        table,
     ]
     if len(found) > len(groups):
         each = {name: {m: {"mean": v} for m, v in result.means.items()} for name, result in found.items()}
         tables.append(results.metrics_table("each run by itself", each, len(each)))
-    facts = {"data": values.data or str(groups[first][0].config.data), "split": values.split, "images": len(pairs)}
+    facts = {"data": values.data or groups[first][0].config.data, "split": values.split, "images": len(pairs)}
     runs = [run for group in groups.values() for run in group]
     described = {
         "fingerprint": pairs.fingerprint(),
@@ -151,6 +135,7 @@ def write(
             for run in runs
         },
     }
+    output.mkdir(parents=True, exist_ok=True)
     results.write_json(output / "comparison.json", facts | described)
     results.write_csv(output / "images.csv", names, found)
     cards = {
@@ -167,7 +152,8 @@ def write(
         facts={name: str(value) for name, value in facts.items()}
         | {run.name: f"{run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}" for run in runs},
         tables=tables,
-        notes=notes(missing, len(pairs), len(gallery.shown), len(groups)),
+        notes=notes(len(table.columns) * len(table.rows))
+        + results.notes(missing, "fid" in combined[first].means, len(pairs), len(gallery.shown)),
         curves=[],
         highlights={
             f"Where {others[0]} gains most over {first}, by L1": gains,
@@ -184,41 +170,27 @@ def write(
     print(f"{output}/comparison.html, comparison.json, images.csv")
 
 
-def differences_table(first: str, differences: dict[str, dict[str, dict]]) -> Table:
-    """One row a metric, one column a group other than the first."""
-    rows = []
-    for name in next(iter(differences.values())):
-        cells = [
-            f"{results.as_cell(name, of[name], signed=True)}, {of[name]['verdict']}" for of in differences.values()
-        ]
-        rows.append((METRICS[name].title, cells, None))
-    return Table(f"differences from {first}, with 95 % paired bootstrap intervals", list(differences), rows)
-
-
-def notes(missing: dict[str, str], images: int, shown: int, groups: int) -> list[str]:
-    """What a reader must know to read the numbers rightly."""
+def notes(comparisons: int) -> list[str]:
+    """What a reader must know to read the differences rightly."""
     lines = [
-        "Intervals tell how far the mean may be off because these images were drawn and not others, not how far the "
-        "training with another seed would be off: for that, give several seeds, RUN,RUN.",
+        "Intervals tell how far the means may be off because these images were drawn and not others; where several "
+        "runs stand for one recipe, also because these runs were. Of a single run they do not tell how far another "
+        "seed's would be off, which can be more.",
         "The error map is that of the first run.",
     ]
-    if groups > 2:
-        lines.append("Of 20 differences between equal runs, one lies outside its interval by chance.")
-    lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
-    if shown < images:
-        lines.append(f"{shown} of {images} images are on this page, at even distances; the numbers are over all.")
+    if comparisons > 1:
+        lines.append(f"If all {comparisons} differences were none, {comparisons / 20:.1f} would still be found clear.")
     return lines
 
 
 def define_flags() -> None:
     """The options of the command."""
-    flags.DEFINE_string("split", "val", "folder of the data set, such as val or test")
     flags.DEFINE_string("checkpoint", "best", "of runs that name none: best (by its best_by), latest, or a step")
-    flags.DEFINE_string("data", "", "another data set than the runs' own: a name, or a folder that holds the split")
     flags.DEFINE_string("output", "comparison", "folder for the results")
-    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_integer("report_images", 2000, "images on the page, at most", lower_bound=1)
+    split.define_flags()
     networks.define_flags()
+    flags.adopt_module_key_flags(split)
     flags.adopt_module_key_flags(networks)
 
 

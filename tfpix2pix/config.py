@@ -185,6 +185,10 @@ def load(run_dir: pathlib.Path) -> Config:
       InputError: there is none, or it is not one of ours.
     """
     path = pathlib.Path(run_dir) / CONFIG_FILE
+    if not path.parent.is_dir():
+        raise InputError(
+            f"run_dir={run_dir} is no folder, so it is not the run directory of a training; give one that train wrote"
+        )
     if not path.exists():
         raise InputError(f"run_dir={run_dir} has no {CONFIG_FILE}: it is not the run directory of a training")
     try:

@@ -11,9 +11,8 @@ from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.layers import NORM_STATISTICS
 
-RUN = re.compile(
-    rf"(?P<folder>.+?)(?:@(?P<checkpoint>best|latest|\d+))?(?::(?P<statistics>{'|'.join(NORM_STATISTICS)}))?"
-)
+# A folder's name may hold anything; what stands behind its last @ or : is taken for a checkpoint or statistics.
+RUN = re.compile(r"(?P<folder>.*?)(?:@(?P<checkpoint>[^@:/]+))?(?::(?P<statistics>[^@:/]+))?", re.DOTALL)
 # What all runs must have alike: otherwise their images are not of one kind.
 SHARED = ("image_size", "direction", "source_channels", "target_channels")
 
@@ -46,20 +45,20 @@ def parse(arguments: list[str], checkpoint: str) -> dict[str, list[Run]]:
       InputError: fewer than two, a name twice, or a run or checkpoint that is not there.
     """
     if len(arguments) < 2:
-        raise InputError(f"{len(arguments)} run directories were given; give two or more: compare RUN_A RUN_B")
+        raise InputError("a comparison needs two run directories or more: compare RUN_A RUN_B")
     groups = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         texts = (text if equals else argument).split(",")
         name = name if equals else _short_name(argument)
         if name in groups:
-            raise InputError(f"{argument}: there is a {name} already; give each its own name, NAME=RUN_DIR")
+            raise InputError(f"{argument}: two runs have the name {name}; give each its own, NAME=RUN_DIR")
         labels = [name] if len(texts) == 1 else [f"{name}, {_short_name(text)}" for text in texts]
         groups[name] = [_parse_run(label, text, checkpoint) for label, text in zip(labels, texts, strict=True)]
     names = [run.name for group in groups.values() for run in group]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{name}: the same run is given twice")
+            raise InputError(f"{name}: one run is given twice")
     return groups
 
 
@@ -70,8 +69,8 @@ def _short_name(text: str) -> str:
 
 def _parse_run(name: str, text: str, checkpoint: str) -> Run:
     match = RUN.fullmatch(text)
-    if not match:
-        raise InputError(f"{text!r} is not RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], such as runs/a@latest:moving")
+    if match["statistics"] and match["statistics"] not in NORM_STATISTICS:
+        raise InputError(f"{text}: {match['statistics']} is none of {', '.join(NORM_STATISTICS)}")
     folder = pathlib.Path(match["folder"])
     config = config_file.load(folder)
     if match["statistics"]:

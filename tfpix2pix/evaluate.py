@@ -23,6 +23,7 @@ from pipelines.disk import check_writable
 from pipelines.loader import Pairs
 from pipelines.shards import naming_damage, open_files
 from tfpix2pix import config as config_file
+from tfpix2pix import split
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.journal import read_log
@@ -53,6 +54,7 @@ def main(argv: list[str]) -> int:
     split_folder(config, values.split)  # before anything is fetched
     at_hand, missing = networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
+    missing |= split.too_few(pairs)
     keras.utils.set_random_seed(config.seed)
     columns = {f"step {step}": checkpoint_column(run_dir, step) for step in steps}
     needs = label_maps(pairs) if at_hand.segment else {}
@@ -63,7 +65,6 @@ def main(argv: list[str]) -> int:
         baselines |= others
         needs |= nearest
     dataset = batches_of(pairs, values.batch_size, **needs)
-    output.mkdir(parents=True, exist_ok=True)
     evaluate(config, run_dir, output, pairs, dataset, columns, baselines, at_hand, missing)
     return 0
 
@@ -75,8 +76,9 @@ def config_of(run_dir: pathlib.Path) -> Config:
       InputError: there is none, or the flags contradict it.
     """
     config, values = config_file.load(run_dir), flags.FLAGS
-    others = {name: values[name].value for name in ("data", "norm_statistics") if values[name].value}
-    config = dataclasses.replace(config, **others)
+    config = split.with_flags(config)
+    if values.norm_statistics:
+        config = dataclasses.replace(config, norm_statistics=values.norm_statistics)
     if values.samples > 1 and not (values.dropout_at_inference and config.dropout):
         raise InputError(
             f"samples={values.samples}: all translations of a source would be equal; only --dropout_at_inference makes "
@@ -86,11 +88,12 @@ def config_of(run_dir: pathlib.Path) -> Config:
 
 
 def folder_name(step: int) -> str:
-    """Such as `val-8000`, or `test-all-moving-dropout`: what makes numbers differ is in the name."""
+    """Such as `val-8000`, or `test-all-moving-dropout-others`: what makes numbers differ is in the name."""
     values = flags.FLAGS
     parts = [values.split, "all" if values.checkpoint == "all" else str(step)]
     parts += [values.norm_statistics] if values.norm_statistics else []
     parts += ["dropout"] if values.dropout_at_inference else []
+    parts += [pathlib.Path(values.data).name] if values.data else []
     return "-".join(parts)
 
 
@@ -110,7 +113,11 @@ def baseline_columns(
         columns["identity"] = lambda batch: [batch["source"]]
     else:
         missing["the identity"] = "source and target have different numbers of channels"
-    files = open_files(split_folder(config, "train"))
+    try:
+        files = open_files(split_folder(config, "train"))
+    except InputError as error:
+        missing["the mean target and the nearest neighbour"] = str(error)
+        return columns, {}
     places = {round(place) for place in np.linspace(0, len(files) - 1, min(flags.FLAGS.baseline_pairs, len(files)))}
     training = Training(pairs.form, files.select(sorted(places)))
     mean = training.mean_target()
@@ -135,7 +142,7 @@ def evaluate(
     Args:
       config: the run's.
       run_dir: whose training curves are shown.
-      output: an existing folder.
+      output: a folder that can be made.
       pairs: the split.
       dataset: its batches.
       columns: the checkpoints.
@@ -170,12 +177,14 @@ def evaluate(
         found = measure(
             compiled(columns | baselines, at_hand), dataset, batches, resamples=RESAMPLES_OF_SET, on_batch=on_batch
         )
-        summaries = {name: results.summary(result) for name, result in found.items()}
-        details = {"fingerprint": pairs.fingerprint(), "config": dataclasses.asdict(config)}
-        results.write_json(output / "metrics.json", facts | {"metrics": summaries, "missing": missing} | details)
+        summaries = {name: results.summary([result]) for name, result in found.items()}
+        leader = next(iter(columns))
+        differences, numbers = results.differences_table(leader, {name: [result] for name, result in found.items()})
+        details = {"missing": missing, "fingerprint": pairs.fingerprint(), "config": dataclasses.asdict(config)}
+        output.mkdir(parents=True, exist_ok=True)
+        results.write_json(output / "metrics.json", facts | {"metrics": summaries, "differences": numbers} | details)
         results.write_csv(output / "images.csv", names, found)
         table = results.metrics_table("means over all images, with 95 % bootstrap intervals", summaries, len(columns))
-        leader = next(iter(columns))
         values = {METRICS[name].label: array for name, array in found[leader].images.items()}
         extremes = gallery.extremes(found[leader].images["l1"], values)
         write_page(
@@ -183,18 +192,22 @@ def evaluate(
             title=f"{run_dir.name}, {options.split}",
             subtitle=f"{leader}, {len(pairs)} images",
             facts={name.replace("_", " "): as_words(value) for name, value in facts.items()},
-            tables=[table],
-            notes=notes(missing, len(pairs), len(gallery.shown), len(columns)),
+            tables=[table, differences],
+            notes=notes(leader, len(columns), config.best_by)
+            + results.notes(missing, "fid" in found[leader].means, len(pairs), len(gallery.shown)),
             curves=plots.panels(read_log(run_dir)),
             highlights=dict(zip(("Best by L1", "Median by L1", "Worst by L1"), extremes, strict=True)),
             cards=gallery.cards(values),
             count=len(gallery.shown),
             legend=error_legend(),
         )
-    print(results.as_text(table))
+    for each in (table, differences):
+        print(f"\n{each.caption}\n{results.as_text(each)}")
     for name, reason in missing.items():
         print(f"without {name}: {reason}")
-    print(f"{images_per_second(done):.1f} images/s\n{output}/report.html, metrics.json, images.csv")
+    if len(done) > 2:
+        print(f"{images_per_second(done):.1f} images/s")
+    print(f"{output}/report.html, metrics.json, images.csv")
 
 
 def as_words(value: object) -> str:
@@ -205,37 +218,40 @@ def as_words(value: object) -> str:
 
 
 def images_per_second(done: list[tuple[int, float]]) -> float:
-    """The speed from (images, seconds) after each batch, without the first one, which traces, where there are more."""
-    (first, start), (last, end) = done[min(1, len(done) - 2)], done[-1]
+    """The speed from (images, seconds) at the start and after each batch, without the first one, which traces."""
+    (first, start), (last, end) = done[1], done[-1]
     return (last - first) / max(end - start, 1e-9)
 
 
-def notes(missing: dict[str, str], images: int, shown: int, checkpoints: int) -> list[str]:
-    """What a reader must know to read the numbers rightly."""
-    lines = ["L1 is in units of [-1, 1]; PSNR, SSIM and MS-SSIM are taken on [0, 1]."]
-    lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
-    if shown < images:
-        lines.append(f"{shown} of {images} images are on this page, at even distances; the numbers are over all.")
+def notes(leader: str, checkpoints: int, best_by: str) -> list[str]:
+    """What a reader must know to read the page rightly."""
+    lines = []
     if checkpoints > 1:
-        lines.append("The best of several checkpoints on these very images looks better than it is on others.")
+        lines.append(
+            f"{leader} is the best by validation {METRICS[best_by].label}; metrics beside images, their order and "
+            "their errors are its. On the images by which a checkpoint was chosen it looks better than on others."
+        )
+    if flags.FLAGS.samples > 1:
+        lines.append("Metrics are means over the translations of a source; the error is that of the first.")
+    if flags.FLAGS.split == "train":
+        lines.append("The mean target has seen the targets of this split.")
     return lines
 
 
 def define_flags() -> None:
     """The options of the command."""
     flags.DEFINE_string("run_dir", None, "a training's run directory, also of one that is still running", required=True)
-    flags.DEFINE_string("split", "val", "folder of the data set, such as val or test")
     flags.DEFINE_string("checkpoint", "best", "best (by the run's best_by), latest, a step, or all that were kept")
-    flags.DEFINE_string("data", "", "another data set than the run's own: a name, or a folder that holds the split")
     flags.DEFINE_string("output", "", "folder for the results; default: RUN_DIR/evaluation/SPLIT-STEP")
-    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
     flags.DEFINE_integer("samples", 1, "translations of each source, with dropout on; tells their diversity", 1)
     flags.DEFINE_bool("baselines", True, "measure identity, mean target and nearest training neighbour too")
     flags.DEFINE_integer("baseline_pairs", 2000, "training pairs that the baselines look at, at most", lower_bound=1)
     flags.DEFINE_integer("report_images", 2000, "images on the report's page, at most", lower_bound=1)
+    split.define_flags()
     networks.define_flags()
+    flags.adopt_module_key_flags(split)
     flags.adopt_module_key_flags(networks)
 
 

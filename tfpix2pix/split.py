@@ -3,6 +3,7 @@
 import dataclasses
 
 import tensorflow as tf
+from absl import flags
 
 from pipelines import find
 from pipelines.command import InputError
@@ -57,3 +58,24 @@ def batches_of(pairs: Pairs, batch_size: int, **others: Pairs) -> tf.data.Datase
     return tf.data.Dataset.zip(tuple(datasets)).map(
         lambda pair, *rest: {"source": pair[0], "target": pair[1], **dict(zip(others, rest, strict=True))}
     )
+
+
+def too_few(pairs: Pairs) -> dict[str, str]:
+    """The metrics that so few images do not have, and why."""
+    return {} if len(pairs) > 1 else {"FID and KID": "a single image has no distribution"}
+
+
+def with_flags(config: Config) -> Config:
+    """The run's config with the data, and what becomes of bad files in it, that the flags ask for."""
+    values = flags.FLAGS
+    return dataclasses.replace(
+        config, data=values.data or config.data, bad_images=values.bad_images or config.bad_images
+    )
+
+
+def define_flags() -> None:
+    """The options of all commands that measure a split."""
+    flags.DEFINE_string("split", "val", "folder of the data set, such as val or test")
+    flags.DEFINE_string("data", "", "another data set than the run's own: a name, or a folder that holds the split")
+    flags.DEFINE_enum("bad_images", None, ("fail", "skip"), "if a file is no pair; default: as in the run's config")
+    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)

@@ -8,11 +8,13 @@ import platform
 from collections.abc import Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipelines.disk import write_whole
 from tfpix2pix.pages.report import Table
-from tfpix2pix.quality.bootstrap import interval, percentiles
+from tfpix2pix.quality.bootstrap import LEAST_IMAGES, interval, interval_of_set
+from tfpix2pix.quality.kid import SUBSET_SIZE
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
 
@@ -20,31 +22,63 @@ from tfpix2pix.quality.tally import Result
 Entry = dict[str, float]
 
 
-def summary(result: Result) -> dict[str, Entry]:
-    """Metric to Entry, in the order of METRICS."""
-    entries = {}
-    for name in METRICS:
-        if name in result.means:
-            entries[name] = {"mean": result.means[name]}
-            entries[name] |= ends(name, [result])
-    return entries
+def summary(runs: Sequence[Result]) -> dict[str, Entry]:
+    """Metric to Entry, in the order of METRICS: of one run, or the means of several over the same images."""
+    return {name: mean_of(runs, name) | ends(name, runs) for name in METRICS if name in runs[0].means}
 
 
-def ends(name: str, results: Sequence[Result], signs: Sequence[int] = (1,)) -> Entry:
-    """The `low` and `high` end of the interval of a metric, or of its difference between results; {} if it has none.
+def mean_of(runs: Sequence[Result], name: str) -> Entry:
+    """The mean of a metric over runs."""
+    return {"mean": float(np.mean([run.means[name] for run in runs]))}
+
+
+def ends(name: str, runs: Sequence[Result], against: Sequence[Result] = ()) -> Entry:
+    """The `low` and `high` end of the interval of a metric, or of its difference; {} where it has none.
 
     Args:
       name: of the metric.
-      results: over the same images.
-      signs: of each in the sum: (1, -1) is the first less the second.
+      runs: over the same images.
+      against: of these the mean is subtracted.
     """
-    if all(name in result.resampled for result in results):
-        low, high = percentiles(sum(sign * r.resampled[name] for sign, r in zip(signs, results, strict=True)))
-    elif all(name in result.images for result in results):
-        low, high = interval(sum(sign * r.images[name] for sign, r in zip(signs, results, strict=True)))
+
+    def stacked(results: Sequence[Result], attribute: str) -> np.ndarray | None:
+        return np.stack([getattr(result, attribute)[name] for result in results]) if results else None
+
+    if all(name in run.resampled for run in (*runs, *against)):
+        low, high = interval_of_set(stacked(runs, "resampled"), stacked(against, "resampled"))
+    elif all(name in run.images for run in (*runs, *against)):
+        low, high = interval(stacked(runs, "images"), stacked(against, "images"))
     else:
         return {}
-    return {"low": low, "high": high}
+    # The mean of a metric that is infinite for one image is, and has no interval.
+    is_finite = all(math.isfinite(run.means[name]) for run in (*runs, *against)) and math.isfinite(low)
+    return {"low": low, "high": high} if is_finite else {}
+
+
+def difference(name: str, runs: Sequence[Result], first: Sequence[Result]) -> dict[str, float | str]:
+    """How much more a metric is in `runs` than in `first`, with its paired interval, and what that says."""
+    limits = ends(name, runs, first)
+    entry = {"mean": mean_of(runs, name)["mean"] - mean_of(first, name)["mean"], **limits}
+    if not limits:
+        return entry | {"verdict": "no interval"}
+    if limits["low"] <= 0 <= limits["high"]:
+        return entry | {"verdict": "no clear difference"}
+    return entry | {"verdict": "better" if (limits["low"] > 0) == METRICS[name].is_higher_better else "worse"}
+
+
+def differences_table(
+    first: str, groups: dict[str, Sequence[Result]]
+) -> tuple[Table, dict[str, dict[str, dict[str, float | str]]]]:
+    """How all other groups differ from the first, as a table of one row a metric, and as numbers."""
+    others = [name for name in groups if name != first]
+    metrics = [name for name in METRICS if name in groups[first][0].means]
+    found = {other: {name: difference(name, groups[other], groups[first]) for name in metrics} for other in others}
+    rows = []
+    for name in metrics:
+        entries = [found[other][name] for other in others]
+        cells = [f"{as_cell(name, entry, signed=True)}\n{entry['verdict']}" for entry in entries]
+        rows.append((METRICS[name].title, cells, None))
+    return Table(f"differences from {first}, with 95 % paired bootstrap intervals", others, rows), found
 
 
 def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: int) -> Table:
@@ -59,14 +93,11 @@ def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: 
 
 
 def as_cell(name: str, entry: Entry | None, signed: bool = False) -> str:
-    """A mean with its interval, such as `0.3312 (0.3214 to 0.3420)`; signed, also what is positive has its sign."""
+    """A mean, and its interval on a second line; signed, also what is positive has its sign."""
     if not entry:
         return "-"
-    show = METRICS[name].format
-    mean = show(entry["mean"], signed)
-    if not math.isfinite(entry.get("low", math.nan)):
-        return mean
-    return f"{mean} ({show(entry['low'], signed)} to {show(entry['high'], signed)})"
+    mean, *limits = (METRICS[name].format(entry[part], signed) for part in ("mean", "low", "high") if part in entry)
+    return f"{mean}\n({' to '.join(limits)})" if limits else mean
 
 
 def best_of(name: str, values: Sequence[float]) -> int | None:
@@ -79,12 +110,34 @@ def best_of(name: str, values: Sequence[float]) -> int | None:
 
 
 def as_text(table: Table) -> str:
-    """A table for the terminal."""
-    lines = [["", *table.columns], *([label, *cells] for label, cells, _ in table.rows)]
+    """A table for the terminal, where a cell has one line."""
+    rows = [[label, *(cell.replace("\n", " ") for cell in cells)] for label, cells, _ in table.rows]
+    lines = [["", *table.columns], *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> list[str]:
+    """What a reader must know to read the numbers rightly.
+
+    Args:
+      missing: what was left out, and why.
+      has_fid: whether FID was measured.
+      images: measured.
+      shown: of these on the page.
+    """
+    lines = ["L1 is in units of [-1, 1]; PSNR, SSIM and MS-SSIM are taken on [0, 1]."]
+    if images < LEAST_IMAGES:
+        lines.append(f"{images} images are too few for intervals, which need {LEAST_IMAGES}.")
+    if has_fid:
+        lines.append(f"FID depends on how many images there are, here {images}: it compares with that of as many only.")
+        lines.append(f"KID is unbiased, over 100 subsets of {min(images, SUBSET_SIZE)} images.")
+    lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
+    if shown < images:
+        lines.append(f"{shown} of {images} images are on this page, at even distances; the numbers are over all.")
+    return lines
 
 
 def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Result]) -> None:

@@ -51,14 +51,21 @@ class Training:
         return normalise(tf.constant(self._mean))
 
     def nearest(self, pairs: Pairs) -> Pairs:
-        """For each pair, the training pair whose source is nearest, by the mean square of the sketches' difference."""
+        """For each pair, the training pair whose source is nearest, by the mean square of the sketches' difference.
+
+        A pair is not its own neighbour.
+        """
         read = pairs.reader()
         norms = (self._sketches**2).sum(1)
+        places = {self.files[place]: place for place in range(len(self.files))}
         indices = []
         for index in range(len(pairs)):
             source, _ = read(tf.constant(index, tf.int64))
             # |a - b|² without |a|², which is the same for all.
-            indices.append(int(np.argmin(norms - 2 * self._sketches @ sketch(source))))
+            distances = norms - 2 * self._sketches @ sketch(source)
+            if pairs.files[index] in places and len(places) > 1:
+                distances[places[pairs.files[index]]] = np.inf
+            indices.append(int(np.argmin(distances)))
         return Pairs(self.files.select(indices), pairs.form, skipped={})
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+SUBSET_SIZE = 1000
 # Three matrices of so many values squared are held for resampling.
 MOST_RESAMPLED = 2000
 
@@ -10,7 +11,7 @@ def kernel_distance(
     features_generated: np.ndarray,
     features_real: np.ndarray,
     subsets: int = 100,
-    subset_size: int = 1000,
+    subset_size: int = SUBSET_SIZE,
     rng: np.random.RandomState | np.random.Generator | None = None,
 ) -> tuple[float, float]:
     """The unbiased squared MMD under the kernel (x·y / d + 1)³: mean and deviation over random subsets.

@@ -6,10 +6,12 @@ import pathlib
 from absl import flags
 
 from pipelines.command import InputError
+from pipelines.size import format_size
 from tfpix2pix.config import Config
 from tfpix2pix.quality.inception import Inception
 from tfpix2pix.quality.lpips import MIN_SIDE, Lpips
 from tfpix2pix.quality.measure import Networks
+from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 from tfpix2pix.quality.segmentation import PALETTES, load_segmenter
 from tfpix2pix.quality.weights import WEIGHTS, find_weights
 
@@ -20,10 +22,13 @@ def networks_for(config: Config) -> Networks:
     Raises:
       InputError: the weights cannot be had.
     """
-    return Networks(
-        inception=_open_inception(config) if config.best_by in ("fid", "kid") else None,
-        lpips=_open_lpips(config) if config.best_by == "lpips" else None,
-    )
+    try:
+        return Networks(
+            inception=_open_inception(config) if config.best_by in ("fid", "kid") else None,
+            lpips=_open_lpips(config) if config.best_by == "lpips" else None,
+        )
+    except InputError as error:
+        raise InputError(f"best_by={config.best_by}: {error}; or choose by another metric, such as l1") from None
 
 
 def networks_at_hand(config: Config) -> tuple[Networks, dict[str, str]]:
@@ -42,19 +47,38 @@ def networks_at_hand(config: Config) -> tuple[Networks, dict[str, str]]:
     if not values.features:
         missing["FID, KID and LPIPS"] = "--nofeatures"
     else:
-        try:
-            networks = dataclasses.replace(networks, inception=_open_inception(config))
-        except InputError as error:
-            if config.inception_weights:
-                raise
-            missing["FID and KID"] = str(error)
-        try:
-            networks = dataclasses.replace(networks, lpips=_open_lpips(config))
-        except InputError as error:
-            if config.alexnet_weights or config.lpips_weights:
-                raise
-            missing["LPIPS"] = str(error)
+        for metrics, attribute, files, open_network in (
+            ("FID and KID", "inception", ("inception",), _open_inception),
+            ("LPIPS", "lpips", ("alexnet", "lpips"), _open_lpips),
+        ):
+            faults = _faults(config, files)
+            if faults:
+                missing[metrics] = "; ".join(faults)
+            elif attribute == "lpips" and min(config.image_size) < MIN_SIDE:
+                missing[metrics] = f"its network needs images with sides of {MIN_SIDE} or more"
+            else:
+                networks = dataclasses.replace(networks, **{attribute: open_network(config)})
+    for metric, least in (("SSIM", SSIM_WINDOW), ("MS-SSIM", MS_SSIM_SIDE)):
+        if min(config.image_size) < least:
+            missing[metric] = f"images of {format_size(config.image_size)} are too small, it needs sides of {least}"
     return (_with_segmenter(networks, config) if values.segmenter else networks), missing
+
+
+def _faults(config: Config, names: tuple[str, ...]) -> list[str]:
+    """Why files of WEIGHTS cannot be had, each; raises for one that was named and is not there."""
+    faults = []
+    for name in names:
+        try:
+            find_weights(name, _given(config, name), pathlib.Path(config.data_dir))
+        except InputError as error:
+            if _given(config, name):
+                raise
+            faults.append(str(error))
+    return faults
+
+
+def _given(config: Config, name: str) -> str:
+    return getattr(config, WEIGHTS[name].option)
 
 
 def _open_inception(config: Config) -> Inception:
@@ -62,8 +86,6 @@ def _open_inception(config: Config) -> Inception:
 
 
 def _open_lpips(config: Config) -> Lpips:
-    if min(config.image_size) < MIN_SIDE:
-        raise InputError(f"its network needs images with sides of {MIN_SIDE} or more")
     data_dir = pathlib.Path(config.data_dir)
     return Lpips(
         find_weights("alexnet", config.alexnet_weights, data_dir),

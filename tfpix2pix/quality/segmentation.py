@@ -149,6 +149,7 @@ def load_segmenter(folder: pathlib.Path, classes: int) -> Callable[[tf.Tensor], 
     """Loads a SavedModel as a function from images `(N, H, W, 3)` in [-1, 1] to logits `(N, h, w, classes)`.
 
     Its serving_default has one input, `(N, H, W, 3)`, float in [-1, 1] or uint8 in 0..255, and one output, the logits.
+    Images are resized where it takes one size only.
 
     Raises:
       InputError: there is none, or its signature is another.
@@ -163,26 +164,30 @@ def load_segmenter(folder: pathlib.Path, classes: int) -> Callable[[tf.Tensor], 
     function = loaded.signatures.get(SIGNATURE)
     if function is None:
         there = ", ".join(loaded.signatures) or "none"
-        raise InputError(f"{option} has no signature {SIGNATURE}, only {there}; export it with one")
+        raise InputError(f"{option} has no signature {SIGNATURE}, but {there}; export it under that name")
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise InputError(
-            f"{option} has {len(inputs)} inputs and {len(outputs)} outputs in {SIGNATURE}, and one of each is expected"
+            f"{option} has {len(inputs)} inputs and {len(outputs)} outputs in {SIGNATURE}; export it with one of each"
         )
     (name, spec), (output, logits) = next(iter(inputs.items())), next(iter(outputs.items()))
-    if (
-        spec.shape.rank != 4
-        or spec.shape[-1] not in (3, None)
-        or not (spec.dtype.is_floating or spec.dtype == tf.uint8)
-    ):
-        raise InputError(f"{option} takes {spec.shape} {spec.dtype.name} where images (N, H, W, 3) come")
+    is_image = spec.dtype.is_floating or spec.dtype == tf.uint8
+    if not is_image or spec.shape.rank != 4 or spec.shape[0] is not None or spec.shape[-1] not in (3, None):
+        raise InputError(
+            f"{option} takes {spec.shape} {spec.dtype.name}; export it with one input of images, (None, H, W, 3), "
+            "float or uint8"
+        )
     if logits.shape.rank != 4 or logits.shape[-1] != classes:
         raise InputError(
-            f"{option} gives {logits.shape}, and logits (N, h, w, {classes}) are expected; --label_colors says which "
-            "classes, in their order"
+            f"{option} gives {logits.shape}; export it with logits (None, h, w, {classes}), for the classes of "
+            "--label_colors in their order"
         )
 
+    size = spec.shape[1:3]
+
     def segment(images: tf.Tensor) -> tf.Tensor:
+        if size.is_fully_defined() and size != images.shape[1:3]:
+            images = tf.image.resize(images, size, "bilinear", antialias=True)
         batch = to_uint8(images) if spec.dtype == tf.uint8 else tf.cast(images, spec.dtype)
         return function(**{name: batch})[output]
 

@@ -66,10 +66,10 @@ def require(tensors: Tensors, name: str, shape: tuple[int, ...], file: pathlib.P
     Raises:
       InputError: it is missing, or of another shape; the message names file, which the tensors are from.
     """
-    found = tensors[name].shape if name in tensors else "missing"
-    if found != shape:
-        remedy = "give the weights of the network that tfpix2pix/weights.py names"
-        raise InputError(f"{file}: tensor {name} should have shape {shape} and is {found}; {remedy}")
+    if name not in tensors or tensors[name].shape != shape:
+        found = f"has shape {tensors[name].shape}, not {shape}" if name in tensors else "is missing"
+        remedy = "it is another network's file; leave the flag out, and the right one is fetched"
+        raise InputError(f"{file}: tensor {name} {found}: {remedy}")
     return tensors[name].astype(np.float32)
 
 
