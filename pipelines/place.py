@@ -71,6 +71,8 @@ def size(path: AnyPath) -> int:
     Raises:
       OSError: it is not there.
     """
+    if isinstance(path, pathlib.Path):
+        return path.stat().st_size
     try:
         return tf.io.gfile.stat(str(path)).length
     except tf.errors.OpError as error:

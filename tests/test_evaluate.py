@@ -139,7 +139,8 @@ def test_compare_a_run_with_itself_and_with_its_start(short_run, tmp_path, capsy
     difference = found["differences"]["old"]["l1"]
     assert difference["mean"] == pytest.approx(np.mean(l1["old"] - l1["new"]), abs=1e-5)
     assert difference["low"] < difference["mean"] < difference["high"]
-    assert difference["verdict"] == ("worse" if difference["low"] > 0 else "no clear difference")
+    verdict = "worse" if difference["low"] > 0 else "better" if difference["high"] < 0 else "no clear difference"
+    assert difference["verdict"] == verdict
     page = (tmp_path / "c" / "comparison.html").read_text()
     assert "no clear difference" in page
     assert "2.png" in page
