@@ -275,7 +275,7 @@ def trainings(tmp_path_factory):
     assert call(train, *options, f"--data={folder / 'files'}", f"--run_dir={folder / 'run-files'}") == 0
     options = (*options, f"--data={folder / 'shards'}", f"--run_dir={folder / 'run-shards'}")
     process = start("tfpix2pix.train", *options)
-    wait_for(lambda: list((folder / "run-shards" / "checkpoints").glob("0*4")), process)
+    wait_for(lambda: list((folder / "run-shards" / "checkpoints").glob("0*4")), process, seconds=300)
     process.kill()
     process.communicate()
     assert call(train, *options) == 0
