@@ -26,6 +26,9 @@ CONFIG_FILE = "config.json"
 MIXED_PRECISION = ("none", "bfloat16", "float16")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
+# Options that say something of a machine, not of the training.
+PLACES = ("data", "data_dir", "cache_mib", "inception_weights", "alexnet_weights", "lpips_weights")
+
 BEST_BY = ("l1", "psnr", "ssim", "ms_ssim", "lpips", "fid", "kid")
 
 
@@ -190,6 +193,10 @@ class Config:
         if self.gan_weight == 0 and self.l1_weight == 0:
             raise InputError("gan_weight=0 and l1_weight=0: nothing is left to learn; give one of them a weight")
         return dataclasses.replace(self, load_size=load_size, direction=direction, depth=depth)
+
+    def without_places(self) -> "Config":
+        """Without what each machine may have otherwise: where files are, and how much memory there is."""
+        return dataclasses.replace(self, **{f.name: f.default for f in dataclasses.fields(self) if f.name in PLACES})
 
     def to_json(self) -> str:
         """All options as JSON, one a line."""
