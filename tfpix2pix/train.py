@@ -69,6 +69,9 @@ def train(options: config.Config, run_dir: pathlib.Path, cluster: Cluster | None
     if not workers.have_same(options.without_places().to_json()):
         raise InputError("workers were started with different options; give all of them the same command")
     networks = workers.together(lambda: networks_for(options) if workers.is_chief else None)
+    if workers.count > 1:
+        # Named data sets are fetched once where the folder is shared, and not by all at a time.
+        workers.together(lambda: find.dataset_folder(options.data, options.data_dir) if workers.is_chief else None)
     train_pairs, val_pairs = workers.together(lambda: open_splits(options))
     if not workers.have_same(train_pairs.fingerprint()):
         raise InputError(f"data={options.data} has other training pairs on one worker than on another; make them equal")
