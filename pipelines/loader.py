@@ -145,12 +145,17 @@ def train_dataset(
     seed: int,
     first_step: int,
     last_step: int,
+    worker: int = 0,
+    workers: int = 1,
 ) -> tf.data.Dataset:
     """Batches of (source, target), `(batch_size, H, W, C)` in [-1, 1], for the steps first_step .. last_step - 1.
 
     Which pairs a step gets and how each is jittered follows from (seed, step) alone: a data set that starts at step
     k gives what one that started at 0 gives there, without reading what lies before. Every epoch is a new order of
     all pairs; those that do not fill its last batch, other ones each time, are left out.
+
+    Several workers each take their own part of each batch, `batch_size / workers` pairs: one after the other they are
+    the batch that a single process would have, and none needs to know of the others.
 
     Args:
       pairs: of load_size.
@@ -160,6 +165,8 @@ def train_dataset(
       seed: of order and jitter.
       first_step: counted from 0.
       last_step: the first step that is not given any more.
+      worker: whose part, from 0.
+      workers: how many there are; batch_size is a multiple of it.
     """
     read = pairs.reader()
     steps_per_epoch = len(pairs) // batch_size
@@ -171,11 +178,13 @@ def train_dataset(
         pair = images.jitter(read(index), image_size, flip, tf.stack([seed, position]))
         return tuple(images.normalise(image) for image in pair)
 
+    share = batch_size // workers
     # A position counts the pairs of the whole training, so it names both the step and the place in its batch.
-    dataset = tf.data.Dataset.range(first_step * batch_size, last_step * batch_size)
+    dataset = tf.data.Dataset.range(first_step * share, last_step * share)
+    dataset = dataset.map(lambda i: i // share * batch_size + worker * share + i % share)
     # Reading, decoding and jitter of many pairs at once; the order stays that of the positions.
     dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True)
+    dataset = dataset.batch(share, drop_remainder=True)
     # The next batches are made while the device is at work on this one.
     return dataset.prefetch(tf.data.AUTOTUNE)
 

@@ -1,7 +1,9 @@
 """Tiny data sets and trainings, as real processes."""
 
+import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -34,16 +36,45 @@ def make_pairs(folder: pathlib.Path, train: int = 6, val: int = 2, size: int = 6
     return folder
 
 
-def start(module: str, *arguments: object) -> subprocess.Popen:
-    """Starts `python -m module` from the repository's root."""
+def start(module: str, *arguments: object, **environment: str) -> subprocess.Popen:
+    """Starts `python -m module` from the repository's root, with more variables in its environment."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
     )
+
+
+def start_workers(count: int, module: str, *arguments: object) -> list[subprocess.Popen]:
+    """Starts a command as so many workers on loopback."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return [
+        start(
+            module,
+            *arguments,
+            TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
+        )
+        for index in range(count)
+    ]
+
+
+def finish_workers(processes: list[subprocess.Popen], seconds: float = 300) -> list[subprocess.CompletedProcess]:
+    """Waits for all, with a time limit for each, after which it is killed."""
+    results = []
+    for process in processes:
+        try:
+            output = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output = process.communicate()
+        results.append(subprocess.CompletedProcess(process.args, process.returncode, *output))
+    return results
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess:
@@ -70,16 +101,16 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None
         time.sleep(0.01)
 
 
-def tensors(checkpoint: pathlib.Path) -> dict[str, np.ndarray]:
-    """Everything in a checkpoint folder, by name."""
-    reader = tf.train.load_checkpoint(str(checkpoint / "state"))
+def tensors(checkpoint: pathlib.Path, prefix: str = "state") -> dict[str, np.ndarray]:
+    """Everything in one part of a checkpoint folder, by name."""
+    reader = tf.train.load_checkpoint(str(checkpoint / prefix))
     names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
     return {name: reader.get_tensor(name) for name in names}
 
 
-def assert_same_state(a: pathlib.Path, b: pathlib.Path) -> None:
+def assert_same_state(a: pathlib.Path, b: pathlib.Path, prefix: str = "state") -> None:
     """Every tensor of two checkpoints has the same bytes."""
-    a, b = tensors(a), tensors(b)
+    a, b = tensors(a, prefix), tensors(b, prefix)
     assert a.keys() == b.keys()
     for name, value in a.items():
         assert value.tobytes() == b[name].tobytes(), name

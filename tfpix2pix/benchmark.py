@@ -24,7 +24,8 @@ from tensorflow.python.eager import context  # noqa: E402 (nothing public gives 
 from pipelines import command, find  # noqa: E402
 from pipelines.loader import PairFormat, Pairs, train_dataset  # noqa: E402
 from pipelines.shards import open_files  # noqa: E402
-from tfpix2pix import config, loop  # noqa: E402
+from tfpix2pix import config  # noqa: E402
+from tfpix2pix.devices import distribute, make_strategy  # noqa: E402
 from tfpix2pix.state import Pix2Pix  # noqa: E402
 from tfpix2pix.step import make_train_step  # noqa: E402
 
@@ -55,14 +56,14 @@ def measure(options: config.Config, steps: int) -> dict[str, object]:
       options: a resolved Config.
       steps: timed runs; their median counts.
     """
-    strategy = loop.make_strategy(options.batch_size)
+    strategy = make_strategy(options)
     model = Pix2Pix(options, strategy, total_steps=1000)
     train_step = make_train_step(model, strategy)
     shape = (options.batch_size, *options.image_size)
     source = tf.random.uniform((*shape, options.source_channels), -1, 1)
     target = tf.random.uniform((*shape, options.target_channels), -1, 1)
     batch = tf.data.Dataset.from_tensors((source, target)).repeat()
-    batches = iter(loop.distribute(strategy, batch))
+    batches = iter(distribute(strategy, batch))
 
     def step() -> None:
         # Fetching a loss and a weight waits for both updates.

@@ -15,12 +15,25 @@ from pipelines.disk import sync_files, sync_folder, write_whole
 from tfpix2pix import config as config_file
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
+from tfpix2pix.workers import Workers
 
 FOLDER = "checkpoints"
 PREFIX = "state"
+WORKER = "worker-"
 META_FILE = "meta.json"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
+
+# What all workers have alike: everything but the pools.
+SHARED_STATE = (
+    "generator",
+    "discriminator",
+    "generator_optimizer",
+    "discriminator_optimizer",
+    "step",
+    "non_finite_step",
+)
+ALONE = Workers()
 
 # What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError
 # too, but no damage.
@@ -34,12 +47,14 @@ class Checkpoints:
       run_dir: the run directory.
       keep: how many of the newest stay; at least 1.
       best_by: the metric, a key of METRICS.
+      workers: those that save and restore together; by default this process alone.
     """
 
-    def __init__(self, run_dir: pathlib.Path, keep: int = 1, best_by: str = "l1"):
+    def __init__(self, run_dir: pathlib.Path, keep: int = 1, best_by: str = "l1", workers: Workers = ALONE):
         self.folder = pathlib.Path(run_dir) / FOLDER
         self.keep = keep
         self.best_by = best_by
+        self.workers = workers
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, ascending."""
@@ -91,56 +106,115 @@ class Checkpoints:
     def save(self, model: Pix2Pix, validation: dict[str, float] | None = None) -> pathlib.Path:
         """Saves all state at its step, then deletes what need not be kept.
 
+        Of several workers the chief saves the model and its own pools; the others add theirs to the same folder, which
+        gets its name when all of it is there.
+
         Args:
           model: what is saved.
           validation: its metrics on the val split, by name. A step that was saved without them gets them added.
         """
         step = int(model.step.numpy())
         target = self.path(step)
-        if not target.exists():
-            self._clean()
-            temporary = self.folder / f"{UNFINISHED}{step:08d}"
-            temporary.mkdir(parents=True)
-            tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
-            _write_meta(temporary, step, validation)
-            sync_files(temporary)
-            os.replace(temporary, target)
-            sync_folder(self.folder)
-        elif validation:
-            _write_meta(target, step, validation)
-        kept = {*self.steps()[-self.keep :], self.best()}
-        for old in set(self.steps()) - kept:
-            shutil.rmtree(self.path(old))
+        temporary = self.folder / f"{UNFINISHED}{step:08d}"
+        # File systems may show the chief's folders to others late, so others are told.
+        exists = self.workers.from_chief(self._begin(target, temporary) if self.is_chief else 0)
+        if not exists:
+            if self.is_chief:
+                tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
+                _write_meta(temporary, step, validation)
+            elif model.config.pool_size:
+                _pools(model).write(str(temporary / self._worker_prefix))
+            if self.is_chief or model.config.pool_size:
+                sync_files(temporary)
+            self.workers.wait()
+        if self.is_chief:
+            if not exists:
+                os.replace(temporary, target)
+                sync_folder(self.folder)
+            elif validation:
+                _write_meta(target, step, validation)
+            kept = {*self.steps()[-self.keep :], self.best()}
+            for old in set(self.steps()) - kept:
+                shutil.rmtree(self.path(old))
         return target
 
     def restore_newest(self, model: Pix2Pix, warn=print) -> int:
-        """Restores the newest checkpoint that can be read, and returns its step; 0 if there is none.
+        """Restores the newest checkpoint that all workers can read, and returns its step; 0 if there is none.
 
-        A damaged one is set aside under another name, with a warning, and the one before is taken.
+        A damaged one is set aside under another name, with a warning, and the one before is taken. Where there are more
+        or fewer replicas than when it was saved, their pools start empty, with a note.
 
         Raises:
           InputError: there are checkpoints, and none can be read.
         """
-        steps = self.steps()
-        for step in reversed(steps):
+        steps = self.steps() if self.is_chief else []
+        count = self.workers.from_chief(len(steps))
+        for _ in range(count):
+            step = self.workers.from_chief(steps.pop() if self.is_chief else 0)
+            error = None
+            same_replicas = self.workers.from_chief(self._has_pools_for(step, model) if self.is_chief else 0)
             try:
-                tf.train.Checkpoint(model=model).read(str(self.path(step) / PREFIX)).assert_consumed()
-                return step
+                self._read(step, model, same_replicas)
             except tf.errors.ResourceExhaustedError:
                 raise
-            except DAMAGE as error:
+            except DAMAGE as raised:
+                error = raised
+            if not self.workers.any(error is not None):
+                if not same_replicas:
+                    warn(
+                        f"note: the checkpoint of step {step} is of another number of replicas; their pools start empty"
+                    )
+                return step
+            if self.is_chief:
                 aside = self.folder / f"{DAMAGED}{step:08d}"
                 shutil.rmtree(aside, ignore_errors=True)
                 os.replace(self.path(step), aside)
-                reason = _reason(error)
+                reason = _reason(error) if error else "another worker's part of it cannot be read"
                 warn(f"warning: the checkpoint of step {step} is damaged and was set aside as {aside} ({reason})")
-        if steps:
+        if count:
             raise InputError(f"no checkpoint in {self.folder} can be read; train into another run_dir")
         return 0
 
-    def _clean(self) -> None:
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the checkpoint that counts."""
+        return self.workers.is_chief
+
+    @property
+    def _worker_prefix(self) -> str:
+        return f"{WORKER}{self.workers.index}"
+
+    def _begin(self, target: pathlib.Path, temporary: pathlib.Path) -> bool:
+        """Makes the folder to write into, unless the step has a checkpoint already, which it returns."""
+        if target.exists():
+            return True
         for leftover in self.folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(leftover)
+        temporary.mkdir(parents=True)
+        return False
+
+    def _has_pools_for(self, step: int, model: Pix2Pix) -> bool:
+        """Whether a checkpoint has one pool for each replica that there is now. Damage is found later."""
+        if not model.config.pool_size:
+            return True
+        try:
+            names = tf.train.load_checkpoint(str(self.path(step) / PREFIX)).get_variable_to_shape_map()
+        except DAMAGE:
+            return True
+        pools = {re.match(r"model/pools/(\d+)/", name) for name in names} - {None}
+        workers = 1 + len(list(self.path(step).glob(f"{WORKER}*.index")))
+        return workers == self.workers.count and len({match[1] for match in pools}) == len(model.pools)
+
+    def _read(self, step: int, model: Pix2Pix, with_pools: bool) -> None:
+        path = self.path(step)
+        if self.is_chief and with_pools:
+            tf.train.Checkpoint(model=model).read(str(path / PREFIX)).assert_consumed()
+            return
+        shared = {name: getattr(model, name) for name in SHARED_STATE}
+        part = tf.train.Checkpoint(model=tf.train.Checkpoint(**shared))
+        part.read(str(path / PREFIX)).assert_existing_objects_matched().expect_partial()
+        if with_pools and model.config.pool_size:
+            _pools(model).read(str(path / self._worker_prefix)).assert_consumed()
 
 
 def load_generator(
@@ -186,6 +260,11 @@ def load_generator(
         reason = _reason(error)
         raise InputError(f"{checkpoints.path(step)} cannot be read ({reason}); take another --checkpoint") from None
     return generator, config, step
+
+
+def _pools(model: Pix2Pix) -> tf.train.Checkpoint:
+    # Wrapped, since a checkpoint tracks no plain list.
+    return tf.train.Checkpoint(pools=tf.train.Checkpoint(**{str(i): pool for i, pool in enumerate(model.pools)}))
 
 
 def _reason(error: Exception) -> str:

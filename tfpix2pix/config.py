@@ -23,6 +23,12 @@ from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 
 CONFIG_FILE = "config.json"
 
+MIXED_PRECISION = ("none", "bfloat16", "float16")
+STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
+
+# Options that say something of a machine, not of the training.
+PLACES = ("data", "data_dir", "cache_mib", "inception_weights", "alexnet_weights", "lpips_weights")
+
 BEST_BY = ("l1", "psnr", "ssim", "ms_ssim", "lpips", "fid", "kid")
 
 
@@ -105,6 +111,22 @@ class Config:
     beta1: float = option(0.5, "Adam's decay of the first moment", least=0.0, below=1.0)
     beta2: float = option(0.999, "Adam's decay of the second moment", least=0.0, below=1.0)
     epsilon: float = option(1e-8, "Adam's", least=0.0)
+    mixed_precision: str = option(
+        "none",
+        "compute in half precision, with weights, losses and optimizers in float32; float16 scales its losses",
+        choices=MIXED_PRECISION,
+    )
+    gradient_accumulation: int = option(
+        1, "parts in which each replica takes its share of a batch, one after the other, to save memory", least=1
+    )
+    xla: bool = option(False, "compile forward and backward passes by XLA")
+    strategy: str = option(
+        "auto",
+        "devices: one; mirrored, all GPUs of this machine; multi_worker, those of all machines that TF_CONFIG or Slurm "
+        "name; auto, as many as there are",
+        choices=STRATEGIES,
+        free=True,
+    )
     seed: int = option(0, "of weights, dropout, data order, jitter and pool", least=0, below=2**32)
     # What is written, and when
     log_every: int = option(10, "steps between two logged lines", least=1, free=True)
@@ -156,9 +178,25 @@ class Config:
                 f"best_by={self.best_by} needs images with sides of {least_side} or more, and "
                 f"image_size={format_size(self.image_size)}; give --best_by=l1 or psnr"
             )
+        parts = self.gradient_accumulation
+        if self.batch_size % parts:
+            raise InputError(
+                f"batch_size={self.batch_size} cannot be taken in gradient_accumulation={parts} equal parts; give a "
+                f"multiple of {parts}"
+            )
+        if self.sync_batch_norm and (self.xla or parts > 1):
+            other = "xla=True" if self.xla else f"gradient_accumulation={parts}"
+            raise InputError(
+                f"sync_batch_norm=True and {other}: replicas cannot exchange statistics inside what is compiled or "
+                "repeated; leave out one of the two"
+            )
         if self.gan_weight == 0 and self.l1_weight == 0:
             raise InputError("gan_weight=0 and l1_weight=0: nothing is left to learn; give one of them a weight")
         return dataclasses.replace(self, load_size=load_size, direction=direction, depth=depth)
+
+    def without_places(self) -> "Config":
+        """Without what each machine may have otherwise: where files are, and how much memory there is."""
+        return dataclasses.replace(self, **{f.name: f.default for f in dataclasses.fields(self) if f.name in PLACES})
 
     def to_json(self) -> str:
         """All options as JSON, one a line."""

@@ -40,9 +40,15 @@ class DownConvolution(layers.Conv2D):
     image, and reading it decides: for 512 to 512 channels, 4×4 to 2×2, 4 ms as a matrix product against 15.
     """
 
-    def __init__(self, filters: int, use_bias: bool, products: bool | None = None):
+    def __init__(self, filters: int, use_bias: bool, products: bool | None = None, dtype: str | None = None):
         super().__init__(
-            filters, KERNEL_SIZE, 2, "same", use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0)
+            filters,
+            KERNEL_SIZE,
+            2,
+            "same",
+            use_bias=use_bias,
+            kernel_initializer=normal_initializer(mean=0.0),
+            dtype=dtype,
         )
         self.products = use_products() if products is None else products
 
@@ -72,9 +78,15 @@ class UpConvolution(layers.Conv2DTranspose):
     On a small grid, for 1024 to 512 channels, 4×4 to 8×8, 14 ms as a matrix product against 52.
     """
 
-    def __init__(self, filters: int, use_bias: bool, products: bool | None = None):
+    def __init__(self, filters: int, use_bias: bool, products: bool | None = None, dtype: str | None = None):
         super().__init__(
-            filters, KERNEL_SIZE, 2, "same", use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0)
+            filters,
+            KERNEL_SIZE,
+            2,
+            "same",
+            use_bias=use_bias,
+            kernel_initializer=normal_initializer(mean=0.0),
+            dtype=dtype,
         )
         self.products = use_products() if products is None else products
 
@@ -116,8 +128,10 @@ class UnitStrideConvolution(layers.Conv2D):
     channels as fast as oneDNN's kernels and faster than TensorFlow's own, which it takes on older processors.
     """
 
-    def __init__(self, filters: int, use_bias: bool, products: bool | None = None):
-        super().__init__(filters, KERNEL_SIZE, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0))
+    def __init__(self, filters: int, use_bias: bool, products: bool | None = None, dtype: str | None = None):
+        super().__init__(
+            filters, KERNEL_SIZE, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0), dtype=dtype
+        )
         self.products = use_products() if products is None else products
 
     def call(self, x):

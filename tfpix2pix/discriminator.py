@@ -29,6 +29,7 @@ def patchgan(
     n_layers: int = 3,
     norm: str = "batch",
     sync_batch_norm: bool = False,
+    dtype: str | None = None,
 ) -> keras.Model:
     """Builds the PatchGAN: [source, image], both `(N, H, W, C)` in [-1, 1], to logits `(N, h, w, 1)`.
 
@@ -43,6 +44,7 @@ def patchgan(
       n_layers: index into RECEPTIVE_FIELDS.
       norm: `batch`, `instance` or `none`.
       sync_batch_norm: whether batch norm's statistics are taken over all replicas.
+      dtype: Keras' policy, such as `mixed_bfloat16`, for all but the logits' layer, which is float32 then.
 
     Raises:
       ValueError: n_layers is out of range, or no logit is left at this image_size.
@@ -52,24 +54,28 @@ def patchgan(
     check_size(image_size, n_layers)
     use_bias = norm != "batch"
 
+    def activate(x):
+        return layers.LeakyReLU(LEAKY_SLOPE, dtype=dtype)(x)
+
     def normalize_and_activate(x):
-        return layers.LeakyReLU(LEAKY_SLOPE)(normalization(norm, synchronized=sync_batch_norm)(x))
+        return activate(normalization(norm, synchronized=sync_batch_norm, dtype=dtype)(x))
 
     source = keras.Input((*image_size, source_channels), name="source")
     image = keras.Input((*image_size, target_channels), name="image")
-    x = layers.Concatenate()([source, image])
+    x = layers.Concatenate(dtype=dtype)([source, image])
+    last = dtype and "float32"
     if n_layers == 0:
-        x = layers.LeakyReLU(LEAKY_SLOPE)(_pointwise(width, use_bias=True)(x))
-        x = normalize_and_activate(_pointwise(2 * width, use_bias)(x))
-        logits = _pointwise(1, use_bias)(x)
+        x = activate(_pointwise(width, True, dtype)(x))
+        x = normalize_and_activate(_pointwise(2 * width, use_bias, dtype)(x))
+        logits = _pointwise(1, use_bias, last)(x)
     else:
-        x = layers.LeakyReLU(LEAKY_SLOPE)(DownConvolution(width, use_bias=True)(x))
+        x = activate(DownConvolution(width, True, dtype=dtype)(x))
         for layer in range(1, n_layers):
-            x = normalize_and_activate(DownConvolution(width * min(2**layer, 8), use_bias)(x))
-        x = normalize_and_activate(UnitStrideConvolution(width * min(2**n_layers, 8), use_bias)(x))
-        logits = UnitStrideConvolution(1, use_bias=True)(x)
+            x = normalize_and_activate(DownConvolution(width * min(2**layer, 8), use_bias, dtype=dtype)(x))
+        x = normalize_and_activate(UnitStrideConvolution(width * min(2**n_layers, 8), use_bias, dtype=dtype)(x))
+        logits = UnitStrideConvolution(1, True, dtype=last)(x)
     return keras.Model([source, image], logits, name="discriminator")
 
 
-def _pointwise(filters: int, use_bias: bool) -> layers.Layer:
-    return layers.Conv2D(filters, 1, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0))
+def _pointwise(filters: int, use_bias: bool, dtype: str | None) -> layers.Layer:
+    return layers.Conv2D(filters, 1, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0), dtype=dtype)

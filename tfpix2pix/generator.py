@@ -54,6 +54,7 @@ def unet(
     sync_batch_norm: bool = False,
     seed: int = 0,
     products: bool | None = None,
+    dtype: str | None = None,
 ) -> keras.Model:
     """Builds the U-Net: source `(N, H, W, source_channels)` to `(N, H, W, target_channels)`, both in [-1, 1].
 
@@ -74,6 +75,7 @@ def unet(
       sync_batch_norm: whether batch norm's statistics are taken over all replicas.
       seed: of the dropout masks.
       products: whether small grids are convolved as matrix products; by default where there is no GPU.
+      dtype: Keras' policy, such as `mixed_bfloat16`, for all but the last level, which is float32 then.
 
     Raises:
       ValueError: a side of image_size is not a multiple of 2^depth.
@@ -84,14 +86,14 @@ def unet(
     innermost = depth - 1
 
     def normalize(x):
-        return normalization(norm, norm_statistics, sync_batch_norm)(x)
+        return normalization(norm, norm_statistics, sync_batch_norm, dtype)(x)
 
     source = x = keras.Input((*image_size, source_channels), name="source")
     skips = []
     for level in range(depth):
         if level > 0:
-            x = layers.LeakyReLU(LEAKY_SLOPE)(x)
-        x = DownConvolution(filters[level], use_bias, products)(x)
+            x = layers.LeakyReLU(LEAKY_SLOPE, dtype=dtype)(x)
+        x = DownConvolution(filters[level], use_bias, products, dtype)(x)
         # At 1×1 a normalised channel of a single image would be 0: the innermost level goes without.
         if 0 < level < innermost:
             x = normalize(x)
@@ -99,11 +101,12 @@ def unet(
 
     x = skips.pop()
     for level in reversed(range(innermost)):
-        x = UpConvolution(filters[level], use_bias, products)(layers.ReLU()(x))
+        x = UpConvolution(filters[level], use_bias, products, dtype)(layers.ReLU(dtype=dtype)(x))
         x = normalize(x)
         if dropout and filters[level] == 8 * width and level < innermost - 1:
-            x = Dropout(dropout, seed=seed * depth + level, at_inference=dropout_at_inference)(x)
+            x = Dropout(dropout, seed=seed * depth + level, at_inference=dropout_at_inference, dtype=dtype)(x)
         # The ReLU that follows acts on the skip as well.
-        x = layers.Concatenate()([skips.pop(), x])
-    x = UpConvolution(target_channels, True, products)(layers.ReLU()(x))
-    return keras.Model(source, layers.Activation("tanh")(x), name="generator")
+        x = layers.Concatenate(dtype=dtype)([skips.pop(), x])
+    last = dtype and "float32"
+    x = UpConvolution(target_channels, True, products, last)(layers.ReLU(dtype=dtype)(x))
+    return keras.Model(source, layers.Activation("tanh", dtype=last)(x), name="generator")

@@ -1,7 +1,10 @@
 """SIGTERM and Ctrl-C ask the training to stop after the step it is in; a second one stops at once."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType
+
+from tfpix2pix.workers import Workers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,3 +33,41 @@ class Interruption:
         self.received = signal.Signals(number)
         for again in SIGNALS:
             signal.signal(again, self._former[again])
+
+
+class Agreement:
+    """Whether any worker was asked to stop; an action, by which all workers learn of it after the same step.
+
+    Args:
+      interruption: this worker's own.
+      workers: all of them.
+      is_meeting: whether all wait for one another after a step anyway. Otherwise a step's answer is taken after the
+        next one, so that nobody has to wait for a device at every step.
+    """
+
+    def __init__(self, interruption: Interruption, workers: Workers, is_meeting: Callable[[int], bool]):
+        self.interruption = interruption
+        self.workers = workers
+        self.is_meeting = is_meeting
+        self._agreed = False
+        self._begun = False
+
+    def __bool__(self) -> bool:
+        return self._agreed
+
+    def __call__(self, step: int, metrics: dict) -> None:
+        """After a step."""
+        if self.workers.count == 1 or self.is_meeting(step):
+            self.meet()
+            return
+        before, self._begun = self._begun, self.workers.begin_any(bool(self.interruption))
+        self._agreed = self._agreed or bool(before)
+
+    def meet(self) -> None:
+        """Has the answer at once."""
+        self._agreed = self.workers.any(bool(self.interruption))
+
+    @property
+    def signal(self) -> signal.Signals:
+        """What this worker received, or SIGTERM where it was another."""
+        return self.interruption.received or signal.SIGTERM

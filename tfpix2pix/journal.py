@@ -87,6 +87,32 @@ class Journal:
         self._writer.close()
 
 
+class Silence:
+    """In the journal's place on workers that are not the chief: takes everything, and says nothing."""
+
+    def __init__(self):
+        self.bar = tqdm(disable=True)
+
+    def has_validation(self, step: int) -> bool:
+        """Nothing is on record."""
+        return False
+
+    def scalars(self, step: int, epoch: float, values: dict[str, float]) -> None:
+        """Drops them."""
+
+    def image(self, step: int, name: str, array: np.ndarray) -> None:
+        """Drops it."""
+
+    def progress(self, step: int, text: str) -> None:
+        """Drops it."""
+
+    def line(self, text: str) -> None:
+        """Drops it."""
+
+    def close(self) -> None:
+        """Has nothing to close."""
+
+
 def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
     """The records of log.jsonl, in order; none if there is no such file."""
     path = run_dir / LOG_FILE

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 from keras import layers, ops
+from keras.backend import result_type
 
 from tfpix2pix.convolution import normal_initializer
 
@@ -19,20 +20,23 @@ NORM_MOMENTUM = 0.9
 LEAKY_SLOPE = 0.2
 
 
-def normalization(norm: str, statistics: str = "moving", synchronized: bool = False) -> Callable:
+def normalization(
+    norm: str, statistics: str = "moving", synchronized: bool = False, dtype: str | None = None
+) -> Callable:
     """Returns a new normalisation layer, or the identity for `none`.
 
     Args:
       norm: one of NORMS. `instance` normalises each image and channel over height and width.
       statistics: what `batch` does at inference, one of NORM_STATISTICS.
       synchronized: whether `batch` takes its statistics over all replicas in training.
+      dtype: Keras' policy for its outputs, such as `mixed_bfloat16`; statistics are float32 in all of them.
     """
     if norm == "batch":
-        return BatchNormalization(statistics, synchronized)
+        return BatchNormalization(statistics, synchronized, dtype=dtype)
     if norm == "instance":
         # One group a channel, which tensorflow-addons called InstanceNormalization.
         return layers.GroupNormalization(
-            groups=-1, epsilon=NORM_EPSILON, gamma_initializer=normal_initializer(mean=1.0)
+            groups=-1, epsilon=NORM_EPSILON, gamma_initializer=normal_initializer(mean=1.0), dtype=dtype
         )
     if norm == "none":
         return lambda x: x
@@ -63,8 +67,11 @@ class BatchNormalization(layers.BatchNormalization):
         """Normalises x, `(N, H, W, C)`."""
         if training or self.statistics == "moving":
             return super().call(x, training=training, mask=mask)
-        mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
-        return (x - mean) * (ops.rsqrt(variance + self.epsilon) * self.gamma) + self.beta
+        # As Keras does in training: half precision is too narrow for squares and their sums.
+        wide = ops.cast(x, result_type(x.dtype, "float32"))
+        mean, variance = ops.moments(wide, axes=(1, 2), keepdims=True)
+        y = (wide - mean) * (ops.rsqrt(variance + self.epsilon) * self.gamma) + self.beta
+        return ops.cast(y, self.compute_dtype)
 
 
 class Dropout(layers.Layer):
@@ -92,7 +99,8 @@ class Dropout(layers.Layer):
             dtype="int64",
             initializer="zeros",
             trainable=False,
-            aggregation="only_first_replica",  # every replica counts alike
+            # Each replica counts for itself, and all count alike: an aggregation could not run inside a loop or in XLA.
+            aggregation="none",
         )
 
     def call(self, x, training=None):

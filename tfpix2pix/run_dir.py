@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import time
 
 from pipelines.command import InputError
 from pipelines.disk import check_writable, write_whole
@@ -10,16 +11,24 @@ from tfpix2pix import config as config_file
 from tfpix2pix.config import Config
 
 DATA_FILE = "data.json"
+# Network file systems may remember for up to a minute that a file was not there.
+SHARED_SECONDS = 60.0
 
 
-def open_run_dir(run_dir: pathlib.Path, config: Config) -> None:
+def open_run_dir(run_dir: pathlib.Path, config: Config, will_write: bool = True) -> None:
     """Checks that the run directory can be written, and that it is new or one which this config can go on with.
+
+    Args:
+      run_dir: need not be there.
+      config: resolved.
+      will_write: whether it is this process that writes; it alone tries to.
 
     Raises:
       InputError: it cannot be written, or holds a run of another config (names the options that differ).
     """
-    # What is wrong with the data is found later, and should leave nothing behind.
-    check_writable(run_dir, "run_dir")
+    if will_write:
+        # What is wrong with the data is found later, and should leave nothing behind.
+        check_writable(run_dir, "run_dir")
     if (run_dir / config_file.CONFIG_FILE).exists():
         differences = config_file.load(run_dir).differences(config)
         if differences:
@@ -27,6 +36,22 @@ def open_run_dir(run_dir: pathlib.Path, config: Config) -> None:
                 f"run_dir={run_dir} holds a run of another config: {'; '.join(differences)}; give the same options to "
                 "go on with it, or another --run_dir"
             )
+
+
+def wait_until_shared(run_dir: pathlib.Path) -> None:
+    """Waits for the config.json that the chief has written.
+
+    Raises:
+      InputError: it does not appear, so this worker has another folder of that name.
+    """
+    deadline = time.monotonic() + SHARED_SECONDS
+    while not (run_dir / config_file.CONFIG_FILE).exists():
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"run_dir={run_dir} is not the folder that the first worker writes; give one on a file system that all "
+                "workers share"
+            )
+        time.sleep(0.1)
 
 
 def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:

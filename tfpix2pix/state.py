@@ -7,17 +7,19 @@ from tfpix2pix.config import Config
 from tfpix2pix.discriminator import patchgan
 from tfpix2pix.generator import unet
 from tfpix2pix.image_pool import ImagePool
+from tfpix2pix.loss_scale import LossScale
 from tfpix2pix.optimizer import Adam, LinearDecay
 
 
 class Pix2Pix(tf.Module):
     """Networks, optimizers, pools and the step counter.
 
-    Networks and optimizers are mirrored over the strategy's devices; each replica has a pool of its own.
+    Networks and optimizers are mirrored over the strategy's devices; each replica has a pool of its own. `pools` are
+    those of this process. With mixed precision the networks here compute in half precision, on float32 weights.
 
     Args:
       config: a resolved Config.
-      strategy: over one device or several of this machine.
+      strategy: over one device or several.
       total_steps: steps of the whole training, where the learning rate's decay ends.
       decay_steps: how many of them decay.
     """
@@ -27,8 +29,9 @@ class Pix2Pix(tf.Module):
         self.config = config
         keras.utils.set_random_seed(config.seed)
         with strategy.scope():
-            self.generator = generator_of(config)
-            self.discriminator = discriminator_of(config)
+            dtype = None if config.mixed_precision == "none" else f"mixed_{config.mixed_precision}"
+            self.generator = generator_of(config, dtype=dtype)
+            self.discriminator = discriminator_of(config, dtype)
             rate = LinearDecay(config.learning_rate, total_steps, decay_steps)
             self.generator_optimizer = _optimizer(config, rate, self.generator)
             self.discriminator_optimizer = _optimizer(config, rate, self.discriminator)
@@ -36,7 +39,12 @@ class Pix2Pix(tf.Module):
             # The first step at which a loss was NaN or infinite, -1 for none: kept on the device, so that the step
             # loop need not wait for every loss to learn of it.
             self.non_finite_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name="non_finite_step")
-        self.pools = _pools(config, strategy.extended.worker_devices)
+        self.pools = _pools(config, strategy)
+
+    def loss_scales(self) -> list[LossScale]:
+        """The scales of both networks' losses; none unless they compute in float16."""
+        scales = (self.generator_optimizer.loss_scale, self.discriminator_optimizer.loss_scale)
+        return [scale for scale in scales if scale is not None]
 
     def count_step(self, losses_are_finite: tf.Tensor) -> None:
         """Moves the step counter on, and remembers the first step whose losses were not finite."""
@@ -51,8 +59,13 @@ def generator_of(
     norm_statistics: str | None = None,
     dropout_at_inference: bool = False,
     products: bool | None = None,
+    dtype: str | None = None,
 ) -> keras.Model:
-    """Builds the generator that config describes; image_size and norm_statistics may differ from training's."""
+    """Builds the generator that config describes; image_size and norm_statistics may differ from training's.
+
+    It computes in float32 unless dtype says otherwise, also where config trains in mixed precision: weights are
+    float32 in any case.
+    """
     return unet(
         image_size or config.image_size,
         config.source_channels,
@@ -66,11 +79,12 @@ def generator_of(
         sync_batch_norm=config.sync_batch_norm,
         seed=config.seed,
         products=products,
+        dtype=dtype,
     )
 
 
-def discriminator_of(config: Config) -> keras.Model:
-    """Builds the discriminator that config describes."""
+def discriminator_of(config: Config, dtype: str | None = None) -> keras.Model:
+    """Builds the discriminator that config describes, of float32 unless dtype says otherwise."""
     return patchgan(
         config.image_size,
         config.source_channels,
@@ -79,19 +93,22 @@ def discriminator_of(config: Config) -> keras.Model:
         n_layers=config.discriminator_layers,
         norm=config.norm,
         sync_batch_norm=config.sync_batch_norm,
+        dtype=dtype,
     )
 
 
 def _optimizer(config: Config, rate: LinearDecay, network: keras.Model) -> Adam:
-    adam = Adam(rate, beta_1=config.beta1, beta_2=config.beta2, epsilon=config.epsilon)
+    scale = LossScale() if config.mixed_precision == "float16" else None
+    adam = Adam(rate, beta_1=config.beta1, beta_2=config.beta2, epsilon=config.epsilon, loss_scale=scale)
     # Slots made later, inside the step, would be made outside the strategy's scope.
     adam.build(network.trainable_variables)
     return adam
 
 
-def _pools(config: Config, devices: tuple[str, ...]) -> list[ImagePool]:
-    pools = []
-    for replica, device in enumerate(devices):
+def _pools(config: Config, strategy: tf.distribute.Strategy) -> list[ImagePool]:
+    pools, devices = [], strategy.extended.worker_devices
+    worker = tf.DeviceSpec.from_string(devices[0]).task or 0
+    for replica, device in enumerate(devices, worker * len(devices)):
         # Made outside the strategy's scope, which would mirror the variables: one history for all replicas.
         with tf.device(device):
             pools.append(
@@ -99,7 +116,7 @@ def _pools(config: Config, devices: tuple[str, ...]) -> list[ImagePool]:
                     config.pool_size,
                     (*config.image_size, config.source_channels),
                     (*config.image_size, config.target_channels),
-                    seed=config.seed * len(devices) + replica,
+                    seed=config.seed * strategy.num_replicas_in_sync + replica,
                 )
             )
     return pools

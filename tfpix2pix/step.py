@@ -4,12 +4,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfpix2pix.image_pool import ImagePool
 from tfpix2pix.losses import GAN_LOSSES, average, correct, l1, per_image
+from tfpix2pix.optimizer import Adam
 from tfpix2pix.state import Pix2Pix
 
 Metrics = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
 
+DISCRIMINATOR_METRICS = ("discriminator/loss", "discriminator/real", "discriminator/fake", "discriminator/accuracy")
+GENERATOR_METRICS = ("generator/loss", "generator/adversarial", "generator/l1")
 # These two being finite, all their parts are.
 LOSSES = ("discriminator/loss", "generator/loss")
 
@@ -20,13 +24,20 @@ def make_train_step(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callabl
     It takes what the strategy's distributed data set gives, a global batch of `model.config.batch_size` pairs,
     updates the model, and returns means over the global batch.
     """
+    step = replica_step if model.config.gradient_accumulation == 1 else accumulating_step
 
     @tf.function
     def train_step(source, target):
-        shares = strategy.run(replica_step, args=(model, source, target))
-        metrics = {name: strategy.reduce("SUM", share, axis=None) for name, share in shares.items()}
+        metrics = _sum_over_replicas(strategy, strategy.run(step, args=(model, source, target)))
+        is_finite = tf.reduce_all([tf.math.is_finite(metrics[name]) for name in LOSSES])
         metrics["learning_rate"] = tf.identity(model.generator_optimizer.learning_rate)
-        model.count_step(tf.reduce_all([tf.math.is_finite(metrics[name]) for name in LOSSES]))
+        scales = model.loss_scales()
+        if scales:
+            # Of both networks. A step that is skipped for its scale has finite losses.
+            metrics["skipped_steps"] = tf.add_n([tf.identity(scale.skipped) for scale in scales])
+            metrics["loss_scale"] = tf.reduce_min([tf.identity(scale.scale) for scale in scales])
+            is_finite &= ~tf.reduce_any([scale.is_exhausted() for scale in scales])
+        model.count_step(is_finite)
         return metrics
 
     return train_step
@@ -39,9 +50,10 @@ def replica_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metric
     same gradients for more time.
     """
     with tf.GradientTape() as generator_tape:
-        generated = model.generator(source, training=True)
+        generated = generate(model, source)
 
-    gradients, discriminator_metrics = discriminator_gradients(model, source, target, generated)
+    pooled = _replica_pool(model).query(source, generated, model.step)
+    gradients, discriminator_metrics = discriminator_gradients(model, source, target, generated, pooled)
     model.discriminator_optimizer.apply(gradients, model.discriminator.trainable_variables)
 
     gradients, generator_metrics = generator_gradients(model, source, target, generated, generator_tape)
@@ -49,30 +61,92 @@ def replica_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metric
     return discriminator_metrics | generator_metrics
 
 
+def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metrics:
+    """As replica_step, in `gradient_accumulation` parts, with the memory that one part needs.
+
+    Gradients are sums over images, so those of the parts add up to those of the batch. What differs: batch norm takes
+    its statistics over a part, and dropout draws other masks.
+
+    The generator has to learn through the updated discriminator, which is there only when all parts have passed once.
+    Keeping what the generator's backward pass needs until then would take the memory of the whole batch; so only its
+    images are kept, and it runs again: a step takes about a fifth longer. The second run starts from the same running
+    averages and dropout counts, so that both make the same images and leave one trace.
+    """
+    parts = model.config.gradient_accumulation
+    sources, targets = (tf.reshape(x, (parts, x.shape[0] // parts, *x.shape[1:])) for x in (source, target))
+
+    state = model.generator.non_trainable_variables
+    before = [tf.identity(tf.convert_to_tensor(variable)) for variable in state]
+    images = tf.map_fn(
+        lambda part: generate(model, part), sources, fn_output_signature=target.dtype, parallel_iterations=1
+    )
+    for variable, value in zip(state, before, strict=True):
+        variable.assign(value)
+
+    generated = tf.reshape(images, target.shape)
+    pooled = _replica_pool(model).query(source, generated, model.step)
+    pooled = [tf.reshape(x, (*sources.shape[:2], *x.shape[1:])) for x in pooled]
+
+    def discriminator_part(i):
+        return discriminator_gradients(model, sources[i], targets[i], images[i], [x[i] for x in pooled])
+
+    def generator_part(i):
+        with tf.GradientTape() as tape:
+            generated = generate(model, sources[i])
+        return generator_gradients(model, sources[i], targets[i], generated, tape)
+
+    gradients, discriminator_metrics = _sum_over_parts(
+        parts, discriminator_part, model.discriminator.trainable_variables, DISCRIMINATOR_METRICS
+    )
+    model.discriminator_optimizer.apply(gradients, model.discriminator.trainable_variables)
+
+    gradients, generator_metrics = _sum_over_parts(
+        parts, generator_part, model.generator.trainable_variables, GENERATOR_METRICS
+    )
+    model.generator_optimizer.apply(gradients, model.generator.trainable_variables)
+    return discriminator_metrics | generator_metrics
+
+
+def generate(model: Pix2Pix, source: tf.Tensor) -> tf.Tensor:
+    """The generator in training."""
+    return _compiled(model, lambda x: model.generator(x, training=True))(source)
+
+
 def discriminator_gradients(
-    model: Pix2Pix, source: tf.Tensor, target: tf.Tensor, generated: tf.Tensor
+    model: Pix2Pix,
+    source: tf.Tensor,
+    target: tf.Tensor,
+    generated: tf.Tensor,
+    pooled: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tuple[Gradients, Metrics]:
-    """Gradients of 0.5 (loss(D(pool(source, generated)), fake) + loss(D(source, target), real)).
+    """Gradients of 0.5 (loss(D(pooled), fake) + loss(D(source, target), real)), times the loss scale if there is one.
 
     Real and generated pairs go through D separately: their batch norm statistics differ.
+
+    Args:
+      model: the generator is not used.
+      source: `(N, H, W, C)`, as are the others.
+      target: what belongs to it.
+      generated: what the generator made of it.
+      pooled: what the pool gave for (source, generated); by default these.
     """
     loss_of, _ = GAN_LOSSES[model.config.gan_loss]
     discriminator, n = model.discriminator, model.config.batch_size
-    pooled = _replica_pool(model).query(source, generated, model.step)
-    with tf.GradientTape() as tape:
-        fake_logits = discriminator(pooled, training=True)
-        real_logits = discriminator([source, target], training=True)
-        fake = average(per_image(loss_of(fake_logits, real=False)), n)
-        real = average(per_image(loss_of(real_logits, real=True)), n)
-        loss = 0.5 * (fake + real)
-    accuracy = 0.5 * (average(correct(fake_logits, real=False), n) + average(correct(real_logits, real=True), n))
-    metrics = {
-        "discriminator/loss": loss,
-        "discriminator/real": real,
-        "discriminator/fake": fake,
-        "discriminator/accuracy": accuracy,
-    }
-    return tape.gradient(loss, discriminator.trainable_variables), metrics
+
+    def gradients(source, target, pooled):
+        with tf.GradientTape() as tape:
+            fake_logits = discriminator(pooled, training=True)
+            real_logits = discriminator([source, target], training=True)
+            fake = average(per_image(loss_of(fake_logits, real=False)), n)
+            real = average(per_image(loss_of(real_logits, real=True)), n)
+            loss = 0.5 * (fake + real)
+        accuracy = 0.5 * (average(correct(fake_logits, real=False), n) + average(correct(real_logits, real=True), n))
+        values = tape.gradient(
+            loss, discriminator.trainable_variables, output_gradients=_scale(model.discriminator_optimizer)
+        )
+        return values, dict(zip(DISCRIMINATOR_METRICS, (loss, real, fake, accuracy), strict=True))
+
+    return _compiled(model, gradients)(source, target, list(pooled or (source, generated)))
 
 
 def generator_gradients(
@@ -82,7 +156,7 @@ def generator_gradients(
     generated: tf.Tensor,
     generator_tape: tf.GradientTape,
 ) -> tuple[Gradients, Metrics]:
-    """Gradients of gan_weight · loss(D(source, generated), real) + l1_weight · L1(target, generated).
+    """Gradients of gan_weight · loss(D(source, generated), real) + l1_weight · L1(target, generated), times the scale.
 
     The chain rule in two links, loss to image and image to weights, so that no gradient of D's weights is computed.
 
@@ -95,19 +169,52 @@ def generator_gradients(
     """
     config, n = model.config, model.config.batch_size
     _, loss_of = GAN_LOSSES[config.gan_loss]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(generated)
-        logits = model.discriminator([source, generated], training=True)
-        adversarial = average(per_image(loss_of(logits)), n)
-        distance = average(l1(target, generated), n)
-        loss = config.gan_weight * adversarial + config.l1_weight * distance
-    gradients = generator_tape.gradient(
-        generated, model.generator.trainable_variables, output_gradients=tape.gradient(loss, generated)
-    )
-    return gradients, {"generator/loss": loss, "generator/adversarial": adversarial, "generator/l1": distance}
+
+    def gradient_of_image(source, target, generated):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(generated)
+            logits = model.discriminator([source, generated], training=True)
+            adversarial = average(per_image(loss_of(logits)), n)
+            distance = average(l1(target, generated), n)
+            loss = config.gan_weight * adversarial + config.l1_weight * distance
+        value = tape.gradient(loss, generated, output_gradients=_scale(model.generator_optimizer))
+        return value, dict(zip(GENERATOR_METRICS, (loss, adversarial, distance), strict=True))
+
+    gradient, metrics = _compiled(model, gradient_of_image)(source, target, generated)
+    gradients = generator_tape.gradient(generated, model.generator.trainable_variables, output_gradients=gradient)
+    return gradients, metrics
 
 
-def _replica_pool(model: Pix2Pix):
+def _sum_over_replicas(strategy: tf.distribute.Strategy, shares: Metrics) -> Metrics:
+    # As one vector: between machines each sum costs a round trip.
+    dtype = strategy.experimental_local_results(shares[LOSSES[0]])[0].dtype
+    vectors = strategy.run(lambda values: tf.stack([tf.cast(v, dtype) for v in values]), args=([*shares.values()],))
+    return dict(zip(shares, tf.unstack(strategy.reduce("SUM", vectors, axis=None), len(shares)), strict=True))
+
+
+def _sum_over_parts(
+    parts: int, compute: Callable[[tf.Tensor], tuple[Gradients, Metrics]], variables: list, names: tuple[str, ...]
+) -> tuple[Gradients, Metrics]:
+    """What compute(i) returns, summed over all parts, one after the other: only the sums are in memory."""
+    zeros = [tf.zeros(v.shape, v.dtype) for v in variables], dict.fromkeys(names, tf.zeros(()))
+
+    def add(i, sums):
+        return i + 1, tf.nest.map_structure(tf.add, sums, compute(i))
+
+    _, sums = tf.while_loop(lambda i, _: i < parts, add, (tf.constant(0), zeros), parallel_iterations=1)
+    return sums
+
+
+def _compiled(model: Pix2Pix, function: Callable) -> Callable:
+    # A new function at each use: one that two replicas share would keep the first one's variables.
+    return tf.function(function, jit_compile=True, autograph=False) if model.config.xla else function
+
+
+def _scale(optimizer: Adam) -> tf.Tensor | None:
+    return None if optimizer.loss_scale is None else tf.identity(optimizer.loss_scale.scale)
+
+
+def _replica_pool(model: Pix2Pix) -> ImagePool:
     context = tf.distribute.get_replica_context()
-    # A Python number, since each replica is traced by itself.
-    return model.pools[tf.get_static_value(context.replica_id_in_sync_group)]
+    # A Python number, since each replica is traced by itself. Over several workers it counts theirs before.
+    return model.pools[tf.get_static_value(context.replica_id_in_sync_group) % len(model.pools)]
