@@ -25,7 +25,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m tfpix2pix.train --flagfile=tfpix2pix/flagfiles/demo.flags --run_dir=$(RUN_DIR)
 
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
