@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.state import Pix2Pix
 from tfpix2pix.step import make_train_step
@@ -72,3 +73,15 @@ def test_a_checkpoint_of_two_replicas_restores_on_two(tmp_path, strategies):
     np.testing.assert_array_equal(flat(other.generator.variables), flat(model.generator.variables))
     for mine, theirs in zip(other.pools, model.pools, strict=True):
         np.testing.assert_array_equal(mine.images, theirs.images)
+
+
+def test_pools_start_empty_on_another_number_of_replicas(tmp_path, strategies):
+    config = dataclasses.replace(CONFIG, pool_size=5)
+    model, _ = train(config, strategies[2], steps=1)
+    Checkpoints(tmp_path).save(model)
+    notes, other = [], Pix2Pix(dataclasses.replace(config, seed=1), strategies[1], total_steps=100)
+    assert Checkpoints(tmp_path).restore_newest(other, notes.append) == 1
+    assert notes == ["note: the checkpoint of step 1 is of another number of replicas; their pools start empty"]
+    assert int(other.pools[0].count.numpy()) == 0
+    for name in ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer"):
+        np.testing.assert_array_equal(flat(getattr(other, name).variables), flat(getattr(model, name).variables))

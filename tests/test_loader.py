@@ -40,7 +40,7 @@ def open_folder(folder, cache_mib=0, direction="AtoB", size=SIZE, **options):
     return open_pairs(folder, PairFormat(direction, size, **options), cache_mib=cache_mib)
 
 
-def batches(pairs, first_step=0, last_step=14, batch_size=2, seed=3, flip=True, image_size=CROP):
+def batches(pairs, first_step=0, last_step=14, batch_size=2, seed=3, flip=True, image_size=CROP, **options):
     dataset = train_dataset(
         pairs,
         image_size=image_size,
@@ -49,6 +49,7 @@ def batches(pairs, first_step=0, last_step=14, batch_size=2, seed=3, flip=True, 
         seed=seed,
         first_step=first_step,
         last_step=last_step,
+        **options,
     )
     return list(dataset.as_numpy_iterator())
 
@@ -84,6 +85,16 @@ def test_a_later_start_gives_the_same_bits(folder, cache_mib):
     assert batches(pairs, 14) == []
     # The test can fail: no two steps are alike.
     assert all(differ(a, b) for a, b in itertools.combinations(whole, 2))
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_workers_parts_are_the_batch(folder, workers):
+    pairs = open_folder(folder)
+    whole = batches(pairs, first_step=1, batch_size=6)
+    parts = [batches(pairs, first_step=1, batch_size=6, worker=i, workers=workers) for i in range(workers)]
+    for step, batch in enumerate(whole):
+        assert {len(part[step][0]) for part in parts} == {6 // workers}
+        assert_same([batch], [[np.concatenate([part[step][i] for part in parts]) for i in (0, 1)]])
 
 
 def test_every_epoch_has_every_pair_once_in_another_order(tmp_path):

@@ -19,9 +19,10 @@ STEPS = 50
 CONFIG = Config(
     direction="BtoA", image_size=(64, 64), generator_width=8, discriminator_width=8, dropout=0.0, batch_size=1
 ).resolved()
-# (relative difference of the first step's gradients, mean difference of the images after the last, in [-1, 1]); two to
-# three times what was measured. Weights say nothing here: where a gradient is near 0, Adam makes steps of its rounding.
-BOUNDS = {"xla": (1e-4, 0.04), "bfloat16": (0.1, 0.06), "float16": (0.02, 0.06)}
+# (relative difference of the first step's gradients, mean difference of the images after the last, in [-1, 1]), two to
+# three times what was measured. Batch norm over the 2×2 grid of one image makes the former large: without norm, float16
+# has 0.005 and 0.0003. Weights say nothing here: where a gradient is near 0, Adam makes steps of its rounding.
+BOUNDS = {"xla": (1e-5, 0.04), "bfloat16": (0.25, 0.05), "float16": (0.12, 0.05)}
 
 
 @pytest.fixture(scope="module")

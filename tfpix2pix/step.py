@@ -69,7 +69,7 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
 
     The generator has to learn through the updated discriminator, which is there only when all parts have passed once.
     Keeping what the generator's backward pass needs until then would take the memory of the whole batch; so only its
-    images are kept, and it runs again: a step takes about a fifth longer. The second run starts from the same running
+    images are kept, and it runs forward again. The second run starts from the same running
     averages and dropout counts, so that both make the same images and leave one trace.
     """
     parts = model.config.gradient_accumulation
