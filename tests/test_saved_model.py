@@ -158,7 +158,7 @@ def test_level_difference():
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("--run_dir=nowhere", "nowhere has no config.json"),
+        ("--run_dir=nowhere", "run_dir=nowhere is no folder"),
         ("--checkpoint=3", "checkpoint=3 is not there"),
         ("--image_size=96", "multiples of 64"),
         ("--data=nowhere", "data=nowhere is neither a folder"),
