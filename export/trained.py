@@ -87,7 +87,7 @@ def open_trained(max_pairs: int, *, any_size: bool = False, products: bool | Non
         check_depth(size, config.depth)
     except ValueError as error:
         raise InputError(str(error)) from None
-    form = PairFormat(config.direction, size, config.resize_method, config.source_channels, config.target_channels)
+    form = config.pair_format(size)
     folder = find.dataset_folder(values.data or config.data, config.data_dir) / "val"
     return Trained(
         generator,

@@ -14,6 +14,7 @@ import urllib.request
 
 import tqdm
 
+from pipelines import place
 from pipelines.archive import ArchiveError, unpack
 from pipelines.command import InputError
 from pipelines.datasets import DatasetSpec
@@ -141,19 +142,11 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
                 raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
             print(f"{url}: {error}; trying again in {wait} s", file=sys.stderr)
         time.sleep(wait)
-    if sha256 is not None and (found := _sha256(part)) != sha256:
+    if sha256 is not None and (found := place.sha256(part)) != sha256:
         _discard(part)
         raise InputError(f"{url}: sha256 {found} instead of {sha256}, so it was removed; try again later, or {remedy}")
     os.replace(part, file)
     _discard(part)
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:

@@ -1,5 +1,6 @@
 """Files and folders that are not on a disk: what pathlib.Path does there, through tf.io.gfile."""
 
+import hashlib
 import os
 import pathlib
 import posixpath
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from pipelines.command import InputError
+
+# Read at a time where a whole file need not be in memory.
+CHUNK_BYTES = 1 << 22
 
 
 class Place(pathlib.PurePosixPath):
@@ -77,6 +81,15 @@ def size(path: AnyPath) -> int:
         return tf.io.gfile.stat(str(path)).length
     except tf.errors.OpError as error:
         raise OSError(error.error_code, error.message, str(path)) from None
+
+
+def sha256(path: AnyPath) -> str:
+    """Of a file, in hex."""
+    digest = hashlib.sha256()
+    with tf.io.gfile.GFile(str(path), "rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def unfinished(path: AnyPath) -> AnyPath:

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.place import AnyPath, put, unfinished
+from pipelines.place import AnyPath, put, sha256, unfinished
 
 # What TFRecord adds to a record: its length and two checksums.
 FRAME_BYTES = 16
 INDEX_SUFFIX = ".index"
 # Offsets in an index file.
 INDEX_TYPE = np.dtype("<u8")
-CHUNK_BYTES = 1 << 22
 
 FEATURES = {"name": tf.io.FixedLenFeature((), tf.string), "image": tf.io.FixedLenFeature((), tf.string)}
 
@@ -112,12 +111,3 @@ def read_at(path: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
     )
     records = tf.data.experimental.from_variant(variant, tf.TensorSpec((), tf.string))
     return records.take(1).get_single_element()
-
-
-def sha256(path: AnyPath) -> str:
-    """Of a file, in hex."""
-    digest = hashlib.sha256()
-    with tf.io.gfile.GFile(str(path), "rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -15,6 +15,7 @@ from pipelines.files import list_files
 from pipelines.inventory import Inventory, summed
 from pipelines.manifest import Manifest, is_sharded
 from pipelines.place import AnyPath, make_folder, place, size
+from pipelines.spread import spread
 
 # A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
 SHARD_BYTES = 200 * 2**20
@@ -68,8 +69,7 @@ def shard(folder: AnyPath, output: AnyPath, title: str, kind: str, bad_images: s
 
 def shard_count(files: list[AnyPath]) -> int:
     """How many shards make about SHARD_BYTES each."""
-    places = {round(place) for place in np.linspace(0, len(files) - 1, min(SAMPLED, len(files)))}
-    mean = np.mean([size(files[place]) for place in sorted(places)])
+    mean = np.mean([size(files[place]) for place in spread(len(files), SAMPLED)])
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 

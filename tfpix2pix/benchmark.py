@@ -22,7 +22,7 @@ from absl import flags  # noqa: E402
 from tensorflow.python.eager import context  # noqa: E402 (nothing public gives the optimised graph)
 
 from pipelines import command, find  # noqa: E402
-from pipelines.loader import PairFormat, Pairs, train_dataset  # noqa: E402
+from pipelines.loader import Pairs, train_dataset  # noqa: E402
 from pipelines.shards import open_files  # noqa: E402
 from tfpix2pix import config  # noqa: E402
 from tfpix2pix.devices import distribute, make_strategy  # noqa: E402
@@ -125,10 +125,7 @@ def count_operations(first_step: Callable[[], None]) -> int:
 def pipeline_images_per_second(options: config.Config) -> float:
     """Training pairs a second that the input pipeline makes by itself, read from files."""
     folder = find.dataset_folder(options.data, options.data_dir)
-    form = PairFormat(
-        options.direction, options.load_size, options.resize_method, options.source_channels, options.target_channels
-    )
-    pairs = Pairs(open_files(folder / "train"), form, skipped={})
+    pairs = Pairs(open_files(folder / "train"), options.pair_format(options.load_size), skipped={})
     batches = -(-PIPELINE_PAIRS // options.batch_size)
     dataset = iter(
         train_dataset(

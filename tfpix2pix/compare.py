@@ -86,17 +86,9 @@ def run_column(run: Run, pairs: Pairs) -> tuple[Column, dict[str, Pairs]]:
     return generating(generator, source=lambda batch: batch[need][0]), {need: Pairs(pairs.files, form, skipped={})}
 
 
-def mean_result(parts: list[Result]) -> Result:
-    """The means of several results over the same images."""
-
-    def means(tables: list[dict]) -> dict:
-        return {name: np.mean([table[name] for table in tables], axis=0) for name in tables[0]}
-
-    return Result(
-        means([part.images for part in parts]),
-        {name: float(mean) for name, mean in means([part.means for part in parts]).items()},
-        means([part.resampled for part in parts]),
-    )
+def mean_images(runs: list[Result]) -> dict[str, np.ndarray]:
+    """Metric to each image's mean over several runs."""
+    return {name: np.mean([run.images[name] for run in runs], axis=0) for name in runs[0].images}
 
 
 def write(
@@ -111,8 +103,8 @@ def write(
     """Writes the comparison's files, and prints its tables."""
     values = flags.FLAGS
     grouped = {name: [found[run.name] for run in group] for name, group in groups.items()}
-    combined = {name: mean_result(runs) for name, runs in grouped.items()}
-    first, *others = combined
+    images = {name: mean_images(runs) for name, runs in grouped.items()}
+    first, *others = grouped
     summaries = {name: results.summary(runs) for name, runs in grouped.items()}
     table, differences = results.differences_table(first, grouped)
     tables = [
@@ -139,11 +131,11 @@ def write(
     results.write_json(output / "comparison.json", facts | described)
     results.write_csv(output / "images.csv", names, found)
     cards = {
-        f"{METRICS[metric].label}, {name}": result.images[metric]
-        for metric in combined[first].images
-        for name, result in combined.items()
+        f"{METRICS[metric].label}, {name}": values[metric]
+        for metric in images[first]
+        for name, values in images.items()
     }
-    change = combined[others[0]].images["l1"] - combined[first].images["l1"]
+    change = images[others[0]]["l1"] - images[first]["l1"]
     gains, _, losses = gallery.extremes(change, cards)
     write_page(
         output / "comparison.html",
@@ -153,7 +145,7 @@ def write(
         | {run.name: f"{run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}" for run in runs},
         tables=tables,
         notes=notes(len(table.columns) * len(table.rows))
-        + results.notes(missing, "fid" in combined[first].means, len(pairs), len(gallery.shown)),
+        + results.notes(missing, "fid" in grouped[first][0].means, len(pairs), len(gallery.shown)),
         curves=[],
         highlights={
             f"Where {others[0]} gains most over {first}, by L1": gains,
@@ -163,10 +155,7 @@ def write(
         count=len(gallery.shown),
         legend=error_legend(),
     )
-    for table in tables:
-        print(f"\n{table.caption}\n{results.as_text(table)}")
-    for name, reason in missing.items():
-        print(f"without {name}: {reason}")
+    results.show(tables, missing)
     print(f"{output}/comparison.html, comparison.json, images.csv")
 
 

@@ -13,6 +13,7 @@ from absl import flags
 from pipelines.command import InputError
 from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
+from pipelines.loader import PairFormat
 from pipelines.size import Size, check_load_size, define_size, format_size, paper_load_size
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
@@ -197,6 +198,12 @@ class Config:
     def without_places(self) -> "Config":
         """Without what each machine may have otherwise: where files are, and how much memory there is."""
         return dataclasses.replace(self, **{f.name: f.default for f in dataclasses.fields(self) if f.name in PLACES})
+
+    def pair_format(self, size: Size | None = None) -> PairFormat:
+        """How this run's side-by-side files become pairs, at image_size or another size."""
+        return PairFormat(
+            self.direction, size or self.image_size, self.resize_method, self.source_channels, self.target_channels
+        )
 
     def to_json(self) -> str:
         """All options as JSON, one a line."""

@@ -13,7 +13,6 @@ import tempfile
 import time
 
 import keras
-import numpy as np
 import tensorflow as tf
 from absl import flags
 
@@ -22,6 +21,7 @@ from pipelines.command import InputError
 from pipelines.disk import check_writable
 from pipelines.loader import Pairs
 from pipelines.shards import naming_damage, open_files
+from pipelines.spread import spread
 from tfpix2pix import config as config_file
 from tfpix2pix import split
 from tfpix2pix.checkpoint import Checkpoints, load_generator
@@ -118,8 +118,7 @@ def baseline_columns(
     except InputError as error:
         missing["the mean target and the nearest neighbour"] = str(error)
         return columns, {}
-    places = {round(place) for place in np.linspace(0, len(files) - 1, min(flags.FLAGS.baseline_pairs, len(files)))}
-    training = Training(pairs.form, files.select(sorted(places)))
+    training = Training(pairs.form, files.select(spread(len(files), flags.FLAGS.baseline_pairs)))
     mean = training.mean_target()
     columns["mean target"] = lambda batch: [tf.broadcast_to(mean, tf.shape(batch["target"]))]
     columns["nearest neighbour"] = lambda batch: [batch["nearest"][1]]
@@ -201,10 +200,7 @@ def evaluate(
             count=len(gallery.shown),
             legend=error_legend(),
         )
-    for each in (table, differences):
-        print(f"\n{each.caption}\n{results.as_text(each)}")
-    for name, reason in missing.items():
-        print(f"without {name}: {reason}")
+    results.show([table, differences], missing)
     if len(done) > 2:
         print(f"{images_per_second(done):.1f} images/s")
     print(f"{output}/report.html, metrics.json, images.csv")

@@ -7,7 +7,7 @@ from absl import flags
 
 from pipelines import find
 from pipelines.command import InputError
-from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs
+from pipelines.loader import Pairs, eval_dataset, open_pairs
 from pipelines.place import AnyPath
 from tfpix2pix.config import Config
 
@@ -35,10 +35,7 @@ def open_split(config: Config, split: str) -> Pairs:
       InputError: there is no such split, or it has bad files that the run would not skip.
     """
     folder = split_folder(config, split)
-    form = PairFormat(
-        config.direction, config.image_size, config.resize_method, config.source_channels, config.target_channels
-    )
-    return open_pairs(folder, form, config.bad_images, min(config.cache_mib, CACHE_MIB))
+    return open_pairs(folder, config.pair_format(), config.bad_images, min(config.cache_mib, CACHE_MIB))
 
 
 def label_maps(pairs: Pairs) -> dict[str, Pairs]:

@@ -69,8 +69,8 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
 
     The generator has to learn through the updated discriminator, which is there only when all parts have passed once.
     Keeping what the generator's backward pass needs until then would take the memory of the whole batch; so only its
-    images are kept, and it runs forward again. The second run starts from the same running
-    averages and dropout counts, so that both make the same images and leave one trace.
+    images are kept, and it runs forward again. The second run starts from the same running averages and dropout counts,
+    so that both make the same images and leave one trace.
     """
     parts = model.config.gradient_accumulation
     sources, targets = (tf.reshape(x, (parts, x.shape[0] // parts, *x.shape[1:])) for x in (source, target))

@@ -15,7 +15,7 @@ from absl import flags
 
 from pipelines import command, find
 from pipelines.command import InputError
-from pipelines.loader import PairFormat, Pairs, eval_dataset, open_pairs, train_dataset
+from pipelines.loader import Pairs, eval_dataset, open_pairs, train_dataset
 from pipelines.shards import naming_damage
 from tfpix2pix import actions, config, loop
 from tfpix2pix.checkpoint import Checkpoints
@@ -155,10 +155,7 @@ def open_splits(options: config.Config) -> tuple[Pairs, Pairs]:
     folder = find.dataset_folder(options.data, options.data_dir)
     splits = []
     for split, size in (("train", options.load_size), ("val", options.image_size)):
-        form = PairFormat(
-            options.direction, size, options.resize_method, options.source_channels, options.target_channels
-        )
-        pairs = open_pairs(folder / split, form, options.bad_images, options.cache_mib)
+        pairs = open_pairs(folder / split, options.pair_format(size), options.bad_images, options.cache_mib)
         if pairs.skipped:
             print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
             for file, reason in pairs.skipped.items():

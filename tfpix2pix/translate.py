@@ -41,15 +41,8 @@ def main(argv: list[str]) -> int:
     )
     make_folders(output, outputs.values())
     print(f"{len(outputs)} images by {values.run_dir}, step {step}", flush=True)
-    form = PairFormat(
-        config.direction,
-        size or config.image_size,
-        config.resize_method,
-        config.source_channels,
-        config.target_channels,
-    )
     keras.utils.set_random_seed(config.seed)
-    bad = translate(generator, form, outputs, values.pairs, values.batch_size)
+    bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
         print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
     print(f"{len(outputs) - len(bad)} images in {output}")

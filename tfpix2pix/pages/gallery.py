@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.spread import spread
 from tfpix2pix.pages.pictures import error_map, webp
 from tfpix2pix.pages.report import Card
 from tfpix2pix.quality.measure import Batch
@@ -26,7 +27,7 @@ class Gallery:
     """
 
     def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], most: int):
-        self.shown = sorted({round(place) for place in np.linspace(0, len(names) - 1, min(most, len(names)))})
+        self.shown = spread(len(names), most)
         self._is_shown = frozenset(self.shown)
         self._folder = folder
         self._names = names

@@ -1,6 +1,7 @@
 """What was measured, as numbers with intervals, tables, JSON and CSV."""
 
 import csv
+import io
 import json
 import math
 import pathlib
@@ -119,6 +120,14 @@ def as_text(table: Table) -> str:
     )
 
 
+def show(tables: Sequence[Table], missing: dict[str, str]) -> None:
+    """Prints tables, and below them what was left out, and why."""
+    for table in tables:
+        print(f"\n{table.caption}\n{as_text(table)}")
+    for name, reason in missing.items():
+        print(f"without {name}: {reason}")
+
+
 def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> list[str]:
     """What a reader must know to read the numbers rightly.
 
@@ -150,11 +159,10 @@ def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Resul
             for index, name in enumerate(names):
                 yield [name, column, *(f"{result.images[m][index]:.6g}" if m in result.images else "" for m in metrics)]
 
-    temporary = path.with_name(f".{path.name}")
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines())
     # A name need not be UTF-8.
-    with temporary.open("w", newline="", errors="surrogateescape") as file:
-        csv.writer(file).writerows(lines())
-    temporary.replace(path)
+    write_whole(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def write_json(path: pathlib.Path, values: dict[str, object]) -> None:
