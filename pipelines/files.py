@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -19,11 +19,13 @@ class Files(Sequence[AnyPath]):
     Args:
       folder: that names are below.
       paths: of the files.
+      sizes: in bytes, of files that may be gone.
     """
 
-    def __init__(self, folder: AnyPath, paths: Sequence[AnyPath]):
+    def __init__(self, folder: AnyPath, paths: Sequence[AnyPath], sizes: Mapping[AnyPath, int] | None = None):
         self.folder = folder
         self._paths = list(paths)
+        self._sizes = sizes or {}
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -33,15 +35,19 @@ class Files(Sequence[AnyPath]):
 
     def select(self, indices: Sequence[int]) -> "Files":
         """Some of them, in this order."""
-        return Files(self.folder, [self._paths[index] for index in indices])
+        return Files(self.folder, [self._paths[index] for index in indices], self._sizes)
 
     def names(self) -> list[str]:
         """The paths below the folder."""
         return [path.relative_to(self.folder).as_posix() for path in self._paths]
 
+    def containers(self) -> list[AnyPath]:
+        """What holds them, and is not one of them."""
+        return [self.folder]
+
     def fingerprint(self) -> str:
         """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
-        lines = "".join(f"{path.name} {size(path)}\n" for path in self._paths)
+        lines = "".join(f"{path.name} {self._sizes.get(path) or size(path)}\n" for path in self._paths)
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
