@@ -72,7 +72,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on(victim, pairs, undisturbe
     wait_for_step(tmp_path, 13, processes[0])
     processes[victim].kill()
     start = time.monotonic()
-    survivor = finish_workers(processes, seconds=60)[1 - victim]
+    survivor = finish_workers(processes)[1 - victim]
     assert time.monotonic() - start < 30
     assert survivor.returncode == LOST_EXIT_CODE
     lines = [line for line in survivor.stderr.splitlines() if line.startswith("error: ")]
@@ -91,7 +91,7 @@ def test_a_signal_to_one_stops_all_after_the_same_step(pairs, undisturbed, tmp_p
     processes = start_workers(2, *command)
     wait_for_step(tmp_path, 8, processes[0])
     processes[1].send_signal(signal.SIGTERM)
-    results = finish_workers(processes, seconds=60)
+    results = finish_workers(processes)
     assert [result.returncode for result in results] == [128 + signal.SIGTERM] * 2
     stopped = max(record["step"] for record in read_log(tmp_path))
     for result in results:
