@@ -28,7 +28,8 @@ def write_whole(path: pathlib.Path, contents: str | bytes) -> None:
         temporary.write_bytes(contents.encode() if isinstance(contents, str) else contents)
         os.replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise
 
 

@@ -207,20 +207,22 @@ def cut(contents: bytearray) -> bytes:
     return bytes(contents[: len(contents) // 2])
 
 
-def full_disk(victim: Victim) -> int:
-    """The disk of the run directory is filled while it trains; in the end there is room again."""
+def full_disk(victim: Victim, then: str | None = None) -> int:
+    """The disk of the run directory is filled while it trains; once there is room, it goes on to the end."""
     before = victim.newest()
     with small_disk(victim.run_dir.parent) as fill:
         if fill is None:
             # No mount is allowed here.
-            return no_room(victim, "full disk")
+            lost = no_room(victim, "full disk")
+            victim.completes(then)
+            return lost
         process = victim.started()
         filler = fill()
         result = finish(process)
         lost = _assert_full(victim, result, before)
         assert f"the disk at {victim.run_dir.parent.resolve()}" in result.stderr
         filler.unlink()
-        victim.completes()
+        victim.completes(then)
     return lost
 
 
