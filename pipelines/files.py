@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -19,13 +19,11 @@ class Files(Sequence[AnyPath]):
     Args:
       folder: that names are below.
       paths: of the files.
-      sizes: in bytes, of files that may be gone.
     """
 
-    def __init__(self, folder: AnyPath, paths: Sequence[AnyPath], sizes: Mapping[AnyPath, int] | None = None):
+    def __init__(self, folder: AnyPath, paths: Sequence[AnyPath]):
         self.folder = folder
         self._paths = list(paths)
-        self._sizes = sizes or {}
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -35,7 +33,7 @@ class Files(Sequence[AnyPath]):
 
     def select(self, indices: Sequence[int]) -> "Files":
         """Some of them, in this order."""
-        return Files(self.folder, [self._paths[index] for index in indices], self._sizes)
+        return Files(self.folder, [self._paths[index] for index in indices])
 
     def names(self) -> list[str]:
         """The paths below the folder."""
@@ -45,9 +43,14 @@ class Files(Sequence[AnyPath]):
         """What holds them, and is not one of them."""
         return [self.folder]
 
-    def fingerprint(self) -> str:
-        """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
-        lines = "".join(f"{path.name} {self._sizes.get(path) or size(path)}\n" for path in self._paths)
+    def fingerprint(self, sizes: Sequence[int] | None = None) -> str:
+        """Tells whether these are the same files, by the names (without their folder) and sizes, in order.
+
+        Args:
+          sizes: in bytes, where they are known, and the files may have changed since.
+        """
+        sizes = map(size, self._paths) if sizes is None else sizes
+        lines = "".join(f"{path.name} {bytes_}\n" for path, bytes_ in zip(self._paths, sizes, strict=True))
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:

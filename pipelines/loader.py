@@ -98,7 +98,7 @@ class Pairs:
 
     def fingerprint(self) -> str:
         """Tells whether these are the same files, in the same order."""
-        return self.files.fingerprint()
+        return self.files.fingerprint() if self.sizes is None else self.files.fingerprint(self.sizes)
 
     def contents(self) -> str | None:
         """Tells whether the files hold what they did, and not their names and sizes alone; None of shards."""
@@ -208,8 +208,7 @@ def open_pairs(
     """
     files = open_files(folder)
     if lost and isinstance(files, Files):
-        sizes = {folder / pair.name: pair.size for pair in lost}
-        files = Files(folder, sorted({*files, *sizes}), sizes)
+        files = Files(folder, sorted({*files, *(folder / pair.name for pair in lost)}))
     skipped = {}
     if isinstance(files, Shards):
         if files.manifest.kind != "pairs":
