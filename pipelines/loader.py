@@ -233,9 +233,12 @@ def open_pairs(
             for array, image in zip(cache, pair, strict=True):
                 array[index] = image.numpy()
 
-    known = {str(folder / pair.name) if isinstance(files, Files) else pair.name for pair in lost}
+    if isinstance(files, Shards):
+        known = {files[pair.index] for pair in lost if pair.index < len(files)}
+    else:
+        known = {folder / pair.name for pair in lost}
     bad = bad_files(files, read, title=f"reading {folder}")
-    bad = {file: reason for file, reason in bad.items() if str(file) not in known}
+    bad = {file: reason for file, reason in bad.items() if file not in known}
     if bad and bad_images == "fail":
         lines = "".join(f"\n  {file}: {reason}" for file, reason in bad.items())
         raise InputError(

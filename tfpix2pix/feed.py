@@ -25,8 +25,8 @@ class Feed:
     next one that can be read stands in for it (skip); all others keep their places. So the batches follow from the
     seed, the step and what is lost.
 
-    The data set itself only fails, at the batch that the pair is in. Which one it is, is found out afterwards: reading
-    costs nothing more as long as nothing is wrong.
+    The data set itself only fails, at the batch that the pair is in. Which one it is, is found out afterwards, so that
+    no Python is in its way.
 
     Args:
       pairs: of load_size.

@@ -14,7 +14,7 @@ from tfpix2pix.interruption import Agreement, Interruption
 from tfpix2pix.journal import Journal, Silence
 from tfpix2pix.run_dir import NOTE_FILE
 from tfpix2pix.state import Pix2Pix
-from tfpix2pix.step import make_train_step
+from tfpix2pix.step import Metrics, make_train_step
 from tfpix2pix.validation import Validation
 from tfpix2pix.workers import Workers
 
@@ -89,8 +89,7 @@ class Training:
             if self.agreement:
                 return first_step
             train_step = make_train_step(self.model, self.strategy)
-            hold = lambda step, metrics: self.interruption.hold()  # noqa: E731
-            return loop.run(train_step, feed, [hold, *around], first_step, self.agreement.__bool__)
+            return loop.run(train_step, feed, [self._hold, *around], first_step, self.agreement.__bool__)
         except UnreadableError as error:
             if workers.count > 1:
                 # The others are inside a step that this worker cannot take, and learn of it by missing this one.
@@ -100,6 +99,10 @@ class Training:
             raise
         finally:
             journal.close()
+
+    def _hold(self, step: int, metrics: Metrics) -> None:
+        """After the first step, there is something to save."""
+        self.interruption.hold()
 
     def _actions(self, journal: Journal) -> tuple[list[loop.Action], actions.Save]:
         """What happens after each step, in this order, and of it what saves."""
