@@ -10,11 +10,12 @@ INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format tensorboard engine clean
+.PHONY: help demo test stress lint format tensorboard engine clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
 	@echo "make test         all tests"
+	@echo "make stress       faults done to real trainings, many times each, with a table of figures"
 	@echo "make lint         ruff: lint and format"
 	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://localhost:6006"
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
@@ -26,6 +27,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
+
+stress: $(INSTALLED_DEV)
+	PYTHONPATH=. $(BIN)/python tests/stress.py
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .

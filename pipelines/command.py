@@ -12,7 +12,9 @@ USAGE_EXIT_CODE = 2
 
 
 class InputError(ValueError):
-    """A mistake in what the user gave. The message names the thing, its value and the remedy."""
+    """Something that only the user can mend. The message names the thing, its value and the remedy."""
+
+    exit_code = USAGE_EXIT_CODE
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
@@ -29,6 +31,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             return main(argv)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
         except OSError as error:
             print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return USAGE_EXIT_CODE

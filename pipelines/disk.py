@@ -1,16 +1,83 @@
-"""Files and folders that are on the disk whole or not at all."""
+"""Files and folders that are on the disk whole or not at all, and what is said where there is no room for them."""
 
+import contextlib
+import errno
 import os
 import pathlib
+import shutil
+from collections.abc import Iterator
+
+import tensorflow as tf
 
 from pipelines.command import InputError
+
+MIB = 2**20
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class DiskFullError(InputError):
+    """There is no room; EX_IOERR of sysexits.h, and not above 127: started again at once, it would fail again."""
+
+    exit_code = 74
 
 
 def write_whole(path: pathlib.Path, contents: str | bytes) -> None:
     """Writes a file, or puts another in its place; whoever reads it meanwhile sees the old one."""
     temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(contents.encode() if isinstance(contents, str) else contents)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(contents.encode() if isinstance(contents, str) else contents)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def check_room(folder: pathlib.Path, what: str, needed: int) -> None:
+    """Raises DiskFullError unless a folder's disk has room for so many bytes; nothing is written.
+
+    Args:
+      folder: has to be there.
+      what: is to be written, as the message says it.
+      needed: bytes.
+    """
+    usage = shutil.disk_usage(folder)
+    # Some file systems over a network do not say how large they are.
+    if usage.total and usage.free < needed:
+        raise DiskFullError(_no_room(folder, what, needed, usage.free))
+
+
+@contextlib.contextmanager
+def naming_full_disk(folder: pathlib.Path, what: str, needed: int = 0) -> Iterator[None]:
+    """Turns the system's or TensorFlow's word of a full disk, which has no numbers, into a DiskFullError that has.
+
+    Args:
+      folder: that is written into.
+      what: is being written, as the message says it.
+      needed: bytes, where that is known.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise DiskFullError(_no_room(folder, what, needed, shutil.disk_usage(folder).free)) from None
+    except tf.errors.OpError as error:
+        if not any(os.strerror(number) in error.message for number in NO_ROOM):
+            raise
+        raise DiskFullError(_no_room(folder, what, needed, shutil.disk_usage(folder).free)) from None
+
+
+def _no_room(folder: pathlib.Path, what: str, needed: int, free: int) -> str:
+    disk = folder.resolve()
+    while not disk.is_mount():
+        disk = disk.parent
+    has = f"the disk at {disk} has {free / MIB:.1f} MiB free"
+    if needed > free:
+        state = f"it needs {needed / MIB:.1f} MiB and {has}, so {(needed - free) / MIB:.1f} MiB are missing"
+    else:
+        state = f"{has}; if that is not little, a quota or the number of files is exhausted"
+    return f"no room for {what} in {folder}: {state}. Make room, and give the same command to go on"
 
 
 def sync_files(folder: pathlib.Path) -> None:

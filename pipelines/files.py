@@ -39,9 +39,18 @@ class Files(Sequence[AnyPath]):
         """The paths below the folder."""
         return [path.relative_to(self.folder).as_posix() for path in self._paths]
 
-    def fingerprint(self) -> str:
-        """Tells whether these are the same files, by the names (without their folder) and sizes, in order."""
-        lines = "".join(f"{path.name} {size(path)}\n" for path in self._paths)
+    def containers(self) -> list[AnyPath]:
+        """What holds them, and is not one of them."""
+        return [self.folder]
+
+    def fingerprint(self, sizes: Sequence[int] | None = None) -> str:
+        """Tells whether these are the same files, by the names (without their folder) and sizes, in order.
+
+        Args:
+          sizes: in bytes, where they are known, and the files may have changed since.
+        """
+        sizes = map(size, self._paths) if sizes is None else sizes
+        lines = "".join(f"{path.name} {bytes_}\n" for path, bytes_ in zip(self._paths, sizes, strict=True))
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:

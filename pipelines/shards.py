@@ -109,6 +109,10 @@ class Shards(Sequence[Record]):
         contents = tf.data.Dataset.range(len(self)).map(self._reader(name=True), tf.data.AUTOTUNE)
         return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
 
+    def containers(self) -> list[AnyPath]:
+        """What holds them: the shards."""
+        return [self.folder / shard.name for shard in self.manifest.shards]
+
     def fingerprint(self) -> str:
         """Tells whether these are the same records in the same order."""
         whole = self.manifest.fingerprint()

@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+# Seconds; a busy machine may take long over anything, and only what hangs is to be found by a limit.
+PATIENCE = 900.0
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Depth 6 is the least that has a dropout layer.
 TINY = (
@@ -64,7 +66,7 @@ def start_workers(count: int, module: str, *arguments: object) -> list[subproces
     ]
 
 
-def finish_workers(processes: list[subprocess.Popen], seconds: float = 300) -> list[subprocess.CompletedProcess]:
+def finish_workers(processes: list[subprocess.Popen], seconds: float = PATIENCE) -> list[subprocess.CompletedProcess]:
     """Waits for all, with a time limit for each, after which it is killed."""
     results = []
     for process in processes:
@@ -80,7 +82,7 @@ def finish_workers(processes: list[subprocess.Popen], seconds: float = 300) -> l
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess:
     """Runs it to its end."""
     process = start(module, *arguments)
-    stdout, stderr = process.communicate(timeout=300)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
@@ -92,7 +94,7 @@ def assert_one_clear_line(result: subprocess.CompletedProcess, *words: str) -> N
     assert len(lines) == 1, result.stderr
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_for(condition, process: subprocess.Popen, seconds: float = PATIENCE) -> None:
     """Polls until the condition holds; fails if the process ends before it does."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -1,12 +1,16 @@
 """Checkpoints that were cut short or changed: never a traceback, and the one before is taken."""
 
 import math
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines.command import InputError
-from tfpix2pix.checkpoint import Checkpoints, load_generator
+from pipelines.disk import DiskFullError
+from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints, load_generator
 from tfpix2pix.config import Config, save
 from tfpix2pix.state import Pix2Pix
 
@@ -106,3 +110,47 @@ def test_best_is_chosen_by_any_metric(model, tmp_path):
     model.step.assign(5)
     Checkpoints(tmp_path, keep=1, best_by="psnr").save(model, {"psnr": 1.0})
     assert Checkpoints(tmp_path).steps() == [3, 5]
+
+
+def test_a_disk_that_is_full_leaves_the_checkpoints_before(model, tmp_path, monkeypatch):
+    """Found before the writing begins, or by TensorFlow while it writes."""
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints.save(model)
+    model.step.assign(4)
+    usage = shutil._ntuple_diskusage(2**30, 2**30 - 1000, 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(DiskFullError, match=r"no room for the checkpoint of step 4 in .* are missing"):
+            checkpoints.save(model)
+
+    def write(self, path):
+        pathlib.Path(path + ".data-00000-of-00001").write_bytes(b"half")
+        raise tf.errors.ResourceExhaustedError(None, None, f"{path}.tempstate; No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "write", write)
+        with pytest.raises(DiskFullError, match=r"no room for the checkpoint of step 4 in .* MiB free"):
+            checkpoints.save(model)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000000"]
+    checkpoints.save(model)
+    assert checkpoints.steps() == [0, 4]
+
+
+def test_the_room_that_a_checkpoint_needs(model, tmp_path):
+    path = Checkpoints(tmp_path).save(model)
+    data = path / "state.data-00000-of-00001"
+    # The object graph is in there too.
+    assert (
+        model.nbytes()
+        <= data.stat().st_size
+        <= sum(f.stat().st_size for f in path.iterdir())
+        < model.nbytes() + FRAME_BYTES
+    )
+
+
+def test_weights_that_are_not_finite(model):
+    assert model.is_finite()
+    model.discriminator_optimizer.variables[-1].assign(
+        tf.fill(model.discriminator_optimizer.variables[-1].shape, math.inf)
+    )
+    assert not model.is_finite()

@@ -1,9 +1,15 @@
 """Whole or not at all, and nothing left behind."""
 
+import errno
+import os
+import re
+import shutil
+
 import pytest
+import tensorflow as tf
 
 from pipelines.command import InputError
-from pipelines.disk import check_writable, write_whole
+from pipelines.disk import DiskFullError, check_room, check_writable, naming_full_disk, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -34,3 +40,33 @@ def test_where_nothing_can_be_written(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(InputError, match=f"output={folder} cannot be written .*; give another --output"):
             check_writable(folder, "output")
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Says how many bytes are free on every disk."""
+    return lambda n: monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**30, 2**30 - n, n))
+
+
+def test_what_does_not_fit_is_not_begun(tmp_path, free):
+    free(2**20)
+    check_room(tmp_path, "a picture", 2**20)
+    message = f"no room for a picture in {tmp_path}: it needs 3.5 MiB and the disk at"
+    with pytest.raises(DiskFullError, match=rf"{re.escape(message)} .* has 1\.0 MiB free, so 2\.5 MiB are missing"):
+        check_room(tmp_path, "a picture", 7 * 2**19)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_by_any_name(number, tmp_path, free):
+    free(5 * 2**20)
+    words = os.strerror(number)
+    for error in (OSError(number, words), tf.errors.ResourceExhaustedError(None, None, f"{tmp_path}/x; {words}")):
+        with pytest.raises(DiskFullError, match=r"has 5\.0 MiB free; if that is not"), naming_full_disk(tmp_path, "a"):
+            raise error
+    assert DiskFullError.exit_code == 74
+
+
+def test_other_faults_stay_what_they_are(tmp_path):
+    for error in (OSError(errno.EIO, "x"), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")):
+        with pytest.raises(type(error)), naming_full_disk(tmp_path, "the log"):
+            raise error

@@ -1,12 +1,23 @@
 """Two workers as two processes: what they compute, what happens when one is killed or told to stop."""
 
 import pathlib
+import shutil
 import signal
 import time
 
 import numpy as np
 import pytest
-from runs import TINY, assert_same_state, finish_workers, make_pairs, run, start_workers, tensors, wait_for
+from runs import (
+    TINY,
+    assert_one_clear_line,
+    assert_same_state,
+    finish_workers,
+    make_pairs,
+    run,
+    start_workers,
+    tensors,
+    wait_for,
+)
 
 from tfpix2pix.cluster import LOST_EXIT_CODE
 from tfpix2pix.journal import read_log
@@ -72,7 +83,7 @@ def test_a_killed_worker_ends_the_other_and_both_go_on(victim, pairs, undisturbe
     wait_for_step(tmp_path, 13, processes[0])
     processes[victim].kill()
     start = time.monotonic()
-    survivor = finish_workers(processes, seconds=60)[1 - victim]
+    survivor = finish_workers(processes)[1 - victim]
     assert time.monotonic() - start < 30
     assert survivor.returncode == LOST_EXIT_CODE
     lines = [line for line in survivor.stderr.splitlines() if line.startswith("error: ")]
@@ -86,12 +97,25 @@ def test_a_killed_worker_ends_the_other_and_both_go_on(victim, pairs, undisturbe
     assert_same_end(tmp_path, undisturbed)
 
 
+def test_a_file_that_vanishes_ends_all_with_its_name(pairs, tmp_path):
+    copied = shutil.copytree(pairs, tmp_path / "p")
+    mark, file = tmp_path / "mark", copied / "train" / "7.png"
+    command = (f"--data={copied}", f"--run_dir={tmp_path / 'r'}", *NOISY, "--cache_mib=0")
+    # Every file has been read once by then, and the chief alone stands there.
+    processes = start_workers(2, "tests.moments", "opened", mark, 3, *command)
+    wait_for(mark.exists, processes[0])
+    file.unlink()
+    for result in finish_workers(processes):
+        assert result.returncode == 2, result.stderr
+        assert_one_clear_line(result, f"error: {file}: it cannot be read (No such file or directory)", "Bring it back")
+
+
 def test_a_signal_to_one_stops_all_after_the_same_step(pairs, undisturbed, tmp_path):
     command = (TRAIN, f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY)
     processes = start_workers(2, *command)
     wait_for_step(tmp_path, 8, processes[0])
     processes[1].send_signal(signal.SIGTERM)
-    results = finish_workers(processes, seconds=60)
+    results = finish_workers(processes)
     assert [result.returncode for result in results] == [128 + signal.SIGTERM] * 2
     stopped = max(record["step"] for record in read_log(tmp_path))
     for result in results:

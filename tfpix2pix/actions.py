@@ -14,6 +14,10 @@ from tfpix2pix.step import Metrics
 from tfpix2pix.validation import Validation
 
 VALIDATION = "validation/"
+NOT_FINITE = (
+    "a {} was NaN or infinite at step {}, so the training stopped; the newest checkpoint is from before. Look at "
+    "log.jsonl for what led there; a lower learning_rate, or another seed, may avoid it"
+)
 
 
 class Schedule:
@@ -38,14 +42,26 @@ class Schedule:
 
 
 class Log:
-    """Every `every` steps and at the end of each epoch, writes down the metrics and the speed."""
+    """Every `every` steps and at the end of each epoch, writes down the metrics and the speed.
 
-    def __init__(self, journal: Journal, schedule: Schedule, stopwatch: Stopwatch, model: Pix2Pix, every: int):
+    And how many training pairs were lost, once there are some.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        schedule: Schedule,
+        stopwatch: Stopwatch,
+        model: Pix2Pix,
+        every: int,
+        count_lost: Callable[[], int] = lambda: 0,
+    ):
         self.journal = journal
         self.schedule = schedule
         self.stopwatch = stopwatch
         self.model = model
         self.every = every
+        self.count_lost = count_lost
         self._since = None
 
     def __call__(self, step: int, metrics: Metrics) -> None:
@@ -66,6 +82,9 @@ class Log:
         if steps:
             values["images_per_second"] = steps * self.model.config.batch_size / max(seconds, 1e-9)
             speed = f"  {values['images_per_second']:.1f} images/s"
+        lost = self.count_lost()
+        if lost:
+            values["lost_pairs"] = lost
         self.journal.scalars(step, self.schedule.epoch(step), values)
         self.journal.progress(
             step,
@@ -146,10 +165,16 @@ class Save:
 
     def __call__(self, step: int, metrics: Metrics) -> None:
         """Never saves a state that a loss which was not finite has spoilt."""
-        if step % self.every and not self.schedule.is_epoch_end(step) and not self.is_interrupted():
-            return
+        if step % self.every == 0 or self.schedule.is_epoch_end(step) or self.is_interrupted():
+            self.save(step, metrics)
+
+    def save(self, step: int, metrics: Metrics) -> None:
+        """Saves now."""
         with self.stopwatch.pause():
             check_finite(self.model)
+            if not self.model.is_finite():
+                # Its losses were finite: they are those from before the update.
+                raise InputError(NOT_FINITE.format("weight", step))
             validation = {n.removeprefix(VALIDATION): v for n, v in metrics.items() if n.startswith(VALIDATION)}
             self.checkpoints.save(self.model, validation)
 
@@ -158,7 +183,4 @@ def check_finite(model: Pix2Pix) -> None:
     """Raises InputError where a loss was NaN or infinite, naming the first step at which it was."""
     step = int(model.non_finite_step.numpy())
     if step >= 0:
-        raise InputError(
-            f"a loss was NaN or infinite at step {step}, so the training stopped; the newest checkpoint is from "
-            "before. Look at log.jsonl for what led there; a lower learning_rate, or another seed, may avoid it"
-        )
+        raise InputError(NOT_FINITE.format("loss", step))

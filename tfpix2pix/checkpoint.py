@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.command import InputError
-from pipelines.disk import sync_files, sync_folder, write_whole
+from pipelines.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
 from tfpix2pix import config as config_file
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
@@ -23,6 +23,9 @@ WORKER = "worker-"
 META_FILE = "meta.json"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
+
+# What a checkpoint takes besides its tensors: their names, the object graph, and some room to spare.
+FRAME_BYTES = MIB
 
 # What all workers have alike: everything but the pools.
 SHARED_STATE = (
@@ -112,21 +115,24 @@ class Checkpoints:
         Args:
           model: what is saved.
           validation: its metrics on the val split, by name. A step that was saved without them gets them added.
+
+        Raises:
+          DiskFullError: there is no room, for this worker's part; nothing of it is left, and those before stay.
+          InputError: it cannot be written for another reason, or another worker cannot write its part.
         """
         step = int(model.step.numpy())
         target = self.path(step)
         temporary = self.folder / f"{UNFINISHED}{step:08d}"
         # File systems may show the chief's folders to others late, so others are told.
-        exists = self.workers.from_chief(self._begin(target, temporary) if self.is_chief else 0)
+        exists = self.workers.from_chief(target.exists() if self.is_chief else 0)
         if not exists:
-            if self.is_chief:
-                tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
-                _write_meta(temporary, step, validation)
-            elif model.config.pool_size:
-                _pools(model).write(str(temporary / self._worker_prefix))
-            if self.is_chief or model.config.pool_size:
-                sync_files(temporary)
-            self.workers.wait()
+            self.workers.together(lambda: self._begin(temporary) if self.is_chief else None)
+            try:
+                self.workers.together(lambda: self._write(model, temporary, step, validation))
+            except InputError:
+                if self.is_chief:
+                    shutil.rmtree(temporary, ignore_errors=True)
+                raise
         if self.is_chief:
             if not exists:
                 os.replace(temporary, target)
@@ -135,7 +141,9 @@ class Checkpoints:
                 _write_meta(target, step, validation)
             kept = {*self.steps()[-self.keep :], self.best()}
             for old in set(self.steps()) - kept:
-                shutil.rmtree(self.path(old))
+                # A folder that is being deleted is not whole any more.
+                os.replace(self.path(old), self.folder / f"{UNFINISHED}{old:08d}")
+                shutil.rmtree(self.folder / f"{UNFINISHED}{old:08d}")
         return target
 
     def restore_newest(self, model: Pix2Pix, warn=print) -> int:
@@ -184,14 +192,32 @@ class Checkpoints:
     def _worker_prefix(self) -> str:
         return f"{WORKER}{self.workers.index}"
 
-    def _begin(self, target: pathlib.Path, temporary: pathlib.Path) -> bool:
-        """Makes the folder to write into, unless the step has a checkpoint already, which it returns."""
-        if target.exists():
-            return True
+    def _begin(self, temporary: pathlib.Path) -> None:
+        """Makes the folder to write into."""
         for leftover in self.folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(leftover)
-        temporary.mkdir(parents=True)
-        return False
+        with naming_full_disk(self.folder.parent, "a checkpoint"):
+            temporary.mkdir(parents=True)
+
+    def _write(self, model: Pix2Pix, temporary: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
+        """Writes this worker's part."""
+        if not self.is_chief and not model.config.pool_size:
+            return
+        what = f"the checkpoint of step {step}"
+        needed = model.nbytes(self.is_chief) + FRAME_BYTES
+        check_room(self.folder, what, needed)
+        try:
+            with naming_full_disk(self.folder, what, needed):
+                if self.is_chief:
+                    tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
+                    _write_meta(temporary, step, validation)
+                else:
+                    _pools(model).write(str(temporary / self._worker_prefix))
+                sync_files(temporary)
+        except tf.errors.OpError as error:
+            raise InputError(
+                f"{what} cannot be written into {self.folder} ({_reason(error)}); see to its disk"
+            ) from None
 
     def _has_pools_for(self, step: int, model: Pix2Pix) -> bool:
         """Whether a checkpoint has one pool for each replica that there is now. Damage is found later."""

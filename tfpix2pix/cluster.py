@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import pathlib
 import re
 import socket
 import sys
@@ -73,24 +74,33 @@ class Cluster:
         return [i for i in closed if i in meant] or closed or [i for i in others if i in meant]
 
     @contextlib.contextmanager
-    def ending_when_one_is_lost(self) -> Iterator[None]:
-        """Ends this process with one line and LOST_EXIT_CODE where TensorFlow finds that a worker is gone."""
+    def ending_when_one_is_lost(self, note: pathlib.Path) -> Iterator[None]:
+        """Ends this process with one line and LOST_EXIT_CODE where TensorFlow finds that a worker is gone.
+
+        If that one has left a note that says why, it is a fault that starting again would not mend: the line is the
+        note, and the exit code that of an InputError.
+        """
         try:
             yield
         except LOST_ERRORS as error:
             lost = self.lost(str(error))
             if not lost:
                 raise
+            if note.exists():
+                self.end(note.read_text(), InputError.exit_code)
             who = " and ".join(f"worker {i} at {self.addresses[i]}" for i in lost)
-            print(
-                f"error: {who} is gone, so worker {self.index} stops; start all workers again with the same command: "
-                "they go on from the last checkpoint",
-                file=sys.stderr,
+            self.end(
+                f"{who} is gone, so worker {self.index} stops; start all workers again with the same command: they go "
+                "on from the last checkpoint",
+                LOST_EXIT_CODE,
             )
-            sys.stdout.flush()
-            sys.stderr.flush()
-            # An orderly exit would wait for the lost worker.
-            os._exit(LOST_EXIT_CODE)
+
+    def end(self, why: str, exit_code: int) -> None:
+        """Ends this process alone, with one line. An orderly exit would wait for the other workers."""
+        print(f"error: {why}", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)
 
 
 def find_cluster(strategy: str, environment: Mapping[str, str] = os.environ) -> Cluster | None:

@@ -120,6 +120,9 @@ class Config:
     gradient_accumulation: int = option(
         1, "parts in which each replica takes its share of a batch, one after the other, to save memory", least=1
     )
+    deterministic: bool = option(
+        False, "have TensorFlow take sums in one order on GPUs too, so that two runs are equal to the last bit"
+    )
     xla: bool = option(False, "compile forward and backward passes by XLA")
     strategy: str = option(
         "auto",

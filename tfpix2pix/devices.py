@@ -27,6 +27,8 @@ def make_strategy(config: Config, cluster: Cluster | None = None) -> tf.distribu
     Raises:
       InputError: the batch cannot be shared out evenly.
     """
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         keep_freed_memory()

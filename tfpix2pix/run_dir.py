@@ -11,6 +11,8 @@ from tfpix2pix import config as config_file
 from tfpix2pix.config import Config
 
 DATA_FILE = "data.json"
+# What a worker leaves for the others to find before it ends by itself, and they are missed by it.
+NOTE_FILE = "stopped.txt"
 # Network file systems may remember for up to a minute that a file was not there.
 SHARED_SECONDS = 60.0
 
@@ -55,28 +57,37 @@ def wait_until_shared(run_dir: pathlib.Path) -> None:
 
 
 def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
-    """Makes the run directory, and writes config.json and data.json, once it is certain that the training can begin.
+    """Writes config.json and data.json into the run directory, once it is certain that the training can begin.
 
     Raises:
       InputError: the run was begun with other files, so the order of the data would not be the same.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / NOTE_FILE).unlink(missing_ok=True)
     path = run_dir / DATA_FILE
     data = {
         "pairs": len(pairs),
         "fingerprint": pairs.fingerprint(),
+        "contents": pairs.contents(),
         "skipped": [str(f) for f in pairs.skipped],
     }
     if path.exists():
         try:
             before = json.loads(path.read_text())
-            before = {name: before[name] for name in ("pairs", "fingerprint")}
+            before = {"contents": None, **before}
+            before = {name: before[name] for name in ("pairs", "fingerprint", "contents")}
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None
         if before["fingerprint"] != data["fingerprint"]:
             raise InputError(
                 f"run_dir={run_dir} was begun with {before['pairs']} training pairs, and now there are {len(pairs)}, "
                 "or their names or sizes differ; bring back the same files, or give another --run_dir"
+            )
+        # Of shards, the fingerprint is of their contents; runs from before this was written down have none.
+        if None not in (before["contents"], data["contents"]) and before["contents"] != data["contents"]:
+            raise InputError(
+                f"run_dir={run_dir} was begun with files of these names and sizes that held something else; bring back "
+                "the same files, or give another --run_dir"
             )
     else:
         write_whole(path, json.dumps(data, indent=2) + "\n")

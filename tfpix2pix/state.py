@@ -1,5 +1,7 @@
 """Everything that training changes, in one place: what a checkpoint saves, and nothing else."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -46,11 +48,27 @@ class Pix2Pix(tf.Module):
         scales = (self.generator_optimizer.loss_scale, self.discriminator_optimizer.loss_scale)
         return [scale for scale in scales if scale is not None]
 
+    def nbytes(self, with_shared: bool = True) -> int:
+        """The memory of all that a checkpoint saves, or of the pools alone."""
+        saved = [variable for pool in self.pools for variable in pool.variables]
+        if with_shared:
+            saved += self._shared_variables()
+        return sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in saved)
+
+    def is_finite(self) -> bool:
+        """Whether no weight is NaN or infinite, nor what the optimizers keep of it."""
+        floats = [variable for variable in self._shared_variables() if tf.as_dtype(variable.dtype).is_floating]
+        return all(bool(tf.reduce_all(tf.math.is_finite(variable))) for variable in floats)
+
     def count_step(self, losses_are_finite: tf.Tensor) -> None:
         """Moves the step counter on, and remembers the first step whose losses were not finite."""
         self.step.assign_add(1)
         first = tf.logical_and(self.non_finite_step < 0, tf.logical_not(losses_are_finite))
         self.non_finite_step.assign(tf.where(first, tf.identity(self.step), tf.identity(self.non_finite_step)))
+
+    def _shared_variables(self) -> list[keras.Variable]:
+        parts = (self.generator, self.discriminator, self.generator_optimizer, self.discriminator_optimizer)
+        return [variable for part in parts for variable in part.variables]
 
 
 def generator_of(

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from tfpix2pix.quality.measure import Networks, compiled, generating, measure
 
+Mend = Callable[[tf.errors.OpError], tuple[tf.data.Dataset, int]]
+
 
 class Validation:
     """Translates a split and measures it, with the same compiled function each time.
@@ -18,6 +20,8 @@ class Validation:
       batches: how many.
       samples: how many of the first pairs are kept to be shown.
       networks: what some metrics need.
+      mend: takes the error where a batch could not be made; returns another dataset and how many batches it has, with
+        which all is done again, or raises.
     """
 
     def __init__(
@@ -27,16 +31,30 @@ class Validation:
         batches: int,
         samples: int,
         networks: Networks = Networks(),  # noqa: B008 (frozen)
+        mend: Mend | None = None,
     ):
-        self.dataset = dataset.map(lambda source, target: {"source": source, "target": target})
-        self.batches = batches
+        self._take(dataset, batches)
         self.samples = samples
+        self.mend = mend
         self._run = compiled({"generated": generating(generator)}, networks)
 
     def __call__(
         self, is_cancelled: Callable[[], bool] = lambda: False
     ) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
         """Returns the metrics' means over all images, and the sample images by row; None if it was cancelled."""
+        while True:
+            try:
+                return self._measure(is_cancelled)
+            except tf.errors.OpError as error:
+                if not self.mend:
+                    raise
+                self._take(*self.mend(error))
+
+    def _take(self, dataset: tf.data.Dataset, batches: int) -> None:
+        self.dataset = dataset.map(lambda source, target: {"source": source, "target": target})
+        self.batches = batches
+
+    def _measure(self, is_cancelled: Callable[[], bool]) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
         rows = {"source": [], "generated": [], "target": []}
 
         def keep(first: int, batch: dict, generated: dict) -> None:

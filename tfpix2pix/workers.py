@@ -24,6 +24,7 @@ class Workers:
     """
 
     def __init__(self, strategy: tf.distribute.Strategy | None = None, cluster: Cluster | None = None):
+        self.cluster = cluster
         self.index = cluster.index if cluster else 0
         self.count = len(cluster.addresses) if cluster else 1
         if cluster:

@@ -1,0 +1,86 @@
+"""The data of a training, and all that has to be certain of it before the first step."""
+
+import dataclasses
+import pathlib
+
+from pipelines import find
+from pipelines.command import InputError
+from pipelines.loader import Pairs, open_pairs
+from tfpix2pix.config import CONFIG_FILE, Config
+from tfpix2pix.lock import Lock
+from tfpix2pix.lost import Lost
+from tfpix2pix.quality.measure import Networks
+from tfpix2pix.quality.networks import networks_for
+from tfpix2pix.run_dir import claim, wait_until_shared
+from tfpix2pix.workers import Workers
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a training reads.
+
+    Attributes:
+      train: at load_size.
+      val: at image_size.
+      lost: where pairs are kept that get lost on the way.
+      networks: for the metrics of validation; None where another worker validates.
+    """
+
+    train: Pairs
+    val: Pairs
+    lost: Lost
+    networks: Networks | None
+
+
+def open_data(options: Config, run_dir: pathlib.Path, workers: Workers, lock: Lock) -> Data:
+    """Opens the data on all workers, checks that they have the same, and takes possession of the run directory.
+
+    Raises:
+      InputError: on all workers, where one of them cannot train.
+    """
+
+    def on_chief(work):
+        return workers.together(lambda: work() if workers.is_chief else None)
+
+    def begin():
+        run_dir.mkdir(parents=True, exist_ok=True)
+        lock.take()
+        claim(run_dir, options, train)
+
+    # A run directory is locked at once; one that is not there yet is made when the training is certain to begin.
+    on_chief(lambda: lock.take() if (run_dir / CONFIG_FILE).exists() else None)
+    if not workers.have_same(options.without_places().to_json()):
+        raise InputError("workers were started with different options; give all of them the same command")
+    networks = on_chief(lambda: networks_for(options))
+    if workers.count > 1:
+        # Named data sets are fetched once where the folder is shared, and not by all at a time.
+        on_chief(lambda: find.dataset_folder(options.data, options.data_dir))
+    lost = Lost(run_dir)
+    train, val = workers.together(lambda: open_splits(options, lost))
+    if not workers.have_same(train.fingerprint()):
+        raise InputError(f"data={options.data} has other training pairs on one worker than on another; make them equal")
+    on_chief(begin)
+    workers.together(lambda: wait_until_shared(run_dir))
+    return Data(train, val, lost, networks)
+
+
+def open_splits(options: Config, lost: Lost) -> tuple[Pairs, Pairs]:
+    """Opens train/ at load_size and val/ at image_size, after every file in them was read once."""
+    folder = find.dataset_folder(options.data, options.data_dir)
+    splits = []
+    for split, size, without in (("train", options.load_size, lost.load()), ("val", options.image_size, [])):
+        form = options.pair_format(size)
+        pairs = open_pairs(folder / split, form, options.bad_images, options.cache_mib, without)
+        if pairs.skipped:
+            print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
+            for file, reason in pairs.skipped.items():
+                print(f"  {file}: {reason}")
+        if pairs.lost:
+            print(f"{len(pairs.lost)} pairs in {folder / split} were lost before, and others stand in for them")
+        splits.append(pairs)
+    if options.batch_size > len(splits[0]):
+        raise InputError(
+            f"batch_size={options.batch_size} is more than the {len(splits[0])} pairs in {folder / 'train'}; give a "
+            "smaller one"
+        )
+    return splits[0], splits[1]

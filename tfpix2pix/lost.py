@@ -1,0 +1,46 @@
+"""Training pairs that could no longer be read: kept in the run directory, so that a run goes on as it would have."""
+
+import dataclasses
+import json
+import pathlib
+
+from pipelines.command import InputError
+from pipelines.disk import write_whole
+from pipelines.loader import LostPair
+
+FOLDER = "lost"
+
+
+class Lost:
+    """One small file a pair, run_dir/lost/<index>.json, since of several workers any may find one.
+
+    Args:
+      run_dir: need not be there before `add`.
+    """
+
+    def __init__(self, run_dir: pathlib.Path):
+        self.folder = run_dir / FOLDER
+
+    def __len__(self) -> int:
+        return len(list(self.folder.glob("*.json")))
+
+    def load(self) -> list[LostPair]:
+        """All of them, by index.
+
+        Raises:
+          InputError: a file of them cannot be read.
+        """
+        pairs = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                pair = LostPair(**json.loads(path.read_text()))
+                bytes.fromhex(pair.digest)
+            except (ValueError, TypeError) as error:
+                raise InputError(f"{path} cannot be read ({error}); restore it, or give another --run_dir") from None
+            pairs.append(pair)
+        return pairs
+
+    def add(self, pair: LostPair) -> None:
+        """Keeps one."""
+        self.folder.mkdir(exist_ok=True)
+        write_whole(self.folder / f"{pair.index:08d}.json", json.dumps(dataclasses.asdict(pair), indent=2) + "\n")
