@@ -166,10 +166,15 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
     return Cluster(tuple(addresses), index)
 
 
-def _takes_connections(address: str) -> bool:
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` in two; an IPv6 host stands in brackets."""
     host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _takes_connections(address: str) -> bool:
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        socket.create_connection(split_address(address), CONNECT_SECONDS).close()
     except OSError:
         return False
     return True

@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipelines.command import InputError
 from tfpix2pix.cluster import Cluster
 from tfpix2pix.config import Config
+from tfpix2pix.rendezvous import rendezvous
 
 # From glibc's malloc.h.
 M_TRIM_THRESHOLD = -1
@@ -36,18 +37,25 @@ def make_strategy(config: Config, cluster: Cluster | None = None) -> tf.distribu
         # Take memory as it is needed, so that TensorBoard or a second, small job can run beside.
         tf.config.experimental.set_memory_growth(gpu, True)
     if cluster:
+        # As many replicas or more: what they cannot share is told before anyone waits for the others.
+        _check_shares(config, len(cluster.addresses), "workers")
+        rendezvous(cluster)
         strategy = _over_workers(cluster, len(gpus))
     else:
         used = gpus[:1] if config.strategy == "one" else gpus
         strategy = tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(len(used))] or ["CPU:0"])
-    replicas, parts = strategy.num_replicas_in_sync, config.gradient_accumulation
-    if config.batch_size % (replicas * parts):
-        shares = f"{replicas} {'replicas' if cluster else 'GPUs'}" + (f", in {parts} parts each" if parts > 1 else "")
-        raise InputError(
-            f"batch_size={config.batch_size} cannot be shared evenly by {shares}: give a multiple of "
-            f"{replicas * parts}, or fewer of them"
-        )
+    _check_shares(config, strategy.num_replicas_in_sync, "replicas" if cluster else "GPUs")
     return strategy
+
+
+def _check_shares(config: Config, count: int, called: str) -> None:
+    parts = config.gradient_accumulation
+    if config.batch_size % (count * parts):
+        shares = f"{count} {called}" + (f", in {parts} parts each" if parts > 1 else "")
+        raise InputError(
+            f"batch_size={config.batch_size} cannot be shared evenly by {shares}: give a multiple of {count * parts}, "
+            "or fewer of them"
+        )
 
 
 def _over_workers(cluster: Cluster, gpus: int) -> tf.distribute.Strategy:
@@ -55,7 +63,6 @@ def _over_workers(cluster: Cluster, gpus: int) -> tf.distribute.Strategy:
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=implementations.NCCL if gpus else implementations.RING
     )
-    print(f"worker {cluster.index} of {', '.join(cluster.addresses)} waits for the others", flush=True)
     return tf.distribute.MultiWorkerMirroredStrategy(cluster.resolver(gpus), options)
 
 
