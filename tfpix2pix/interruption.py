@@ -28,8 +28,7 @@ class Interruption:
     def __enter__(self) -> "Interruption":
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
-        self._former = {number: signal.getsignal(number) for number in SIGNALS}
-        self.take_signals()
+        self._former = {number: signal.signal(number, _leave_to_the_thread) for number in SIGNALS}
         # The interpreter writes each signal's number there at once, whatever the main thread does.
         self._former_descriptor = signal.set_wakeup_fd(self._writer)
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -46,11 +45,6 @@ class Interruption:
 
     def __bool__(self) -> bool:
         return self.received is not None
-
-    def take_signals(self) -> None:
-        """Has signals come here; again after a strategy over several workers was made, which keeps SIGTERM to itself."""
-        for number in SIGNALS:
-            signal.signal(number, _leave_to_the_thread)
 
     def hold(self) -> None:
         """From now on there is something to save, so the training is left to end by itself."""
