@@ -334,7 +334,7 @@ def shard_flipped(victim: Victim, bad_images: str) -> int:
     path = shards / "train" / "train-00001-of-00002.tfrecord"
     contents = path.read_bytes()
     harmed = bytearray(contents)
-    harmed[500] ^= 1
+    harmed[200] ^= 1
     path.write_bytes(harmed)
     result = finish(process)
     place = f"{path}, record 0 at byte 0: it cannot be read (its checksum is another: the shard is damaged)"
