@@ -14,6 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from runs import PATIENCE, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, tensors, wait_for
 
+from pipelines.files import list_files
+from pipelines.manifest import Manifest
+from pipelines.records import shard_name, write_shard
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import read_log
 
@@ -309,22 +312,29 @@ def second_training(victim: Victim) -> int:
     return assert_nothing_lost(victim, before)
 
 
+def make_shards(pairs: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
+    """Two shards a split, as `prepare shard` makes them, without Beam."""
+    for split in ("train", "val"):
+        files, written = list_files(pairs / split), []
+        (output / split).mkdir(parents=True)
+        for number, part in enumerate((files[: len(files) // 2], files[len(files) // 2 :])):
+            images = [(file.name, file.read_bytes()) for file in part]
+            written.append(write_shard(output / split / shard_name(split, number, 2), images))
+        total = sum(file.stat().st_size for file in files)
+        Manifest("pairs", len(files), total, {"3": len(files)}, (64, 64), (128, 128), written, {}).save(output / split)
+    return output
+
+
 def shard_flipped(victim: Victim, bad_images: str) -> int:
     """A bit of a record flips, in a training on shards."""
-    # Beam takes long to load, and nothing else needs it.
-    from commands import call
-
-    from pipelines import prepare
-
-    shards = victim.pairs.with_name(f"{victim.pairs.name}.shards")
-    assert call(prepare, "shard", f"--data={victim.pairs}", f"--output={shards}", "--shards=2") == 0
+    shards = make_shards(victim.pairs, victim.pairs.with_name(f"{victim.pairs.name}.shards"))
     sharded = dataclasses.replace(victim, pairs=shards, flags=(*victim.flags, f"--bad_images={bad_images}"))
     before = victim.newest()
     process = sharded.start("opened", 2)
     path = shards / "train" / "train-00001-of-00002.tfrecord"
     contents = path.read_bytes()
     harmed = bytearray(contents)
-    harmed[500] ^= 1
+    harmed[200] ^= 1
     path.write_bytes(harmed)
     result = finish(process)
     place = f"{path}, record 0 at byte 0: it cannot be read (its checksum is another: the shard is damaged)"

@@ -100,7 +100,7 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = PATIENCE) ->
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def tensors(checkpoint: pathlib.Path, prefix: str = "state") -> dict[str, np.ndarray]:

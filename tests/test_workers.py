@@ -111,9 +111,11 @@ def test_a_file_that_vanishes_ends_all_with_its_name(pairs, tmp_path):
 
 
 def test_a_signal_to_one_stops_all_after_the_same_step(pairs, undisturbed, tmp_path):
-    command = (TRAIN, f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY)
-    processes = start_workers(2, *command)
-    wait_for_step(tmp_path, 8, processes[0])
+    arguments, mark = (f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY), tmp_path / "mark"
+    command = (TRAIN, *arguments)
+    # Both stand still for a while where they save, so that the signal comes long before the end.
+    processes = start_workers(2, "tests.moments", "save", mark, 5, *arguments)
+    wait_for(mark.exists, processes[0])
     processes[1].send_signal(signal.SIGTERM)
     results = finish_workers(processes)
     assert [result.returncode for result in results] == [128 + signal.SIGTERM] * 2

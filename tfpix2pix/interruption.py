@@ -46,6 +46,11 @@ class Interruption:
     def __bool__(self) -> bool:
         return self.received is not None
 
+    def listen(self) -> None:
+        """Takes the signals again: where workers connect, TensorFlow has SIGTERM for itself."""
+        for number in SIGNALS:
+            signal.signal(number, _leave_to_the_thread)
+
     def hold(self) -> None:
         """From now on there is something to save, so the training is left to end by itself."""
         self._is_worth_saving = True

@@ -65,6 +65,7 @@ def train(options: config.Config, run_dir: pathlib.Path, cluster: Cluster | None
     with Interruption() as interruption, Lock(run_dir) as lock, naming_full_disk(run_dir, "what the training writes"):
         open_run_dir(run_dir, options, will_write=not cluster or cluster.is_chief)
         strategy = make_strategy(options, cluster)
+        interruption.listen()
         workers = Workers(strategy, cluster)
         data = open_data(options, run_dir, workers, lock)
         training = Training(options, run_dir, strategy, workers, data, interruption)

@@ -66,6 +66,7 @@ class Training:
         Raises:
           InputError: a loss or weight that is not finite, data that cannot be read any more, or a full disk.
         """
+        self.interruption.listen()
         first_step, workers = self.first_step, self.workers
         journal = Journal(self.run_dir, first_step, self.last_step) if workers.is_chief else Silence()
         around, save = self._actions(journal)
