@@ -1,6 +1,8 @@
 # Every target makes its own environment in .venv first; nothing else has to be installed but Python 3.10 to 3.13.
 PYTHON ?= python3
 RUN_DIR ?= runs/demo
+# Where TensorBoard listens: on this machine only, since it asks nobody who they are.
+HOST ?= 127.0.0.1
 
 # The GPU set where the driver answers, the CPU set elsewhere; make ... REQUIREMENTS=requirements.txt to force one.
 REQUIREMENTS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo requirements.txt || echo requirements-cpu.txt)
@@ -16,7 +18,7 @@ help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
 	@echo "make test         all tests"
 	@echo "make lint         ruff: lint and format"
-	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://localhost:6006"
+	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://$(HOST):6006"
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
 	@echo "make format       mend what ruff can mend"
 	@echo "make clean        remove the environments"
@@ -35,9 +37,8 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# --bind_all is not given: it listens on this machine only.
 tensorboard: $(INSTALLED)
-	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard
+	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard --host=$(HOST)
 
 engine: .venv-engine/.installed
 	.venv-engine/bin/python tests/engine/check.py $(MODEL) $(IMAGES)

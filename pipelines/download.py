@@ -16,7 +16,7 @@ import tqdm
 
 from pipelines import place
 from pipelines.archive import ArchiveError, unpack
-from pipelines.command import InputError
+from pipelines.command import InputError, one_line
 from pipelines.datasets import DatasetSpec
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -140,7 +140,7 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
         except _TransientError as error:
             if wait is None:
                 raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
-            print(f"{url}: {error}; trying again in {wait} s", file=sys.stderr)
+            print(one_line(f"{url}: {error}; trying again in {wait} s"), file=sys.stderr)
         time.sleep(wait)
     if sha256 is not None and (found := place.sha256(part)) != sha256:
         _discard(part)
