@@ -6,12 +6,11 @@ import sys
 
 import pytest
 from commands import call
-from runs import ROOT, make_pairs
+from runs import ROOT, TINY, make_pairs
 
 from pipelines import prepare
-from pipelines.command import one_line
+from pipelines.command import InputError, one_line
 from tfpix2pix import train
-from tfpix2pix.config import Config
 
 # A red line, the cursor to the top, the window's title, letters turned around, a line that nobody wrote, no UTF-8.
 NASTY = b"\x1b[31m\x1b[H\x1b]0;title\x07\xe2\x80\xaegnp\r\nerror: all is lost\xff.png"
@@ -43,9 +42,11 @@ def test_check_names_bad_files(pairs, capsys):
     assert_named_in_a_line(capsys.readouterr().err, pairs)
 
 
-def test_training_names_bad_files(pairs, capsys):
-    options = Config(data=str(pairs), bad_images="skip", image_size=(64, 64)).resolved()
-    train.open_splits(options)
+def test_training_names_bad_files(pairs, tmp_path, capsys):
+    # It ends right behind its list of them.
+    options = (*TINY, f"--data={pairs}", "--bad_images=skip", "--batch_size=9", f"--run_dir={tmp_path / 'r'}")
+    with pytest.raises(InputError, match="batch_size=9 is more than the 6 pairs"):
+        call(train, *options)
     assert_named_in_a_line(capsys.readouterr().out, pairs)
 
 
