@@ -46,7 +46,13 @@ def _parse(argv: list[str]) -> list[str]:
     except flags.Error as error:
         # absl prefixes the flag where a validator refuses it, and has a value for one that is missing.
         print_error(f"{str(error).splitlines()[0]}; see --help")
-        sys.exit(USAGE_EXIT_CODE)
+    except ValueError as error:
+        # It is no text, or names another that no file can be called.
+        print_error(f"the flagfile cannot be read ({error}); give another --flagfile")
+    except RecursionError:
+        # absl looks for a flag of a similar name, letter by letter.
+        print_error("a flag's name is longer than any flag's; see --help")
+    sys.exit(USAGE_EXIT_CODE)
 
 
 def print_error(text: str) -> None:

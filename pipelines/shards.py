@@ -88,7 +88,12 @@ class Shards(Sequence[Record]):
             raise InputError(f"{path} has {found} bytes instead of {shard.bytes}: {remedy}")
         if hashlib.sha256(index).hexdigest() != shard.index_sha256:
             raise InputError(f"{records.index_path(path)} has another digest: {remedy}")
-        return np.frombuffer(index, records.INDEX_TYPE)
+        offsets = np.frombuffer(index, records.INDEX_TYPE) if len(index) % records.INDEX_TYPE.itemsize == 0 else []
+        if len(offsets) != shard.records + 1 or offsets[0] != 0 or offsets[-1] != shard.bytes:
+            raise InputError(f"{records.index_path(path)} has other offsets than the shard: {remedy}")
+        if (np.diff(offsets.astype(np.int64)) < records.FRAME_BYTES).any():
+            raise InputError(f"{records.index_path(path)} has offsets that do not ascend: {remedy}")
+        return offsets
 
     def __len__(self) -> int:
         return self.manifest.records if self._rows is None else len(self._rows)

@@ -162,7 +162,10 @@ def _storage(reference: Any) -> Storage:
 def _made(maker: Any, arguments: Any) -> Any:
     if type(maker) is not _Name or maker not in _MAKERS:
         raise ValueError("it calls something that is no part of a state dict")
-    return _MAKERS[maker](*_arguments(arguments))
+    make, least = _MAKERS[maker]
+    if len(_arguments(arguments)) < least:
+        raise ValueError(f"{maker.name} with {len(arguments)} arguments")
+    return make(*arguments)
 
 
 def _arguments(value: Any) -> tuple[Any, ...]:
@@ -172,7 +175,7 @@ def _arguments(value: Any) -> tuple[Any, ...]:
     return value
 
 
-def _ordered_dict(items: Any = None) -> dict[str, Any]:
+def _ordered_dict(items: Any = None, *_: Any) -> dict[str, Any]:
     made = {}
     # Python 2 gave them at once, as lists of two.
     if items is not None:
@@ -195,8 +198,9 @@ def _parameter(tensor: Any, *_: Any) -> Tensor:
     return _typed(tensor, Tensor)
 
 
+# What makes it, and how many arguments that needs.
 _MAKERS = {
-    _Name("collections", "OrderedDict"): _ordered_dict,
-    _Name("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    _Name("torch._utils", "_rebuild_parameter"): _parameter,
+    _Name("collections", "OrderedDict"): (_ordered_dict, 0),
+    _Name("torch._utils", "_rebuild_tensor_v2"): (_tensor, 4),
+    _Name("torch._utils", "_rebuild_parameter"): (_parameter, 1),
 }
