@@ -135,6 +135,7 @@ def test_nothing_is_called(tmp_path, depth):
         (zipped(b"\x80\x02(ios\nsystem\n."), "opcode INST is not part of a state dict"),
         (zipped(b"\x80\x02cposix\nsystem\n\x81."), "posix.system is not part of a state dict"),
         (zipped(b"\x80\x02K\x01)\x81."), "opcode NEWOBJ is not part of a state dict"),
+        (zipped(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nK\x01\x85R."), "_rebuild_tensor_v2 with 1 arguments"),
         (zipped(b"\x80\x02\x82\x01."), "opcode EXT1 is not part of a state dict"),
         (zipped(b"\x80\x02\x85."), "it takes more than it has"),
         (zipped(b"\x80\x02}K\x01K\x02s."), "int where str should be"),

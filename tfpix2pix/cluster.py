@@ -137,7 +137,7 @@ def _from_tf_config(text: str) -> Cluster:
             raise ValueError(f"task {kind} {index} is none of its chief and workers")
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"TF_CONFIG={text} cannot be used ({error}); it should be like "
+            f"TF_CONFIG={text:.500} cannot be used ({error}); it should be like "
             '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
         ) from None
     return Cluster(tuple(addresses), index)
