@@ -67,13 +67,13 @@ clean:
 	.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-audit.txt
 	touch $@
 
-.venv-fuzz/.installed: requirements-cpu.txt requirements-common.txt requirements-fuzz.txt
+.venv-fuzz/.installed: constraints.txt requirements-cpu.txt requirements-common.txt requirements-fuzz.txt
 	$(PYTHON) -m venv .venv-fuzz
 	.venv-fuzz/bin/python -m pip install --disable-pip-version-check --quiet \
 		--requirement requirements-cpu.txt --requirement requirements-fuzz.txt
 	touch $@
 
-$(INSTALLED): $(REQUIREMENTS) requirements-common.txt requirements-serving.txt
+$(INSTALLED): $(REQUIREMENTS) constraints.txt requirements-common.txt requirements-serving.txt
 	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: TensorFlow 2.21 needs 3.10 to 3.13; make ... PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(PIP) --requirement $(REQUIREMENTS)
