@@ -43,6 +43,7 @@ class Record:
     def read(self) -> tuple[str, bytes]:
         """Name and encoded image; raises like read_bytes."""
         try:
+            self._check_length()
             start, stop = tf.constant([self.start, self.stop], tf.int64)
             name, contents = records.decode(records.read_at(tf.constant(self.path), start, stop))
         except tf.errors.DataLossError:
@@ -50,6 +51,15 @@ class Record:
         except tf.errors.OpError as error:
             raise OSError(error.error_code, error.message, str(self)) from None
         return name.numpy().decode(errors="surrogateescape"), contents.numpy()
+
+    def _check_length(self) -> None:
+        # TensorFlow's kernel takes the memory for whatever length stands there, and dies where there is none; its
+        # checksum does not help against somebody who has computed it.
+        with tf.io.gfile.GFile(self.path, "rb") as file:
+            file.seek(self.start)
+            length = int.from_bytes(file.read(8), "little")
+        if length != self.stop - self.start - records.FRAME_BYTES:
+            raise OSError(0, "its length is another than its index says: the shard is damaged", str(self))
 
 
 class Shards(Sequence[Record]):
@@ -88,7 +98,12 @@ class Shards(Sequence[Record]):
             raise InputError(f"{path} has {found} bytes instead of {shard.bytes}: {remedy}")
         if hashlib.sha256(index).hexdigest() != shard.index_sha256:
             raise InputError(f"{records.index_path(path)} has another digest: {remedy}")
-        return np.frombuffer(index, records.INDEX_TYPE)
+        offsets = np.frombuffer(index, records.INDEX_TYPE) if len(index) % records.INDEX_TYPE.itemsize == 0 else []
+        if len(offsets) != shard.records + 1 or offsets[0] != 0 or offsets[-1] != shard.bytes:
+            raise InputError(f"{records.index_path(path)} has other offsets than the shard: {remedy}")
+        if (np.diff(offsets.astype(np.int64)) < records.FRAME_BYTES).any():
+            raise InputError(f"{records.index_path(path)} has offsets that do not ascend: {remedy}")
+        return offsets
 
     def __len__(self) -> int:
         return self.manifest.records if self._rows is None else len(self._rows)

@@ -14,6 +14,9 @@ flags.disclaim_key_flags()
 # The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
 LOAD_SCALE = 286 / 256
 
+# Six digits; no image has more.
+MAX_SIDE = 999_999
+
 
 def paper_load_size(image_size: Size) -> Size:
     """The size before the random crop that keeps the paper's scale: (256, 256) gives (286, 286)."""

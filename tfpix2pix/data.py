@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from pipelines import find
-from pipelines.command import InputError
+from pipelines.command import InputError, one_line
 from pipelines.loader import Pairs, open_pairs
 from tfpix2pix.config import CONFIG_FILE, Config
 from tfpix2pix.lock import Lock
@@ -74,7 +74,7 @@ def open_splits(options: Config, lost: Lost) -> tuple[Pairs, Pairs]:
         if pairs.skipped:
             print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
             for file, reason in pairs.skipped.items():
-                print(f"  {file}: {reason}")
+                print(f"  {one_line(f'{file}: {reason}')}")
         if pairs.lost:
             print(f"{len(pairs.lost)} pairs in {folder / split} were lost before, and others stand in for them")
         splits.append(pairs)

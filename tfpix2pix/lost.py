@@ -7,6 +7,7 @@ import pathlib
 from pipelines.command import InputError
 from pipelines.disk import write_whole
 from pipelines.loader import LostPair
+from pipelines.parse import parse_json
 
 FOLDER = "lost"
 
@@ -33,7 +34,7 @@ class Lost:
         pairs = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                pair = LostPair(**json.loads(path.read_text()))
+                pair = LostPair(**parse_json(path.read_text()))
                 bytes.fromhex(pair.digest)
             except (ValueError, TypeError) as error:
                 raise InputError(f"{path} cannot be read ({error}); restore it, or give another --run_dir") from None

@@ -7,6 +7,7 @@ import time
 from pipelines.command import InputError
 from pipelines.disk import check_writable, write_whole
 from pipelines.loader import Pairs
+from pipelines.parse import parse_json
 from tfpix2pix import config as config_file
 from tfpix2pix.config import Config
 
@@ -73,7 +74,7 @@ def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
     }
     if path.exists():
         try:
-            before = json.loads(path.read_text())
+            before = parse_json(path.read_text())
             before = {"contents": None, **before}
             before = {name: before[name] for name in ("pairs", "fingerprint", "contents")}
         except (ValueError, KeyError, TypeError):

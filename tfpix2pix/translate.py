@@ -9,7 +9,6 @@ translated all the same, and the exit code is 1.
 
 import concurrent.futures
 import pathlib
-import sys
 
 import keras
 import tensorflow as tf
@@ -44,7 +43,7 @@ def main(argv: list[str]) -> int:
     keras.utils.set_random_seed(config.seed)
     bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
-        print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
+        command.print_error(f"{file}: {reason}; it was left out")
     print(f"{len(outputs) - len(bad)} images in {output}")
     return 1 if bad else 0
 
