@@ -23,6 +23,7 @@ from pipelines.manifest import is_sharded
 from pipelines.place import AnyPath, make_folder, place, put
 from pipelines.sharding import clean
 from pipelines.shards import open_files
+from pipelines.size import define_max_pixels
 
 # Below the output: what is done, and what is not whole yet.
 BLOCKS_FOLDER = ".blocks"
@@ -45,6 +46,7 @@ def main(argv: list[str]) -> int:
         output=options.output,
         batch_size=options.batch_size,
         to_shards=options.format == "shards",
+        max_pixels=options.max_pixels,
     )
     engine.run(work, todo)
     return finish(output, blocks.results(todo), options.format)
@@ -94,6 +96,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("format", "png", ("png", "shards"), "of the results: files, or TFRecord shards, one a block")
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_integer("block", 256, "images that a worker does in one go: what is lost when it dies", lower_bound=1)
+    define_max_pixels()
     engine.define_flags()
     flags.adopt_module_key_flags(engine)
 

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     version = choose_version(export_dir, values.version)
     check_writable(export_dir, "export_dir")
     run = trained.open_trained(values.parity_images, any_size=True)
-    servable = Servable(run.generator, run.form, run.config.depth, values.max_pixels, values.max_batch_size)
+    servable = Servable(run.generator, run.form, run.config.depth, values.max_batch_size)
     with new_version(export_dir, version) as folder:
         tf.saved_model.save(servable, str(folder), signatures=servable.signatures())
         parity = check(folder, run, values.max_batch_size > 0)
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
             **run.description(),
             "norm_statistics": run.config.norm_statistics,
             "dropout_at_inference": values.dropout_at_inference,
-            "max_pixels": values.max_pixels,
+            "max_pixels": run.form.max_pixels,
             "max_batch_size": values.max_batch_size,
             "parity": {"images": len(run.pairs), **parity.to_dict()},
         }
@@ -120,7 +120,6 @@ def define_flags() -> None:
     flags.DEFINE_string("export_dir", None, "folder of the model's versions; its name is the model's", required=True)
     flags.DEFINE_integer("version", None, "number to write; default: one more than the greatest", lower_bound=1)
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
-    flags.DEFINE_integer("max_pixels", 40_000_000, "refuse larger images, by their headers", lower_bound=1)
     flags.DEFINE_integer(
         "max_batch_size",
         0,

@@ -13,6 +13,7 @@ from pipelines.command import InputError
 from pipelines.files import Files
 from pipelines.place import AnyPath
 from pipelines.shards import Record, Shards, open_files
+from pipelines.size import MAX_PIXELS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,7 @@ class PairFormat:
       resize_method: one of images.RESIZE_METHODS.
       source_channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
       target_channels: likewise.
+      max_pixels: a file whose header says more is not decoded.
     """
 
     direction: str
@@ -32,16 +34,20 @@ class PairFormat:
     resize_method: str = "bicubic"
     source_channels: int = 3
     target_channels: int = 3
+    max_pixels: int = MAX_PIXELS
 
     def read(self, contents: tf.Tensor) -> images.Pair:
         """The bytes of a side-by-side JPEG or PNG as (source, target), in [0, 1]."""
         with_alpha = images.has_alpha(self.source_channels) or images.has_alpha(self.target_channels)
-        source, target = images.split(images.decode(contents, with_alpha), self.direction)
+        source, target = images.split(images.decode(contents, with_alpha, self.max_pixels), self.direction)
         return self._fit(source, self.source_channels), self._fit(target, self.target_channels)
 
-    def read_source(self, contents: tf.Tensor, pair: bool) -> images.Image:
-        """The source alone, in [0, 1]: half of a side-by-side image where it is a pair, else the whole image."""
-        image = images.decode(contents, images.has_alpha(self.source_channels))
+    def read_source(self, contents: tf.Tensor, pair: bool, name: tf.Tensor | str = "it") -> images.Image:
+        """The source alone, in [0, 1]: half of a side-by-side image where it is a pair, else the whole image.
+
+        In errors it is called `name`.
+        """
+        image = images.decode(contents, images.has_alpha(self.source_channels), self.max_pixels, name)
         if pair:
             image, _ = images.split(image, self.direction)
         return self._fit(image, self.source_channels)
@@ -120,7 +126,7 @@ def open_pairs(folder: AnyPath, form: PairFormat, bad_images: str = "fail", cach
             for array, image in zip(cache, pair, strict=True):
                 array[index] = image.numpy()
 
-    bad = bad_files(files, read, title=f"reading {folder}")
+    bad = bad_files(files, read, f"reading {folder}", form.max_pixels)
     if bad and bad_images == "fail":
         lines = "".join(f"\n  {file}: {reason}" for file, reason in bad.items())
         raise InputError(

@@ -14,7 +14,7 @@ from pipelines.command import InputError
 from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.loader import PairFormat
-from pipelines.size import Size, check_load_size, define_size, format_size, paper_load_size
+from pipelines.size import MAX_PIXELS, MAX_PIXELS_HELP, Size, check_load_size, define_size, format_size, paper_load_size
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
@@ -73,6 +73,7 @@ class Config:
     bad_images: str = option(
         "fail", "on a file that is no pair: fail before training, or skip it", choices=("fail", "skip")
     )
+    max_pixels: int = option(MAX_PIXELS, MAX_PIXELS_HELP, least=1, free=True)
     cache_mib: int = option(
         2048, "keep the training pairs in memory if they need no more MiB than this", least=0, free=True
     )
@@ -202,7 +203,12 @@ class Config:
     def pair_format(self, size: Size | None = None) -> PairFormat:
         """How this run's side-by-side files become pairs, at image_size or another size."""
         return PairFormat(
-            self.direction, size or self.image_size, self.resize_method, self.source_channels, self.target_channels
+            self.direction,
+            size or self.image_size,
+            self.resize_method,
+            self.source_channels,
+            self.target_channels,
+            self.max_pixels,
         )
 
     def to_json(self) -> str:
