@@ -14,7 +14,7 @@ from pipelines.check import problem
 from pipelines.command import InputError
 from pipelines.loader import PairFormat
 from pipelines.shards import open_files
-from pipelines.size import define_max_pixels, define_size
+from pipelines.size import define_size
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.generator import check_depth
@@ -87,7 +87,6 @@ def open_trained(max_pairs: int, *, any_size: bool = False, products: bool | Non
         check_depth(size, config.depth)
     except ValueError as error:
         raise InputError(str(error)) from None
-    config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
     form = config.pair_format(size)
     folder = find.dataset_folder(values.data or config.data, config.data_dir) / "val"
     return Trained(
@@ -141,4 +140,3 @@ def define_flags() -> None:
     flags.DEFINE_string("data", "", "data set whose val/ parity is measured on; default: the run's own")
     flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
     define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")
-    define_max_pixels(None)
