@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
+import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,7 +15,7 @@ from pipelines import manifest, records
 from pipelines.command import InputError
 from pipelines.files import Files, list_files
 from pipelines.manifest import Manifest, is_sharded
-from pipelines.place import AnyPath, size
+from pipelines.place import AnyPath, place, size
 
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
 OPENERS = 16
@@ -43,6 +44,8 @@ class Record:
     def read(self) -> tuple[str, bytes]:
         """Name and encoded image; raises like read_bytes."""
         try:
+            if not records.has_length(place(self.path), self.start, self.stop):
+                raise OSError(0, "its length is another: the shard is damaged", str(self))
             start, stop = tf.constant([self.start, self.stop], tf.int64)
             name, contents = records.decode(records.read_at(tf.constant(self.path), start, stop))
         except tf.errors.DataLossError:
@@ -70,13 +73,15 @@ class Shards(Sequence[Record]):
         self.manifest: Manifest = manifest.load(folder)
         self._rows = rows
         with concurrent.futures.ThreadPoolExecutor(OPENERS) as pool:
-            indexes = list(pool.map(self._open, self.manifest.shards))
+            indexes, wrong = zip(*pool.map(self._open, self.manifest.shards), strict=True)
         # Shard s has one offset more than records, the end of its last; so record i of all starts at offsets[i + s].
-        self._offsets = np.concatenate(indexes).astype(np.int64)
+        self._offsets = np.concatenate(indexes)
         self._firsts = np.cumsum([0, *(shard.records for shard in self.manifest.shards)])[:-1]
+        self._wrong = np.concatenate([first + rows for first, rows in zip(self._firsts, wrong, strict=True)])
         self._paths = [str(folder / shard.name) for shard in self.manifest.shards]
 
-    def _open(self, shard: records.Shard) -> np.ndarray:
+    def _open(self, shard: records.Shard) -> tuple[np.ndarray, np.ndarray]:
+        """The offsets of its records, and which of them must not be given to TensorFlow, by their rows."""
         path = self.folder / shard.name
         try:
             found = size(path)
@@ -88,7 +93,13 @@ class Shards(Sequence[Record]):
             raise InputError(f"{path} has {found} bytes instead of {shard.bytes}: {remedy}")
         if hashlib.sha256(index).hexdigest() != shard.index_sha256:
             raise InputError(f"{records.index_path(path)} has another digest: {remedy}")
-        return np.frombuffer(index, records.INDEX_TYPE)
+        count, rest = divmod(len(index), records.INDEX_TYPE.itemsize)
+        offsets = np.frombuffer(index, records.INDEX_TYPE, count).astype(np.int64)
+        if rest or not records.is_index_of(offsets, shard):
+            raise InputError(f"{records.index_path(path)} is no index of {shard.name}: {remedy}")
+        # In an object store every look would cost a request.
+        wrong = records.wrong_lengths(path, offsets) if isinstance(path, pathlib.Path) else np.array([], np.int64)
+        return offsets, wrong
 
     def __len__(self) -> int:
         return self.manifest.records if self._rows is None else len(self._rows)
@@ -125,7 +136,12 @@ class Shards(Sequence[Record]):
         def read(index: tf.Tensor) -> tf.Tensor:
             row = index if rows is None else rows[index]
             shard = tf.searchsorted(firsts, row[None], side="right", out_type=tf.int64)[0] - 1
-            record = records.read_at(paths[shard], offsets[row + shard], offsets[row + shard + 1])
+            start, stop = offsets[row + shard], offsets[row + shard + 1]
+            if len(self._wrong):
+                wrong = tf.strings.format("the length of the record at {} is another", start)
+                with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(row != self._wrong), [wrong])]):
+                    start = tf.identity(start)
+            record = records.read_at(paths[shard], start, stop)
             return records.decode(record)[0 if name else 1]
 
         return read
@@ -160,7 +176,7 @@ def naming_damage(*opened: Files | Shards) -> Iterator[None]:
     """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does."""
     try:
         yield
-    except tf.errors.DataLossError as error:
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         offset = re.search(r" at (\d+)", error.message)
         shards = [each for each in opened if isinstance(each, Shards)]
         found = [str(record) for each in shards if offset for record in each.damaged(int(offset[1]))]

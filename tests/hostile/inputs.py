@@ -173,7 +173,8 @@ def run_config(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.G
 
 def flagfile(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
     """Its bytes or its values; once it includes itself, and once a file that is none."""
-    text = "# A recipe.\n--direction=BtoA\n--image_size=64\n--generator_width=2\n--epochs=3\n--nocrop\n--learning_rate=1e-4\n"
+    options = ("direction=BtoA", "image_size=64", "generator_width=2", "epochs=3", "nocrop", "learning_rate=1e-4")
+    text = "# A recipe.\n" + "".join(f"--{option}\n" for option in options)
     path = folder / "flags"
     folder.mkdir(parents=True)
     if number == 0:

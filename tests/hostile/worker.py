@@ -1,4 +1,4 @@
-"""Runs commands one after the other in a process of its own, as a shell would: a crash or a hang costs that one alone."""
+"""Runs commands in a process of its own, one after the other: a crash or a hang costs that one alone."""
 
 import contextlib
 import dataclasses
