@@ -15,7 +15,7 @@ import sys
 import tensorflow as tf
 from absl import flags
 
-from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
+from export.bulk_block import is_below, load_model, model_fingerprint, output_name, translate_block
 from pipelines import blocks, command, engine
 from pipelines.command import InputError
 from pipelines.inventory import summed
@@ -56,7 +56,8 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block
     """The input in blocks.
 
     Raises:
-      InputError: no images, two that would have one result, or an output that lies in the input.
+      InputError: no images, two that would have one result, one whose result would lie elsewhere, or an output that lies
+        in the input.
     """
     if not source.is_dir():
         raise InputError(f"input={source} is no folder; give a folder of images, or of shards")
@@ -65,6 +66,8 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block
     files = open_files(source)
     names, inputs = files.names(), {}
     for name in names:
+        if not is_below(name):
+            raise InputError(f"{name!r} in {source} is no name of a result below {output}; make the shards again")
         other = inputs.setdefault(output_name(name), name)
         if other != name:
             raise InputError(f"{other} and {name} would both become {output_name(name)}; rename one of them")

@@ -19,6 +19,8 @@ from pipelines.place import AnyPath, place, size
 
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
 OPENERS = 16
+# What TensorFlow says where the error is in what a data set reads, and not in what is done with it.
+IN_PIPELINE = "user-defined function passed to"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,9 +118,14 @@ class Shards(Sequence[Record]):
         return Shards(self.folder, rows if self._rows is None else self._rows[rows])
 
     def names(self) -> list[str]:
-        """The names below the folder that they were made from; reads every record."""
+        """The names below the folder that they were made from, as whoever made them says; reads every record.
+
+        Raises:
+          InputError: a record is damaged.
+        """
         contents = tf.data.Dataset.range(len(self)).map(self._reader(name=True), tf.data.AUTOTUNE)
-        return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
+        with naming_damage(self):
+            return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
 
     def fingerprint(self) -> str:
         """Tells whether these are the same records in the same order."""
@@ -173,14 +180,22 @@ def open_files(folder: AnyPath) -> Files | Shards:
 
 @contextlib.contextmanager
 def naming_damage(*opened: Files | Shards) -> Iterator[None]:
-    """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does."""
+    """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does.
+
+    Of an image that is damaged, under a checksum that is right, not even the offset is known; `prepare check` names it.
+    """
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         offset = re.search(r" at (\d+)", error.message)
         shards = [each for each in opened if isinstance(each, Shards)]
         found = [str(record) for each in shards if offset for record in each.damaged(int(offset[1]))]
-        if not found:
+        if not found and IN_PIPELINE not in error.message:
             raise
+        if not found:
+            folders = ", ".join(str(each.folder) for each in opened)
+            raise InputError(
+                f"an image in {folders} cannot be read; python -m pipelines.prepare check --data=FOLDER names it"
+            ) from None
         remedy = "bring back the shard, or make the shards again from the files"
         raise InputError(f"{'; '.join(found)}: its checksum is another, so it is damaged; {remedy}") from None
