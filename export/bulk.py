@@ -56,8 +56,8 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block
     """The input in blocks.
 
     Raises:
-      InputError: no images, two that would have one result, one whose result would lie elsewhere, or an output that lies
-        in the input.
+      InputError: no images, two that would have one result, or one outside the output, or an output that lies in the
+        input.
     """
     if not source.is_dir():
         raise InputError(f"input={source} is no folder; give a folder of images, or of shards")

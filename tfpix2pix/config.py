@@ -264,10 +264,6 @@ def _from_json(field: dataclasses.Field, value: Any) -> Any:
     choices = field.metadata["choices"]
     if choices and value not in choices:
         raise ValueError(f"{field.name}={value!r} is not one of {', '.join(choices)}")
-    least, below = field.metadata["least"], field.metadata["below"]
-    # Written so that NaN is out of bounds too.
-    if (least is not None and not value >= least) or (below is not None and not value < below):
-        raise ValueError(f"{field.name}={value!r} is out of bounds")
     if kind is tuple and (len(value) != 2 or not all(type(side) is int for side in value)):
         raise ValueError(f"{field.name}={value!r} is not a height and a width")
     return value
