@@ -20,7 +20,7 @@ from pipelines.place import AnyPath, place, size
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
 OPENERS = 16
 # What TensorFlow says where the error is in what a data set reads, and not in what is done with it.
-IN_PIPELINE = "user-defined function passed to"
+IN_PIPELINE = "IteratorGetNext"
 
 
 @dataclasses.dataclass(frozen=True)
