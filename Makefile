@@ -10,7 +10,7 @@ INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint format tensorboard engine clean
+.PHONY: help demo test lint format tensorboard engine hostile clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint         ruff: lint and format"
 	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://localhost:6006"
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
+	@echo "make hostile      300 spoiled inputs through every command, and a table of what became of them"
 	@echo "make format       mend what ruff can mend"
 	@echo "make clean        remove the environments"
 
@@ -38,6 +39,9 @@ format: $(INSTALLED_DEV)
 # --bind_all is not given: it listens on this machine only.
 tensorboard: $(INSTALLED)
 	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard
+
+hostile: $(INSTALLED_DEV)
+	TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH=. $(BIN)/python tests/hostile/check.py
 
 engine: .venv-engine/.installed
 	.venv-engine/bin/python tests/engine/check.py $(MODEL) $(IMAGES)

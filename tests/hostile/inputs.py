@@ -176,7 +176,7 @@ def flagfile(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Gen
     options = ("direction=BtoA", "image_size=64", "generator_width=2", "epochs=3", "nocrop", "learning_rate=1e-4")
     text = "# A recipe.\n" + "".join(f"--{option}\n" for option in options)
     path = folder / "flags"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if number == 0:
         path.write_text(f"{text}--flagfile={path}\n")
     elif number == 1:
