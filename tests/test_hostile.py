@@ -23,7 +23,7 @@ from inputs import masked_crc, with_index
 
 # Fewer of each kind than `make hostile` has.
 SHARE = 0.2
-COUNTS = {"shard": 2, "manifest": 1, "shard index": 2, "tar.gz": 6, "config.json": 2, "flagfile": 4, "checkpoint": 2}
+COUNTS = {"shard": 2, "manifest": 1, "shard index": 1, "tar.gz": 6, "config.json": 1, "flagfile": 4, "checkpoint": 2}
 FORM = PairFormat("AtoB", (64, 64))
 
 

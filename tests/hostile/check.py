@@ -22,12 +22,23 @@ import inputs  # noqa: E402
 import pictures  # noqa: E402
 from inputs import Seeds, spoil  # noqa: E402
 from PIL import Image  # noqa: E402
-from runs import TINY, make_pairs  # noqa: E402
+from runs import make_pairs  # noqa: E402
 from worker import MOST_MIB, MOST_SECONDS, Outcome, Worker  # noqa: E402
 
 from pipelines import manifest  # noqa: E402
 
-COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate", "bulk", "serve", "export")
+COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate", "bulk", "serve")
+# Images of 16×16 and two levels: what takes the time is the tracing of the networks.
+SIDE = 16
+TINY = (
+    f"--image_size={SIDE}",
+    "--depth=2",
+    "--generator_width=2",
+    "--discriminator_width=2",
+    "--discriminator_layers=1",
+    "--samples=2",
+    "--log_every=1",
+)
 # Steps at which training has seen every pair of a folder of spoiled images.
 BATCH_SIZE = 4
 
@@ -117,7 +128,6 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
 
     outcome = worker.run("pipelines.prepare", "check", data)
     settle("check", outcome, named(outcome.text), "refused")
-    bad = named(outcome.text)
 
     outcome = worker.run(
         "pipelines.prepare", "shard", data, f"--output={output / 's'}", "--bad_images=skip", "--shards=2"
@@ -147,7 +157,7 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
 
     for command, results in (("translate", output / "t"), ("bulk", output / "b")):
         for path in results.rglob("*.png"):
-            if Image.open(path).convert("RGB").size != (64, 64):
+            if Image.open(path).convert("RGB").size != (SIDE, SIDE):
                 tally.fault(command, f"{path} is no result")
 
     for name, kind in files.items():
@@ -166,9 +176,6 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
             outcome = worker.run(*arguments)
             tally.note(f"{command} of {name}", outcome)
             tally.count(kind, command, "refused" if outcome.code else "accepted")
-            # What has an odd width is an image, and no pair.
-            if not outcome.code and name in bad and "odd" not in outcome.text and command == "combine":
-                print(f"{name}: no pair, and an image")
     return numbers
 
 
@@ -220,15 +227,22 @@ def data_of(own: pathlib.Path, seeds: Seeds) -> pathlib.Path:
 
 
 def train_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """A training, of four steps, on the spoiled shards, or that goes on with the spoiled run."""
-    options = (*TINY, f"--data={data_of(own, seeds)}", "--direction=BtoA", "--checkpoint_every=1", "--max_steps=4")
+    """A training, of three steps, on the spoiled shards, or that goes on with the spoiled run."""
+    options = (*TINY, f"--data={data_of(own, seeds)}", "--direction=BtoA", "--checkpoint_every=1", "--max_steps=3")
     return "tfpix2pix.train", *options, f"--run_dir={own / 'run'}"
 
 
 def evaluate_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
     """Of the spoiled shards' training split, or by the spoiled run."""
-    options = (f"--run_dir={run_of(own, seeds)}", f"--data={data_of(own, seeds)}", "--split=train", "--nofeatures")
-    return "tfpix2pix.evaluate", *options, f"--output={own / 'out'}", "--checkpoint=latest"
+    options = (f"--run_dir={run_of(own, seeds)}", f"--data={data_of(own, seeds)}", "--split=train")
+    return (
+        "tfpix2pix.evaluate",
+        *options,
+        f"--output={own / 'out'}",
+        "--checkpoint=latest",
+        "--nofeatures",
+        "--nobaselines",
+    )
 
 
 def bulk_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
@@ -240,12 +254,6 @@ def translate_by(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
     """By the spoiled run."""
     options = (f"--input={seeds.pairs / 'val'}", f"--output={own / 'out'}", "--checkpoint=latest")
     return "tfpix2pix.translate", f"--run_dir={own / 'run'}", *options
-
-
-def export_of(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """Of the spoiled run."""
-    options = (f"--export_dir={own / 'out'}", f"--data={seeds.pairs}", "--parity_images=1")
-    return "export.saved_model", f"--run_dir={own / 'run'}", *options
 
 
 def check_of(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
@@ -264,7 +272,7 @@ def flags_of(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
 
 
 ON_SHARDS = {"check": check_of, "train": train_on, "evaluate": evaluate_on, "bulk": bulk_on}
-BY_RUN = {"train": train_on, "translate": translate_by, "evaluate": evaluate_on, "export": export_of}
+BY_RUN = {"train": train_on, "translate": translate_by, "evaluate": evaluate_on}
 COMMANDS = {
     "shard": ON_SHARDS,
     "manifest": ON_SHARDS,
@@ -282,7 +290,6 @@ WRITTEN = {
     "translate": "out/",
     "evaluate": "out/",
     "bulk": "out/",
-    "export": "out/",
 }
 
 
