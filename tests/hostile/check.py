@@ -28,6 +28,8 @@ from worker import MOST_MIB, MOST_SECONDS, Outcome, Worker  # noqa: E402
 from pipelines import manifest  # noqa: E402
 
 COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate", "bulk", "serve")
+# Exit codes where some of a folder's images are spoiled.
+CODES = {"check": 1, "shard": 0, "train": 0, "translate": 1, "evaluate": 0, "bulk": 1}
 # Images of 16×16 and two levels: what takes the time is the tracing of the networks.
 SIDE = 16
 TINY = (
@@ -118,6 +120,8 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
 
     def settle(command: str, outcome: Outcome, left_out: set[str], how: str) -> None:
         tally.note(f"{command} of all images", outcome)
+        if outcome.code != CODES[command]:
+            tally.fault(f"{command} of all images", f"exit code {outcome.code}: {outcome.text}")
         print(f"{command}: {outcome.seconds:.1f} s, {outcome.mib:.0f} MiB, {len(left_out)} left out", flush=True)
         for name, kind in files.items():
             tally.count(kind, command, how if name in left_out else "accepted")
