@@ -198,4 +198,4 @@ def naming_damage(*opened: Files | Shards) -> Iterator[None]:
                 f"an image in {folders} cannot be read; python -m pipelines.prepare check --data=FOLDER names it"
             ) from None
         remedy = "bring back the shard, or make the shards again from the files"
-        raise InputError(f"{'; '.join(found)}: its checksum is another, so it is damaged; {remedy}") from None
+        raise InputError(f"{'; '.join(found)}: its checksum or its length is another, so it is damaged; {remedy}") from None
