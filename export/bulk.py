@@ -10,7 +10,6 @@ reason, all others are translated, and the exit code is 1.
 
 import functools
 import json
-import sys
 
 import tensorflow as tf
 from absl import flags
@@ -87,7 +86,7 @@ def finish(output: AnyPath, found: list[dict], kind: str) -> int:
         tf.io.gfile.rmtree(str(output / BLOCKS_FOLDER / "unfinished"))
     print(f"{sum(result['translated'] for result in found)} images in {output}")
     if failed:
-        print(f"error: {len(failed)} images could not be translated; see {output / FAILED_FILE}", file=sys.stderr)
+        command.print_error(f"{len(failed)} images could not be translated; see {output / FAILED_FILE}")
     return 1 if failed else 0
 
 

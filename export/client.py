@@ -9,7 +9,6 @@ code is 1.
 
 import logging
 import pathlib
-import sys
 import time
 
 import numpy as np
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
         except UnreachableError as error:
             raise InputError(f"server={server} cannot translate: {error}") from None
     for file, reason in refused.items():
-        print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
+        command.print_error(f"{file}: {reason}; it was left out")
     where = f" in {values.output}" if values.output else ""
     print(f"{len(outputs) - len(refused)} images{where}\n{latency(milliseconds)}")
     return 1 if refused else 0

@@ -14,6 +14,9 @@ MAX_MEMBERS = 500_000
 # claims into memory, before the member can be judged.
 HEADER_BYTES = 1 << 16
 
+# Folders above a member. What is published has two; Python's own makedirs and rmtree take a stack frame for each.
+MAX_DEPTH = 32
+
 # What a file system answers to names and nestings that it cannot hold: the archive's fault, not the disk's.
 NAME_ERRORS = {errno.EEXIST, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR}
 
@@ -51,7 +54,7 @@ def unpack(archive: pathlib.Path, into: pathlib.Path, top: str, max_bytes: int, 
 
     Raises:
         ArchiveError: a damaged archive, one over a cap, or a member that is a link, a device or a sparse
-            file, or lies outside the top folder. Nothing is written of the member that is refused.
+            file, or lies outside the top folder or too deep. Nothing is written of the member that is refused.
         OSError: the disk is full or not writable.
     """
     into.mkdir(exist_ok=True)
@@ -93,6 +96,8 @@ def _refuse_unsafe(member: tarfile.TarInfo, top: str) -> None:
         raise ArchiveError(f"{shown} claims {member.size} bytes")
     if path.is_absolute() or ".." in path.parts:
         raise ArchiveError(f"{shown} leads out of the archive's folder")
+    if len(path.parts) > MAX_DEPTH:
+        raise ArchiveError(f"{shown} is more than {MAX_DEPTH} folders deep")
     if path.parts[:1] != (top,):
         raise ArchiveError(f"{shown} is not in the top folder {top}/")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from pipelines.check import Readable, length
+from pipelines.parse import parse_json
 from pipelines.place import AnyPath, place, put
 
 Result = TypeVar("Result")
@@ -57,7 +58,7 @@ class Block:
         """
         key = self._key(recipe)
         try:
-            if json.loads(self.result_path.read_text())["key"] == key:
+            if parse_json(self.result_path.read_text())["key"] == key:
                 return
         except (OSError, ValueError, KeyError, TypeError):
             pass

@@ -1,5 +1,6 @@
 """What every command line shares: a user's mistake ends in one line, never in a traceback."""
 
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -23,14 +24,17 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     # TensorFlow's notes on devices and on the writing of checkpoints are not for users.
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
+    # A name that is no UTF-8 must not end what was going well.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
     def guarded(argv: list[str]) -> int | None:
         try:
             return main(argv)
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print_error(str(error))
         except OSError as error:
-            print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+            print_error(f"{error.filename or ''}: {error.strerror or error}")
         return USAGE_EXIT_CODE
 
     app.run(guarded, flags_parser=_parse)
@@ -41,8 +45,28 @@ def _parse(argv: list[str]) -> list[str]:
         return flags.FLAGS(argv)
     except flags.Error as error:
         # absl prefixes the flag where a validator refuses it, and has a value for one that is missing.
-        print(f"error: {str(error).splitlines()[0]}; see --help", file=sys.stderr)
-        sys.exit(USAGE_EXIT_CODE)
+        print_error(f"{str(error).splitlines()[0]}; see --help")
+    except ValueError as error:
+        # It is no text, or names another that no file can be called.
+        print_error(f"the flagfile cannot be read ({error}); give another --flagfile")
+    except RecursionError:
+        # absl looks for a flag of a similar name, letter by letter.
+        print_error("a flag's name is longer than any flag's; see --help")
+    sys.exit(USAGE_EXIT_CODE)
+
+
+def print_error(text: str) -> None:
+    """Prints a line on standard error that begins with `error:`."""
+    print(one_line(f"error: {text}"), file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    r"""A text with names from outside in it, as a terminal can be given it.
+
+    A file's name, or a server's answer, may have line breaks, a terminal's commands, marks that reverse what follows,
+    and what is no Unicode. They become \n, \x1b, \u202e, \udcff.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def progress_bar(items: Iterable, title: str, total: int) -> Iterable:

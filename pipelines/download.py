@@ -16,12 +16,15 @@ import tqdm
 
 from pipelines import place
 from pipelines.archive import ArchiveError, unpack
-from pipelines.command import InputError
+from pipelines.command import InputError, one_line
 from pipelines.datasets import DatasetSpec
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 TIMEOUT_SECONDS = 30  # of silence, not of the whole transfer
+# Who sends less than this all the time, such as a byte a second, would keep us for ever.
+LEAST_BYTES_PER_SECOND = 1000
+SLOW_SECONDS = 120
 BACKOFF_SECONDS = (1, 2, 4, 8)  # the waits between attempts; there is one attempt more
 RETRIED_STATUSES = (408, 416, 429)  # beside all from 500 on; after 416 the next attempt starts again
 CHUNK_BYTES = 1 << 20
@@ -140,7 +143,7 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
         except _TransientError as error:
             if wait is None:
                 raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
-            print(f"{url}: {error}; trying again in {wait} s", file=sys.stderr)
+            print(one_line(f"{url}: {error}; trying again in {wait} s"), file=sys.stderr)
         time.sleep(wait)
     if sha256 is not None and (found := place.sha256(part)) != sha256:
         _discard(part)
@@ -180,6 +183,9 @@ def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.
             _discard(part)
         fault = _TransientError if error.code >= 500 or error.code in RETRIED_STATUSES else _RefusedError
         raise fault(f"the server answered {error.code} {error.reason}") from error
+    except (ValueError, http.client.InvalidURL) as error:
+        # An address that is none, where the server sends us to another.
+        raise _RefusedError(f"no answer ({error})") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)  # what urllib wrapped, if it did
         transient = isinstance(reason, ConnectionError | TimeoutError | http.client.HTTPException)
@@ -191,6 +197,7 @@ def _append(
 ) -> int:
     """Writes the body to part from byte start on; returns the size that part has then."""
     received = start
+    begun = time.monotonic()
     _refuse_over_cap(total or 0, max_bytes, part)
     with open(part, "ab") as file, _progress(response.url, start, total) as progress:
         while chunk := _read(response):
@@ -198,6 +205,9 @@ def _append(
             _refuse_over_cap(received, max_bytes, part)
             file.write(chunk)
             progress.update(len(chunk))
+            seconds = time.monotonic() - begun
+            if seconds > SLOW_SECONDS and received - start < seconds * LEAST_BYTES_PER_SECOND:
+                raise _TransientError(f"the server sent {received - start} bytes in {seconds:.0f} s")
     return received
 
 
@@ -217,7 +227,7 @@ def _refuse_over_cap(size: int, max_bytes: int, part: pathlib.Path) -> None:
 
 def _whole_size(response: http.client.HTTPResponse, have: int, kept: str, part: pathlib.Path) -> int | None:
     """Returns the whole archive's size in bytes, if known; refuses a range that does not continue part."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    found = re.fullmatch(r"bytes (\d{1,19})-\d+/(\d{1,19}|\*)", response.headers.get("Content-Range", ""))
     if not found or int(found[1]) != have or _validator(response.headers) not in (None, kept):
         _discard(part)
         raise _TransientError("the server resumed at another place or from another file")
@@ -262,8 +272,10 @@ def _require_http(url: str) -> None:
 
 
 class _HttpOnlyRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to http and https alone."""
+    """Follows redirects to http and https alone, and none from https to http."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         _require_http(newurl)
+        if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
+            raise _RefusedError(f"it leads from https to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

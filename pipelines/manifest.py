@@ -3,9 +3,12 @@
 import dataclasses
 import hashlib
 import json
+import os
+import re
 from collections.abc import Sequence
 
 from pipelines.command import InputError
+from pipelines.parse import parse_json
 from pipelines.place import AnyPath, put
 from pipelines.records import Shard
 
@@ -62,11 +65,32 @@ def load(folder: AnyPath) -> Manifest:
     """
     path = folder / MANIFEST_FILE
     try:
-        values = json.loads(path.read_text())
+        values = parse_json(path.read_text())
         found = values.pop("format")
         if found == FORMAT:
             values["shards"] = [Shard(**shard) for shard in values["shards"]]
-            return Manifest(**values)
+            manifest = Manifest(**values)
+            _check(manifest)
+            return manifest
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} cannot be read; make the shards again by python -m pipelines.prepare shard") from None
-    raise InputError(f"{path} has format {found}, and this version reads {FORMAT}; make the shards again")
+    raise InputError(f"{path} has format {found!r:.20}, and this version reads {FORMAT}; make the shards again")
+
+
+def _check(manifest: Manifest) -> None:
+    """Raises ValueError or TypeError where a manifest is not as sharding writes it."""
+    for shard in manifest.shards:
+        # In this folder, and in no other; os.fsencode finds what is no text.
+        if not re.fullmatch(r"[^/\0]+\.tfrecord", shard.name) or not os.fsencode(shard.name):
+            raise ValueError("a shard's name is none of ours")
+        if any(type(digest) is not str for digest in (shard.sha256, shard.index_sha256)):
+            raise TypeError("a digest is no text")
+    counts = [manifest.records, manifest.image_bytes, *manifest.channels.values(), *manifest.heights, *manifest.widths]
+    counts += [count for shard in manifest.shards for count in (shard.records, shard.bytes)]
+    if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
+        raise ValueError("what counts something is no number")
+    if not manifest.shards or manifest.records != sum(shard.records for shard in manifest.shards):
+        raise ValueError("its shards have more records, or fewer")
+    if len(manifest.heights) != 2 or len(manifest.widths) != 2 or manifest.kind not in KINDS:
+        raise ValueError("it is of another kind")
+    manifest.skipped.items()

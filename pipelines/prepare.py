@@ -72,7 +72,7 @@ def check_command() -> int:
         files = open_files(split)
         bad = bad_files(files, lambda _, contents: halves(contents, max_pixels), str(split), max_pixels)
         for file, reason in bad.items():
-            print(f"{file}: {reason}", file=sys.stderr)
+            print(command.one_line(f"{file}: {reason}"), file=sys.stderr)
         print(f"{split}: {len(files) - len(bad)} good, {len(bad)} bad")
         count += len(bad)
     for missing in [split for split in SPLITS[:2] if not (folder / split).is_dir()]:

@@ -96,12 +96,6 @@ def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return example["name"], example["image"]
 
 
-def is_index_of(offsets: np.ndarray, shard: Shard) -> bool:
-    """Whether offsets, int64, can be those of a shard: an index from outside may name any place in the world."""
-    whole = len(offsets) == shard.records + 1 and offsets[0] == 0 and offsets[-1] == shard.bytes
-    return whole and bool((np.diff(offsets) >= FRAME_BYTES).all())
-
-
 def has_length(path: AnyPath, start: int, stop: int) -> bool:
     """Whether the frame of a record says the length that the index says.
 

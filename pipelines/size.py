@@ -18,6 +18,9 @@ MAX_PIXELS_HELP = "refuse images of more pixels, by their headers, before they a
 # The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
 LOAD_SCALE = 286 / 256
 
+# Six digits; no image has more.
+MAX_SIDE = 999_999
+
 
 def paper_load_size(image_size: Size) -> Size:
     """The size before the random crop that keeps the paper's scale: (256, 256) gives (286, 286)."""

@@ -26,6 +26,13 @@ def special_member(name: str, kind: bytes, linkname: str = "") -> tarfile.TarInf
     return member
 
 
+def nul_member() -> tarfile.TarInfo:
+    """A name that ends for the system where it goes on for Python."""
+    member = tarfile.TarInfo(f"{TOP}/x")
+    member.pax_headers = {"path": f"{TOP}/evil.jpg\0.jpg"}
+    return member
+
+
 def tar_bytes(*members: tarfile.TarInfo) -> bytes:
     """A tar whose files are full of the letter x."""
     buffer = io.BytesIO()
@@ -85,6 +92,11 @@ def test_modes_and_times_of_the_archive_are_not_taken(tmp_path):
         (special_member(f"{TOP}/evil.jpg", tarfile.CHRTYPE), "neither a plain file nor"),
         (special_member(f"{TOP}/evil.jpg", tarfile.BLKTYPE), "neither a plain file nor"),
         (special_member(f"{TOP}/evil.jpg", tarfile.FIFOTYPE), "neither a plain file nor"),
+        (file_member(f"{TOP}/{'d/' * 31}evil.jpg"), "more than 32 folders deep"),
+        # As many folders as a path can have.
+        (file_member(f"{TOP}/{'d/' * 2000}evil.jpg"), "more than 32 folders deep"),
+        (special_member(f"{TOP}/{'d/' * 2000}evil", tarfile.DIRTYPE), "more than 32 folders deep"),
+        (nul_member(), "not a sound tar.gz"),
         (file_member(f"{TOP}/evil.jpg", CAP - 2), "more than 100000 bytes when unpacked"),
         (file_member(f"{TOP}/1.jpg/evil.jpg"), "cannot be written"),
         (file_member(f"{TOP}/{'n' * 256}.jpg"), "cannot be written"),
@@ -156,6 +168,25 @@ def test_too_many_members(tmp_path):
     with pytest.raises(archive.ArchiveError, match="more than 3 members"):
         archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=3)
     assert sorted(files_below(tmp_path / "out")) == [f"{TOP}/{number}.jpg" for number in range(3)]
+
+
+def test_as_deep_as_is_allowed(tmp_path):
+    name = f"{TOP}/{'d/' * 30}1.jpg"
+    archive.unpack(write(tmp_path, file_member(name)), tmp_path / "out", TOP, CAP)
+    assert files_below(tmp_path / "out") == {name: b"xxx"}
+
+
+def test_one_name_twice_is_one_file(tmp_path):
+    # Also names that differ by case or by Unicode's normal forms, where a file system takes these for one.
+    names = [f"{TOP}/{name}" for name in ("1.jpg", "1.jpg", "A.jpg", "a.jpg", "\u00e9.jpg", "e\u0301.jpg", "C:\\x.jpg")]
+    path = write(tmp_path, *(file_member(name, size) for size, name in enumerate(names, start=1)))
+    archive.unpack(path, tmp_path / "out", TOP, CAP)
+    found = files_below(tmp_path / "out")
+    assert set(found) <= set(names)
+    assert all(content == b"x" * len(content) for content in found.values())
+    # On a file system that tells all of them apart, the last of the name is there.
+    if len(found) == len(set(names)):
+        assert found[f"{TOP}/1.jpg"] == b"xx"
 
 
 DAMAGES = {

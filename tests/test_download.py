@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import hashlib
 import http.server
 import io
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable
 
 import pytest
@@ -70,6 +72,8 @@ class Reply:
     silent: bool = False  # there is no answer at all
     shift: int = 0  # the range that is sent starts so much later than asked
     location: str | None = None
+    trickle: float = 0  # seconds between one byte and the next
+    total: str | None = None  # what a range says of the whole, instead of its size
 
 
 @dataclasses.dataclass
@@ -118,13 +122,22 @@ class Site:
             "Last-Modified": reply.last_modified,
             "Location": reply.location,
             "Content-Length": str(len(content)) if reply.length else None,
-            "Content-Range": f"bytes {start}-{len(reply.body) - 1}/{len(reply.body)}" if status == 206 else None,
+            "Content-Range": f"bytes {start}-{len(reply.body) - 1}/{reply.total or len(reply.body)}"
+            if status == 206
+            else None,
         }
         for name, value in headers.items():
             if value is not None:
                 handler.send_header(name, value)
         handler.end_headers()
         request.sent = len(content[: reply.cut])
+        for byte in content if reply.trickle else ():
+            if self.closing.wait(reply.trickle):
+                return
+            try:
+                handler.wfile.write(bytes([byte]))
+            except OSError:
+                return
         handler.wfile.write(content[: reply.cut])
         if reply.stall:
             self.closing.wait(30)
@@ -490,6 +503,43 @@ def test_redirect_away_from_http_is_refused(site, data_dir, tmp_path, scheme):
         download.fetch("toy", spec_of(site), data_dir)
     assert len(site.requests) == 1
     assert listing(data_dir) == []
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://a..b/x", f"http://{'x' * 70}.example/", "http://127.0.0.1:x/"]
+)
+def test_redirect_to_no_address_is_refused(site, data_dir, location):
+    site.replies = [Reply(status=302, location=location)]
+    with pytest.raises(InputError, match="no answer"):
+        download.fetch("toy", spec_of(site), data_dir)
+    assert len(site.requests) == 1
+    assert listing(data_dir) == []
+
+
+def test_redirect_from_https_to_http_is_refused():
+    request = urllib.request.Request("https://127.0.0.1/toy.tar.gz")
+    redirect = functools.partial(download._HttpOnlyRedirects().redirect_request, request, None, 302, "Found", {})
+    assert redirect("https://127.0.0.1:2/other").full_url == "https://127.0.0.1:2/other"
+    with pytest.raises(download._RefusedError, match="leads from https to http://127"):
+        redirect("http://127.0.0.1/other")
+
+
+def test_a_server_that_trickles_is_given_up(site, data_dir, monkeypatch):
+    monkeypatch.setattr(download, "SLOW_SECONDS", 0.2)
+    site.replies = [Reply(trickle=0.1)]
+    with pytest.raises(InputError, match=r"the server sent \d bytes in 0 s; try again later, or download"):
+        download.fetch("toy", spec_of(site), data_dir)
+    assert len(site.requests) == ATTEMPTS
+    # What came is kept.
+    assert listing(data_dir) == [PART, VALIDATOR]
+
+
+def test_a_range_of_many_digits_is_no_range(site, data_dir):
+    leave_part(data_dir, 1000)
+    site.replies = [Reply(total="9" * 5000), Reply()]
+    download.fetch("toy", spec_of(site), data_dir)
+    assert_whole(data_dir)
+    assert [request.range for request in site.requests] == ["bytes=1000-", None]
 
 
 # Archives that are not what they should be

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 
 import numpy as np
@@ -100,6 +101,38 @@ def test_samples_differ_by_dropout(short_run, tmp_path):
     found = json.loads((tmp_path / "o" / "metrics.json").read_text())
     assert next(iter(found["metrics"].values()))["diversity_l1"]["mean"] > 1e-4
     assert "step 2, 3" in (tmp_path / "o" / "report.html").read_text() or found["checkpoints"] != ["step 2"]
+
+
+# Of pairs, their runs and what the shell makes of neither.
+NASTY = (
+    "<img src=x onerror=alert(1)>.png",
+    "=1+1.png",
+    "-2 &amp; 'x' \"y\".png",
+    "a\n\x1b[31m\u202egnp.png",
+    "\udcff.png",
+)
+
+
+def test_names_from_outside_are_only_names(short_run, tmp_path):
+    data, run_dir = make_pairs(tmp_path / "<b>pairs", train=2, val=len(NASTY)), tmp_path / "<i>run"
+    for file, name in zip(sorted((data / "val").iterdir()), NASTY, strict=True):
+        file.rename(file.with_name(name))
+    # In a config, any text may stand that is an option's value.
+    shutil.copytree(short_run, run_dir, ignore=shutil.ignore_patterns("evaluation", "comparison"))
+    config = json.loads((run_dir / "config.json").read_text())
+    (run_dir / "config.json").write_text(json.dumps(config | {"inception_weights": "<script>", "data": str(data)}))
+    assert call(evaluate, f"--run_dir={run_dir}", f"--output={tmp_path / 'e'}", OFFLINE) == 0
+    assert call(compare, run_dir, f"<u>={run_dir}", f"--output={tmp_path / 'c'}", OFFLINE) == 0
+    for page, table in (("e/report.html", "e/images.csv"), ("c/comparison.html", "c/images.csv")):
+        text = (tmp_path / page).read_text()
+        assert not re.search("<(img src=x|b>|i>|u>)", text)
+        assert "&lt;img src=x onerror=alert(1)&gt;.png" in text
+        assert re.findall("<script.*?>", text) == ["<script>"]
+        with (tmp_path / table).open(newline="", errors="surrogateescape") as file:
+            names = {row["image"] for row in csv.DictReader(file)}
+        # The same files, and nothing that a spreadsheet computes.
+        assert {(data / "val" / name).resolve() for name in names} == set((data / "val").iterdir())
+        assert not [name for name in names if name.startswith(("=", "+", "-", "@"))]
 
 
 @pytest.fixture

@@ -23,6 +23,11 @@ HOSTILE = [
     "' onerror='alert(1)' x='.png",
     "<img src=x onerror=alert(1)>&amp;.png",
     "</style></title><!--.png",
+    "</script><!--<script>alert(1)</script>.png",
+    "javascript:alert(1)//.png",
+    "a\n\tb\u2028.png",
+    "\u202egnp.exe\x1b[31m",
+    "]]>&#60;script&#62;`${alert(1)}`.png",
 ]
 
 

@@ -4,6 +4,8 @@ import io
 import pathlib
 import pickle
 import random
+import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -15,7 +17,7 @@ from pipelines.command import InputError
 from tfpix2pix.quality.torch_file import read_tensors, require
 
 ORACLE = pathlib.Path(__file__).parent / "oracle"
-FILES = ("legacy.pth", "zip.pth")
+FILES = ("legacy.pth", "zip.pth", "protocol5.pth")
 
 
 class Hostile:
@@ -126,14 +128,126 @@ def test_nothing_is_called(tmp_path, depth):
         (zipped(pickle.dumps([1], protocol=2)), "something else than a state dict"),
         (zipped(pickle.dumps({"epoch": 3}, protocol=2)), "its entry 'epoch' is not a tensor"),
         (zipped(b"\x80\x02ctorch\nBFloat16Storage\n."), "torch.BFloat16Storage is not part of a state dict"),
-        # The unpickler would make a table of 64 GiB.
-        (zipped(b"\x80\x02}r\xff\xff\xff\xff."), "an index larger than the file"),
+        (zipped(b"\x80\x02ctorch\nBFloat16Storage\n)R."), "torch.BFloat16Storage is not part of a state dict"),
+        (zipped(b"\x80\x02ctorch\nFloatStorage\n)R."), "it calls something that is no part of a state dict"),
+        (zipped(b"\x80\x02c__builtin__\neval\n."), "__builtin__.eval is not part of a state dict"),
+        (zipped(b"\x80\x04" + torch_writer.plain("os") + torch_writer.plain("system") + b"\x93."), "os.system is not"),
+        (zipped(b"\x80\x02(ios\nsystem\n."), "opcode INST is not part of a state dict"),
+        (zipped(b"\x80\x02cposix\nsystem\n\x81."), "posix.system is not part of a state dict"),
+        (zipped(b"\x80\x02K\x01)\x81."), "opcode NEWOBJ is not part of a state dict"),
+        (zipped(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nK\x01\x85R."), "_rebuild_tensor_v2 with 1 arguments"),
+        (zipped(b"\x80\x02\x82\x01."), "opcode EXT1 is not part of a state dict"),
+        (zipped(b"\x80\x02\x85."), "it takes more than it has"),
+        (zipped(b"\x80\x02}K\x01K\x02s."), "int where str should be"),
+        (zipped(b"\x80\x02}]K\x01K\x02s."), "list where dict should be"),
+        (zipped(b"\x80\x02]K\x01Q."), "int where tuple should be"),
+        (zipped(b"\x80\x02(K\x01K\x02K\x03K\x04K\x05tQ."), "a storage of an unknown kind"),
         (zipped(bytes(10_000_000), compression=zipfile.ZIP_DEFLATED), "entries are larger than the file"),
+        (
+            zipped(random.Random(1).randbytes(100), compression=zipfile.ZIP_DEFLATED),
+            "entries are compressed or encrypted",
+        ),
         (zipped(b"\x80\x02}(" + torch_writer.plain("a") + torch_writer.tensor("0", np.zeros(5)) + b"u."), ""),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, reason):
     assert_refused(tmp_path / "other.pth", content, reason)
+
+
+ORDERED_DICT = b"ccollections\nOrderedDict\n"
+NESTED = b")q\x09" + 60 * b"h\x09h\x09\x86q\x09"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        # Tuples, each with the one before twice: 2^60 parts, as soon as they are hashed, compared or shown.
+        (NESTED + b"}h\x09K\x01s.", "tuple where str should be"),
+        (NESTED + b"(" + torch_writer.plain("storage") + b"ctorch\nFloatStorage\nh\x09NK\x01tQ.", "tuple where str"),
+        (NESTED + b"h\x09h\x09\x93.", "tuple where str should be"),
+        (NESTED + b"h\x09h\x09R.", "it calls something that is no part of a state dict"),
+        # A number of 255 bytes to be multiplied 10,000 times.
+        (
+            b"ctorch._utils\n_rebuild_tensor_v2\n(K\x00K\x00("
+            + 10_000 * (b"\x8a\xff" + b"\x7f" * 255)
+            + b"tq\x00h\x00tR.",
+            "a tensor's size does not fit its strides",
+        ),
+        (b"ctorch._utils\n_rebuild_parameter\n(" + 9 * b"N" + b"tR.", "a call with 9 arguments"),
+        (b"(" + torch_writer.plain("storage") + 8 * b"N" + b"tQ.", "a call with 9 arguments"),
+    ],
+)
+def test_what_would_take_for_ever_is_refused(tmp_path, program, reason):
+    begun = time.process_time()
+    assert_refused(tmp_path / "long.pth", zipped(b"\x80\x02" + program), reason)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        # One list to make a dict of, 2000 times.
+        b"](" + b"".join(b"]X\x04\x00\x00\x00%04dNe" % i for i in range(2000)) + b"eq\x00"
+        b"](" + 2000 * (ORDERED_DICT + b"h\x00\x85R") + b"e.",
+        # A place far away.
+        b"]r\xff\xff\xff\xff.",
+        # A string that is longer than the file.
+        b"X\xff\xff\xff\x7fa.",
+    ],
+)
+def test_memory_is_in_proportion_to_the_file(tmp_path, program):
+    content = zipped(b"\x80\x02" + program.replace(b"]X", b"](X"))
+    tracemalloc.start()
+    try:
+        assert_refused(tmp_path / "large.pth", content, "")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000 + 10 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_python_2_wrote(tmp_path):
+    # As in the published file of LPIPS: an OrderedDict of pairs, byte strings, hooks of an empty list.
+    array = np.arange(4, dtype=np.float32)
+    tensor = torch_writer.tensor("0", array).replace(ORDERED_DICT + b")R", ORDERED_DICT + b"]\x85R")
+    pairs = b"".join(b"](U\x01" + name + tensor + b"e" for name in (b"b", b"a"))
+    versions = b"}U\x09_metadata" + ORDERED_DICT + b"]\x85Rs"
+    state = ORDERED_DICT + b"](" + pairs + b"e\x85R" + versions + b"b."
+    file = tmp_path / "old.pth"
+    file.write_bytes(zipped(b"\x80\x02" + state, array.tobytes()))
+    tensors = read_tensors(file)
+    assert list(tensors) == ["b", "a"]
+    np.testing.assert_array_equal(tensors["a"], array, strict=True)
+
+
+def test_entries_that_share_their_bytes_are_refused(tmp_path):
+    # Each entry of the directory says where its bytes are, so all may say the same.
+    state = b"\x80\x02}(" + torch_writer.plain("a") + torch_writer.tensor("0", np.zeros(1000, np.float32)) + b"u."
+    content = zipped(state, bytes(4000))
+    start, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    last = content[content.rindex(b"PK\x01\x02") : end]
+    tail = bytearray(content[end:])
+    tail[8:10] = tail[10:12] = (2 + 50).to_bytes(2, "little")
+    tail[12:16] = (end - start + 50 * len(last)).to_bytes(4, "little")
+    bomb = content[:end] + 50 * last + bytes(tail)
+    assert_refused(tmp_path / "bomb.pth", bomb, "entries are larger than the file")
+
+
+def test_an_encrypted_entry_is_refused(tmp_path):
+    content = bytearray(zipped(b"\x80\x02}."))
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    assert_refused(tmp_path / "encrypted.pth", bytes(content), "compressed or encrypted")
+
+
+def test_a_storage_is_of_one_kind(tmp_path):
+    one = torch_writer.tensor("0", np.zeros(2, np.float32))
+    other = one.replace(b"FloatStorage", b"IntStorage")
+    state = b"\x80\x02}(" + torch_writer.plain("a") + one + torch_writer.plain("b") + other + b"u."
+    assert_refused(tmp_path / "two.pth", zipped(state, bytes(8)), "storage 0 is of two kinds")
+
+
+def test_a_storage_has_as_many_numbers_as_it_says(tmp_path):
+    state = b"\x80\x02}(" + torch_writer.plain("a") + torch_writer.tensor("0", np.zeros(2, np.float32)) + b"u."
+    assert_refused(tmp_path / "few.pth", zipped(state, bytes(12)), "storage 0 has 3 elements instead of 2")
 
 
 def test_zip_of_something_else_is_refused(tmp_path):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from pipelines.command import InputError
 from pipelines.disk import sync_files, sync_folder, write_whole
+from pipelines.parse import parse_json
 from tfpix2pix import config as config_file
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
@@ -69,8 +70,9 @@ class Checkpoints:
     def validation(self, step: int) -> dict[str, float]:
         """The validation metrics of a step; empty if it was not validated, or they cannot be read."""
         try:
-            return json.loads((self.path(step) / META_FILE).read_text())["validation"]
-        except (OSError, ValueError, KeyError):
+            meta = parse_json((self.path(step) / META_FILE).read_bytes())
+            return {name: float(value) for name, value in meta["validation"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return {}
 
     def best(self) -> int | None:

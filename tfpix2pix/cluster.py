@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import (
@@ -16,6 +16,7 @@ from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import
 )
 
 from pipelines.command import InputError
+from pipelines.parse import parse_json
 
 # What Kubeflow's training operator takes for a failure after which a restart helps, as it does all above 127.
 LOST_EXIT_CODE = 138
@@ -23,6 +24,8 @@ CONNECT_SECONDS = 2.0
 # The ports of a Slurm job: two jobs on one machine seldom have the same.
 SLURM_FIRST_PORT = 20000
 SLURM_PORTS = 10000
+# More than any job has.
+MAX_WORKERS = 100_000
 # What TensorFlow raises when a collective operation cannot be finished.
 LOST_ERRORS = (
     tf.errors.UnavailableError,
@@ -122,17 +125,19 @@ def find_cluster(strategy: str, environment: Mapping[str, str] = os.environ) -> 
 
 def _from_tf_config(text: str) -> Cluster:
     try:
-        config = json.loads(text)
+        config = parse_json(text)
         jobs, task = config.get("cluster", {}), config.get("task", {})
         addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
+        if wrong := [address for address in addresses if not _is_address(address)]:
+            raise ValueError(f"{wrong[0]!r:.100} is no host:port")
         kind, index = task.get("type", "worker"), int(task.get("index", 0))
         if addresses and kind == "worker":
             index += len(jobs.get("chief", []))
         if addresses and (kind not in ("chief", "worker") or not 0 <= index < len(addresses)):
             raise ValueError(f"task {kind} {index} is none of its chief and workers")
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"TF_CONFIG={text} cannot be used ({error}); it should be like "
+            f"TF_CONFIG={text:.500} cannot be used ({error}); it should be like "
             '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
         ) from None
     return Cluster(tuple(addresses), index)
@@ -141,8 +146,15 @@ def _from_tf_config(text: str) -> Cluster:
 def _from_slurm(environment: Mapping[str, str]) -> Cluster:
     try:
         count, index = int(environment["SLURM_STEP_NUM_TASKS"]), int(environment["SLURM_PROCID"])
-        hosts = expand_hostlist(environment["SLURM_STEP_NODELIST"])
-        tasks = expand_tasks_per_node(environment["SLURM_STEP_TASKS_PER_NODE"])
+        nodes, on_nodes = environment["SLURM_STEP_NODELIST"], environment["SLURM_STEP_TASKS_PER_NODE"]
+        # Before they are written out: n[1-999999999].
+        spans = [int(last) - int(first) for first, last in re.findall(r"(\d+)-(\d+)", nodes)]
+        repeated = map(int, re.findall(r"x(\d+)", on_nodes))
+        if max(count, sum(spans), sum(repeated)) > MAX_WORKERS:
+            raise ValueError(f"more than {MAX_WORKERS} workers")
+        hosts, tasks = expand_hostlist(nodes), expand_tasks_per_node(on_nodes)
+        if sum(tasks) != count:
+            raise ValueError(f"{count} tasks, and {sum(tasks)} places for them")
         first_port = SLURM_FIRST_PORT + int(environment["SLURM_JOB_ID"]) % SLURM_PORTS
         addresses = [
             f"{host}:{first_port + task}" for host, on_host in zip(hosts, tasks, strict=True) for task in range(on_host)
@@ -154,6 +166,10 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
             f"Slurm's variables cannot be used ({error}); set TF_CONFIG, or give --strategy=mirrored to train alone"
         ) from None
     return Cluster(tuple(addresses), index)
+
+
+def _is_address(address: Any) -> bool:
+    return isinstance(address, str) and re.fullmatch(r"[^\s/]+:\d{1,5}", address, re.ASCII) is not None
 
 
 def _takes_connections(address: str) -> bool:

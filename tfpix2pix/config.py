@@ -5,6 +5,7 @@ The docstring of a field is its `help`. Values are checked here, before any long
 
 import dataclasses
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -14,7 +15,17 @@ from pipelines.command import InputError
 from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.loader import PairFormat
-from pipelines.size import MAX_PIXELS, MAX_PIXELS_HELP, Size, check_load_size, define_size, format_size, paper_load_size
+from pipelines.parse import parse_json
+from pipelines.size import (
+    MAX_PIXELS,
+    MAX_PIXELS_HELP,
+    MAX_SIDE,
+    Size,
+    check_load_size,
+    define_size,
+    format_size,
+    paper_load_size,
+)
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
@@ -157,6 +168,9 @@ class Config:
         Raises:
           InputError: names the option, its value and the remedy.
         """
+        for field in dataclasses.fields(self):
+            if isinstance(value := getattr(self, field.name), float) and not math.isfinite(value):
+                raise InputError(f"{field.name}={value} is not a finite number; give one that is")
         load_size = self.load_size
         if 0 in load_size:
             load_size = paper_load_size(self.image_size) if self.crop else self.image_size
@@ -243,7 +257,7 @@ def load(run_dir: pathlib.Path) -> Config:
     if not path.exists():
         raise InputError(f"run_dir={run_dir} has no {CONFIG_FILE}: it is not the run directory of a training")
     try:
-        values = json.loads(path.read_text())
+        values = parse_json(path.read_text())
         known = {field.name: field for field in dataclasses.fields(Config)}
         unknown = sorted(set(values) - set(known))
         if unknown:
@@ -259,13 +273,18 @@ def _from_json(field: dataclasses.Field, value: Any) -> Any:
         value = tuple(value)
     if kind is float and type(value) is int:
         value = float(value)
+    shown = f"{field.name}={value!r:.100}"
     if type(value) is not kind:
-        raise ValueError(f"{field.name}={value!r} is not a {kind.__name__}")
-    choices = field.metadata["choices"]
+        raise ValueError(f"{shown} is not a {kind.__name__}")
+    choices, least, below = (field.metadata[name] for name in ("choices", "least", "below"))
     if choices and value not in choices:
-        raise ValueError(f"{field.name}={value!r} is not one of {', '.join(choices)}")
-    if kind is tuple and (len(value) != 2 or not all(type(side) is int for side in value)):
-        raise ValueError(f"{field.name}={value!r} is not a height and a width")
+        raise ValueError(f"{shown} is not one of {', '.join(choices)}")
+    if kind is tuple and (len(value) != 2 or not all(type(side) is int and 0 <= side <= MAX_SIDE for side in value)):
+        raise ValueError(f"{shown} is not a height and a width")
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{shown} is not a finite number")
+    if (least is not None and value < least) or (below is not None and value >= below):
+        raise ValueError(f"{shown} is out of its range")
     return value
 
 

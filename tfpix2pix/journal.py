@@ -1,6 +1,8 @@
 """What a training says of itself: log.jsonl, TensorBoard and the terminal."""
 
+import contextlib
 import json
+import operator
 import pathlib
 
 import numpy as np
@@ -8,6 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from pipelines.disk import write_whole
+from pipelines.parse import parse_json
 
 LOG_FILE = "log.jsonl"
 
@@ -119,10 +122,11 @@ def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     records = []
-    for line in path.read_text().splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            # What a killed process was writing.
-            continue
+    # Whatever bytes a line has, it costs this line only.
+    for line in path.read_bytes().splitlines():
+        # What is no record is what a killed process was writing.
+        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, OverflowError):
+            record = parse_json(line)
+            values = {name: float(value) for name, value in record.items()}
+            records.append(values | {"step": operator.index(record["step"]), "epoch": values["epoch"]})
     return records

@@ -7,6 +7,7 @@ import time
 from pipelines.command import InputError
 from pipelines.disk import check_writable, write_whole
 from pipelines.loader import Pairs
+from pipelines.parse import parse_json
 from tfpix2pix import config as config_file
 from tfpix2pix.config import Config
 
@@ -69,7 +70,7 @@ def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
     }
     if path.exists():
         try:
-            before = json.loads(path.read_text())
+            before = parse_json(path.read_text())
             before = {name: before[name] for name in ("pairs", "fingerprint")}
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None

@@ -159,7 +159,7 @@ def open_splits(options: config.Config) -> tuple[Pairs, Pairs]:
         if pairs.skipped:
             print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
             for file, reason in pairs.skipped.items():
-                print(f"  {file}: {reason}")
+                print(f"  {command.one_line(f'{file}: {reason}')}")
         splits.append(pairs)
     if options.batch_size > len(splits[0]):
         raise InputError(

@@ -10,7 +10,6 @@ translated all the same, and the exit code is 1.
 import concurrent.futures
 import dataclasses
 import pathlib
-import sys
 
 import keras
 import tensorflow as tf
@@ -46,7 +45,7 @@ def main(argv: list[str]) -> int:
     config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
     bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
-        print(f"error: {file}: {reason}; it was left out", file=sys.stderr)
+        command.print_error(f"{file}: {reason}; it was left out")
     print(f"{len(outputs) - len(bad)} images in {output}")
     return 1 if bad else 0
 

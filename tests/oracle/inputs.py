@@ -72,7 +72,7 @@ def features(name: str, counts: tuple[int, int], size: int) -> tuple[np.ndarray,
 
 
 def torch_file_tensors() -> dict[str, np.ndarray]:
-    """The plain tensors of legacy.pth and zip.pth; make.py says what else is in them."""
+    """The plain tensors of the .pth files; make.py says what else is in them."""
     random = stream("torch file")
     return {
         "layer.weight": random.standard_normal((4, 3, 2, 2)).astype(np.float32),

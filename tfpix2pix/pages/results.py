@@ -19,6 +19,9 @@ from tfpix2pix.quality.kid import SUBSET_SIZE
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
 
+# What a spreadsheet takes for the beginning of a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
 # Of one metric: its mean, and where it has one, the interval's low and high end.
 Entry = dict[str, float]
 
@@ -150,14 +153,18 @@ def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> li
 
 
 def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Result]) -> None:
-    """One line for each image and column, with all metrics that single images have; there whole or not at all."""
+    """One line for each image and column, with all metrics that single images have; there whole or not at all.
+
+    A name that a spreadsheet would compute gets `./` in front, which leaves it the same path: `./=1+1.png`.
+    """
     metrics = [name for name in METRICS if any(name in result.images for result in results.values())]
 
     def lines() -> Iterator[list[str]]:
         yield ["image", "column", *metrics]
         for column, result in results.items():
             for index, name in enumerate(names):
-                yield [name, column, *(f"{result.images[m][index]:.6g}" if m in result.images else "" for m in metrics)]
+                safe = f"./{name}" if name.startswith(FORMULAS) else name
+                yield [safe, column, *(f"{result.images[m][index]:.6g}" if m in result.images else "" for m in metrics)]
 
     text = io.StringIO(newline="")
     csv.writer(text).writerows(lines())

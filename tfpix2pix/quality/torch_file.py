@@ -1,37 +1,27 @@
-"""Reads what torch.save wrote, without torch and without running what a file says should run."""
+"""Reads what torch.save wrote, without torch; torch_objects.py has what is inside."""
 
-import collections
 import io
 import math
 import pathlib
-import pickle
-import pickletools
+import struct
 import zipfile
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from pipelines.command import InputError
+from tfpix2pix.quality.torch_objects import Storage, Tensor, read_object
 
 # The first two objects of the legacy format (torch.serialization: MAGIC_NUMBER, PROTOCOL_VERSION).
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
-# How the zip format names what it pickled; storages lie beside it, in data/.
-ZIP_PICKLE = "data.pkl"
+# The zip format's file of objects; storages lie beside it, in data/.
+ZIP_OBJECTS = "data.pkl"
 ZIP_SIGNATURE = b"PK\x03\x04"
-
-# torch's storage classes, all little-endian in files; bfloat16 and the complex ones have no use here.
-STORAGES = {
-    "DoubleStorage": "<f8",
-    "FloatStorage": "<f4",
-    "HalfStorage": "<f2",
-    "LongStorage": "<i8",
-    "IntStorage": "<i4",
-    "ShortStorage": "<i2",
-    "CharStorage": "i1",
-    "ByteStorage": "u1",
-    "BoolStorage": "?",
-}
+# The bit of a zip entry's flags that says so.
+ENCRYPTED = 0x1
+# Of what is damaged or hostile: ours are ValueErrors, the others come from the standard library's readers.
+FAULTS = (ValueError, LookupError, EOFError, NotImplementedError, OverflowError, struct.error, zipfile.BadZipFile)
 
 Tensors = dict[str, np.ndarray]
 
@@ -40,8 +30,9 @@ def read_tensors(file: pathlib.Path) -> Tensors:
     """Returns a flat state dict's tensors by name, read-only.
 
     Both of torch.save's formats are understood: the zip file of torch 1.6 and later, and the legacy one before it. A
-    tensor that was a view, of whatever strides, is one again; tensors that shared memory share it. Nothing is called
-    but what makes up tensors, and no more memory is taken than a few times the file's size.
+    tensor that was a view, of whatever strides, is one again, unless it has more elements than its storage; tensors
+    that shared memory share it. Nothing that the file names is called or imported, and no more memory is taken than a
+    few times the file's size.
 
     Args:
       file: a state dict, names to tensors on any device; other objects in it are not understood.
@@ -53,8 +44,7 @@ def read_tensors(file: pathlib.Path) -> Tensors:
     content = file.read_bytes()
     try:
         return _zip_tensors(content) if content.startswith(ZIP_SIGNATURE) else _legacy_tensors(content)
-    # A damaged or hostile pickle can raise anything that Python's own operations raise.
-    except Exception as error:
+    except FAULTS as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
         remedy = "give a whole file that torch.save made of a state dict"
         raise InputError(f"{file}: no tensors can be read ({reason}); {remedy}") from None
@@ -73,119 +63,78 @@ def require(tensors: Tensors, name: str, shape: tuple[int, ...], file: pathlib.P
     return tensors[name].astype(np.float32)
 
 
-class _Storage(NamedTuple):
-    key: str
-    dtype: str
-    count: int
-
-
-class _Tensor(NamedTuple):
-    """A view of a storage: offset and strides are in elements."""
-
-    storage: _Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-
-
-class _Unpickler(pickle.Unpickler):
-    """Knows what a state dict is made of, and nothing else.
-
-    What find_class returns cannot be altered by a pickle, or is made anew each time, so none leaves a trace here.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in STORAGES:
-            return STORAGES[name]
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            # What follows, gradients and hooks, is for training.
-            return lambda storage, offset, size, stride, *_: _Tensor(storage, offset, size, stride)
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return lambda tensor, *_: tensor
-        raise pickle.UnpicklingError(f"{module}.{name} is not part of a state dict")
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        # The legacy format has a sixth entry, for views between storages, which torch has not written since 0.4.
-        kind, dtype, key, _, count, *view = pid
-        if kind != "storage" or dtype not in STORAGES.values() or any(view):
-            raise pickle.UnpicklingError("a storage of an unknown kind")
-        return _Storage(str(key), dtype, count)
-
-
-def _unpickle(stream: io.BytesIO) -> Any:
-    """Returns the next object, and leaves the stream behind it."""
-    start = stream.tell()
-    for opcode, argument, _ in pickletools.genops(stream):
-        # The unpickler makes a table as long as the largest index that a pickle uses, were it 2^32.
-        if opcode.name.endswith("PUT") and argument > stream.getbuffer().nbytes:
-            raise pickle.UnpicklingError("an index larger than the file")
-    end = stream.tell()
-    return _Unpickler(io.BytesIO(stream.getbuffer()[start:end])).load()
-
-
 def _legacy_tensors(content: bytes) -> Tensors:
-    """Five pickles: two of magic, the system, the state, the storages' keys; then the storages in this order."""
+    """Five objects: two of magic, the system, the state, the storages' keys; then the storages in this order."""
     stream = io.BytesIO(content)
-    if _unpickle(stream) != LEGACY_MAGIC or _unpickle(stream) != LEGACY_VERSION:
+    if read_object(stream) != LEGACY_MAGIC or read_object(stream) != LEGACY_VERSION:
         raise ValueError("it does not begin as torch.save's files do")
-    if _unpickle(stream)["little_endian"] is not True:
+    system = read_object(stream)
+    if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise ValueError("it is big-endian")
-    state = _checked_state(_unpickle(stream))
-    storages = {tensor.storage.key: tensor.storage for tensor in state.values()}
-    keys = _unpickle(stream)
+    state = _checked_state(read_object(stream))
+    storages = _storages(state)
+    keys = read_object(stream)
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("it does not say which storages it has")
     arrays = {}
     position = stream.tell()
     for key in keys:
-        storage = storages[key]
         (count,) = np.frombuffer(content, "<i8", 1, position)
-        if count != storage.count:
-            raise ValueError(f"storage {key} has {count} elements instead of {storage.count}")
         position += 8
-        # frombuffer raises where the content ends too early.
-        arrays[key] = np.frombuffer(content, storage.dtype, int(count), position) if count else _empty(storage)
-        position += arrays[key].nbytes
+        end = position + int(count) * np.dtype(storages[key].dtype).itemsize
+        arrays[key] = _array(storages[key], memoryview(content)[position:end])
+        position = end
     return {name: _view(tensor, arrays[tensor.storage.key]) for name, tensor in state.items()}
 
 
 def _zip_tensors(content: bytes) -> Tensors:
     archive = zipfile.ZipFile(io.BytesIO(content))
-    # torch compresses nothing, so more than the file holds is a bomb.
-    if sum(entry.file_size for entry in archive.infolist()) > len(content):
+    entries = archive.infolist()
+    # Entries that are compressed or share their bytes may be a bomb; torch does neither, nor does it encrypt.
+    if sum(entry.file_size for entry in entries) > len(content):
         raise ValueError("its entries are larger than the file")
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & ENCRYPTED for entry in entries):
+        raise ValueError("its entries are compressed or encrypted, as torch's never are")
     # The folder around everything is called as the file was when torch wrote it.
-    pickled = next((name for name in archive.namelist() if name.split("/")[1:] == [ZIP_PICKLE]), None)
-    if pickled is None:
-        raise ValueError(f"a zip file without {ZIP_PICKLE}")
-    folder = pickled.removesuffix(ZIP_PICKLE)
-    if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
+    objects = next((entry.filename for entry in entries if entry.filename.split("/")[1:] == [ZIP_OBJECTS]), None)
+    if objects is None:
+        raise ValueError(f"a zip file without {ZIP_OBJECTS}")
+    folder = objects.removesuffix(ZIP_OBJECTS)
+    if f"{folder}byteorder" in archive.NameToInfo and archive.read(f"{folder}byteorder") != b"little":
         raise ValueError("it is big-endian")
-    state = _checked_state(_unpickle(io.BytesIO(archive.read(pickled))))
-    arrays = {}
-    for storage in {tensor.storage for tensor in state.values()}:
-        raw = archive.read(f"{folder}data/{storage.key}")
-        arrays[storage.key] = np.frombuffer(raw, storage.dtype) if raw else _empty(storage)
+    state = _checked_state(read_object(io.BytesIO(archive.read(objects))))
+    arrays = {key: _array(storage, archive.read(f"{folder}data/{key}")) for key, storage in _storages(state).items()}
     return {name: _view(tensor, arrays[tensor.storage.key]) for name, tensor in state.items()}
 
 
-def _empty(storage: _Storage) -> np.ndarray:
-    # frombuffer refuses to read nothing.
-    return np.zeros(0, storage.dtype)
-
-
-def _checked_state(state: Any) -> dict[str, _Tensor]:
+def _checked_state(state: Any) -> dict[str, Tensor]:
     if not isinstance(state, dict):
         raise ValueError("it holds something else than a state dict")
     for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, _Tensor) or not isinstance(tensor.storage, _Storage):
+        if not isinstance(tensor, Tensor):
             raise ValueError(f"its entry {name!r} is not a tensor")
     return state
 
 
-def _view(tensor: _Tensor, storage: np.ndarray) -> np.ndarray:
+def _storages(state: dict[str, Tensor]) -> dict[str, Storage]:
+    storages = {}
+    for tensor in state.values():
+        if storages.setdefault(tensor.storage.key, tensor.storage) != tensor.storage:
+            raise ValueError(f"storage {tensor.storage.key} is of two kinds")
+    return storages
+
+
+def _array(storage: Storage, contents: bytes | memoryview) -> np.ndarray:
+    # frombuffer refuses to read nothing.
+    array = np.frombuffer(contents, storage.dtype) if len(contents) else np.zeros(0, storage.dtype)
+    if array.size != storage.count:
+        raise ValueError(f"storage {storage.key} has {array.size} elements instead of {storage.count}")
+    return array
+
+
+def _view(tensor: Tensor, storage: np.ndarray) -> np.ndarray:
     offset, size, stride = tensor.offset, tensor.size, tensor.stride
-    if len(size) != len(stride) or min((offset, *size, *stride)) < 0 or math.prod(size) > storage.size:
+    if math.prod(size) > storage.size:
         raise ValueError("a tensor does not fit its storage")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if math.prod(size) and last >= storage.size:

@@ -1,0 +1,27 @@
+"""config.json of a run directory."""
+
+import json
+
+from mutate import mutator
+
+from pipelines.command import InputError
+from tfpix2pix import config
+from tfpix2pix.config import Config
+
+EXPECTED = (InputError,)
+SEEDS = [
+    Config().to_json().encode(),
+    json.dumps({"image_size": [64, 128], "learning_rate": 1, "norm": "instance", "epochs": 3}).encode(),
+    b'{"beta1": NaN, "seed": -1, "data": "\\ud800", "crop": 1}',
+    b"[" * 3000,
+]
+MUTATOR = mutator(split=b"\0")
+
+
+def target(data, folder):
+    (folder / "config.json").write_bytes(data)
+    loaded = config.load(folder)
+    # What was read can be written and read again, and its sizes are those of images.
+    config.save(loaded, folder)
+    assert config.load(folder) == loaded
+    loaded.resolved()

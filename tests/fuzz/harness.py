@@ -1,0 +1,84 @@
+"""Runs a fuzz target under atheris: coverage-guided inputs until the time is up, or one is found that it must not do.
+
+A target is a file here, fuzz_<name>.py, with
+
+    EXPECTED  exceptions that bad input may end in
+    SEEDS     inputs to begin with
+    target    takes bytes, and a folder of its own, empty each time
+    MUTATOR   where there is one, how inputs are changed
+
+Whatever else is raised is a find, and so are more than 10 seconds, more than 2 GiB, and what appears outside the
+folder.
+`make fuzz TARGET=config SECONDS=600` runs one; the input of a find is kept in the current folder.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import importlib
+import io
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import atheris
+
+# Target to the modules whose coverage guides the inputs.
+TARGETS = {
+    "archive": ("pipelines.archive", "tarfile"),
+    "cluster": ("pipelines.parse", "tfpix2pix.cluster"),
+    "config": ("pipelines.parse", "tfpix2pix.config"),
+    "flags": ("pipelines.command", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
+    "manifest": ("pipelines.manifest", "pipelines.parse", "pipelines.shards"),
+    "run_dir": ("pipelines.parse", "tfpix2pix.checkpoint", "tfpix2pix.journal", "tfpix2pix.run_dir"),
+    "torch": ("tfpix2pix.quality.torch_file", "tfpix2pix.quality.torch_objects", "pickletools", "zipfile"),
+}
+SECONDS_FOR_ONE = 10
+MIB_FOR_ALL = 2048
+
+
+def main() -> None:
+    """Makes the seeds' folder and never returns: libFuzzer ends the process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--input", help="one file, such as a find's, instead of fuzzing")
+    options = parser.parse_args()
+    module = load(options.target)
+    # In memory, where there is such a place: a target may write thousands of files a second.
+    memory = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory))
+    corpus, inner = scratch / "corpus", scratch / "around" / "inner"
+    corpus.mkdir()
+    inner.parent.mkdir()
+    for seed in module.SEEDS:
+        (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
+
+    def one(data: bytes) -> None:
+        shutil.rmtree(inner, ignore_errors=True)
+        inner.mkdir()
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(*module.EXPECTED):
+            module.target(data, inner)
+        outside = [path for path in inner.parent.iterdir() if path != inner]
+        assert not outside, f"written outside its folder: {outside}"
+
+    limits = [f"-timeout={SECONDS_FOR_ONE}", f"-rss_limit_mb={MIB_FOR_ALL}", "-print_final_stats=1"]
+    what = [options.input] if options.input else [str(corpus), f"-max_total_time={options.seconds}", "-seed=1"]
+    lengths = [f"-max_len={max(4096, 2 * max(map(len, module.SEEDS)))}"]
+    mutator = {"custom_mutator": module.MUTATOR} if hasattr(module, "MUTATOR") else {}
+    atheris.Setup([sys.argv[0], *limits, *lengths, *what], one, **mutator)
+    atheris.Fuzz()
+
+
+def load(name: str):
+    """Imports a target with its modules instrumented; TensorFlow and the like stay as they are."""
+    for module in TARGETS[name]:
+        # Of the standard library, some are there already.
+        sys.modules.pop(module, None)
+    with atheris.instrument_imports(include=list(TARGETS[name])):
+        return importlib.import_module(f"fuzz_{name}")
+
+
+if __name__ == "__main__":
+    main()
