@@ -1,6 +1,7 @@
 """Files from outside, spoiled by accident or by design: each is refused in a line, skipped and counted, or good."""
 
 import dataclasses
+import json
 import pathlib
 import sys
 
@@ -15,6 +16,7 @@ from pipelines.command import InputError
 from pipelines.inventory import Inventory, summed
 from pipelines.loader import PairFormat, eval_dataset, open_pairs
 from pipelines.shards import Shards, naming_damage
+from tfpix2pix import config
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "hostile"))
 
@@ -134,3 +136,12 @@ def test_a_record_without_an_image(shards, tmp_path):
 def test_what_is_no_error_of_the_data_stays_what_it_is(shards):
     with pytest.raises(tf.errors.InvalidArgumentError), naming_damage(Shards(shards)):
         tf.reshape(tf.zeros(3), (2, 2)).numpy()
+
+
+@pytest.mark.parametrize("name", ["depth", "generator_width", "discriminator_width"])
+def test_a_network_that_no_machine_can_hold(tmp_path, name):
+    """A depth of 2^31 filled the memory with the list of its levels."""
+    values = json.loads(config.Config().to_json()) | {name: 2**31}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match=f"config.json cannot be read.*{name}=2147483648"):
+        config.load(tmp_path)
