@@ -54,6 +54,9 @@ class Record:
             raise OSError(0, "its checksum is another: the shard is damaged", str(self)) from None
         except tf.errors.OpError as error:
             raise OSError(error.error_code, error.message, str(self)) from None
+        except UnicodeDecodeError:
+            # TensorFlow's words quote what it found instead, which need not be text.
+            raise OSError(0, "it holds no image", str(self)) from None
         return name.numpy().decode(errors="surrogateescape"), contents.numpy()
 
 
@@ -195,11 +198,16 @@ def naming_damage(*opened: Files | Shards) -> Iterator[None]:
         if not found and IN_PIPELINE not in error.message:
             raise
         if not found:
-            folders = ", ".join(str(each.folder) for each in opened)
-            raise InputError(
-                f"an image in {folders} cannot be read; python -m pipelines.prepare check --data=FOLDER names it"
-            ) from None
+            raise _unnamed(opened) from None
         remedy = "bring back the shard, or make the shards again from the files"
         raise InputError(
             f"{'; '.join(found)}: its checksum or its length is another, so it is damaged; {remedy}"
         ) from None
+    except UnicodeDecodeError:
+        # What TensorFlow quotes from a record need not be text.
+        raise _unnamed(opened) from None
+
+
+def _unnamed(opened: Sequence[Files | Shards]) -> InputError:
+    folders = ", ".join(str(each.folder) for each in opened)
+    return InputError(f"an image in {folders} cannot be read; python -m pipelines.prepare check --data=FOLDER names it")

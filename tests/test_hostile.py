@@ -118,14 +118,18 @@ def test_names_in_shards_do_not_lead_out_of_the_output(images, tmp_path, name):
         plan(folder, tmp_path / "o", 256)
 
 
-def test_a_record_without_an_image(shards, tmp_path):
+@pytest.mark.parametrize("name", [b"pixel", b"\xdc\xff\xfe\x80\x81"])
+def test_a_record_without_an_image(images, shards, tmp_path, name):
     """Its checksum is right; what it holds is something else."""
     path = min(shards.glob("*.tfrecord"))
-    example = tf.train.Example().SerializeToString()
+    example = records.encode(*images[0]).replace(b"image", name, 1)
+    # Of TensorFlow's error even the words can be no text.
     with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(example)
     shard = with_index(path, [0, len(example) + records.FRAME_BYTES])
     vouch(shards, **dataclasses.asdict(shard))
+    with pytest.raises(OSError, match="record 0"):
+        Shards(shards)[0].read_bytes()
     with pytest.raises(InputError, match="prepare check"):
         plan(shards, tmp_path / "o", 256)
     pairs = open_pairs(shards, FORM)
