@@ -118,12 +118,10 @@ def test_names_in_shards_do_not_lead_out_of_the_output(images, tmp_path, name):
         plan(folder, tmp_path / "o", 256)
 
 
-@pytest.mark.parametrize("name", [b"pixel", b"\xdc\xff\xfe\x80\x81"])
-def test_a_record_without_an_image(images, shards, tmp_path, name):
-    """Its checksum is right; what it holds is something else."""
+@pytest.mark.parametrize("example", [tf.train.Example().SerializeToString(), b"\xdc\xff\xfe" * 20])
+def test_a_record_without_an_image(shards, tmp_path, example):
+    """Its checksum is right; what it holds is something else, which TensorFlow's error quotes, though it be no text."""
     path = min(shards.glob("*.tfrecord"))
-    example = records.encode(*images[0]).replace(b"image", name, 1)
-    # Of TensorFlow's error even the words can be no text.
     with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(example)
     shard = with_index(path, [0, len(example) + records.FRAME_BYTES])
