@@ -27,7 +27,7 @@ from worker import MOST_MIB, MOST_SECONDS, Outcome, Worker  # noqa: E402
 
 from pipelines import manifest  # noqa: E402
 
-COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate", "bulk", "serve")
+COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate", "bulk", "export")
 # Exit codes where some of a folder's images are spoiled.
 CODES = {"check": 1, "shard": 0, "train": 0, "translate": 1, "evaluate": 0, "bulk": 1}
 # Images of 16×16 and two levels: what takes the time is the tracing of the networks.
@@ -175,7 +175,7 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
                 "combine",
                 ("pipelines.prepare", "combine", f"--a={alone / 'a'}", f"--b={alone / 'b'}", f"--output={alone / 'o'}"),
             ),
-            ("serve", ("serve", str(model), str(images / "val" / name))),
+            ("export", ("serve", str(model), str(images / "val" / name))),
         ):
             outcome = worker.run(*arguments)
             tally.note(f"{command} of {name}", outcome)
