@@ -14,7 +14,7 @@ INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: help demo test stress lint format tensorboard engine audit fuzz clean
+.PHONY: help demo test stress hostile lint format tensorboard engine audit fuzz clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
@@ -25,6 +25,7 @@ help:
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
 	@echo "make audit        known vulnerabilities in what .venv has"
 	@echo "make fuzz         TARGET=torch for SECONDS=600; targets are tests/fuzz/fuzz_*.py"
+	@echo "make hostile      300 spoiled inputs through every command, and a table of what became of them"
 	@echo "make format       mend what ruff can mend"
 	@echo "make clean        remove the environments"
 
@@ -47,6 +48,9 @@ format: $(INSTALLED_DEV)
 
 tensorboard: $(INSTALLED)
 	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard --host=$(HOST)
+
+hostile: $(INSTALLED_DEV)
+	TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH=. $(BIN)/python tests/hostile/check.py
 
 engine: .venv-engine/.installed
 	.venv-engine/bin/python tests/engine/check.py $(MODEL) $(IMAGES)

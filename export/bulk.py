@@ -14,7 +14,7 @@ import json
 import tensorflow as tf
 from absl import flags
 
-from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
+from export.bulk_block import is_below, load_model, model_fingerprint, output_name, translate_block
 from pipelines import blocks, command, engine
 from pipelines.command import InputError
 from pipelines.inventory import summed
@@ -22,6 +22,7 @@ from pipelines.manifest import is_sharded
 from pipelines.place import AnyPath, make_folder, place, put
 from pipelines.sharding import clean
 from pipelines.shards import open_files
+from pipelines.size import define_max_pixels
 
 # Below the output: what is done, and what is not whole yet.
 BLOCKS_FOLDER = ".blocks"
@@ -44,6 +45,7 @@ def main(argv: list[str]) -> int:
         output=options.output,
         batch_size=options.batch_size,
         to_shards=options.format == "shards",
+        max_pixels=options.max_pixels,
     )
     engine.run(work, todo)
     return finish(output, blocks.results(todo), options.format)
@@ -53,7 +55,8 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block
     """The input in blocks.
 
     Raises:
-      InputError: no images, two that would have one result, or an output that lies in the input.
+      InputError: no images, two that would have one result, or one outside the output, or an output that lies in the
+        input.
     """
     if not source.is_dir():
         raise InputError(f"input={source} is no folder; give a folder of images, or of shards")
@@ -62,6 +65,8 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block
     files = open_files(source)
     names, inputs = files.names(), {}
     for name in names:
+        if not is_below(name):
+            raise InputError(f"{name!r} in {source} is no name of a result below {output}; make the shards again")
         other = inputs.setdefault(output_name(name), name)
         if other != name:
             raise InputError(f"{other} and {name} would both become {output_name(name)}; rename one of them")
@@ -93,6 +98,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("format", "png", ("png", "shards"), "of the results: files, or TFRecord shards, one a block")
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_integer("block", 256, "images that a worker does in one go: what is lost when it dies", lower_bound=1)
+    define_max_pixels()
     engine.define_flags()
     flags.adopt_module_key_flags(engine)
 

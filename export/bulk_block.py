@@ -13,6 +13,7 @@ from pipelines import blocks, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, problem
 from pipelines.command import InputError
+from pipelines.header import checked
 from pipelines.inventory import Inventory
 from pipelines.place import place, put
 
@@ -57,7 +58,15 @@ def output_name(name: str) -> str:
     return str(pathlib.PurePosixPath(name).with_suffix(".png"))
 
 
-def translate_block(block: Block, model: str, fingerprint: str, output: str, batch_size: int, to_shards: bool) -> None:
+def is_below(name: str) -> bool:
+    """Whether a result of this name lies below the output's folder: what is in a shard may say anything."""
+    parts = pathlib.PurePosixPath(name).parts
+    return bool(parts) and not name.startswith("/") and ".." not in parts and "\0" not in name
+
+
+def translate_block(
+    block: Block, model: str, fingerprint: str, output: str, batch_size: int, to_shards: bool, max_pixels: int
+) -> None:
     """Translates a block's images and writes the results, unless that was done before.
 
     Args:
@@ -67,11 +76,12 @@ def translate_block(block: Block, model: str, fingerprint: str, output: str, bat
       output: a folder.
       batch_size: images at a time.
       to_shards: whether the results become one shard, not files.
+      max_pixels: an image of more is not given to the model, which has a limit of its own.
     """
 
     def work() -> dict:
         skipped, inventory = {}, Inventory()
-        translated = translations(block, load_model(model), batch_size, skipped)
+        translated = translations(block, load_model(model), batch_size, max_pixels, skipped)
         if not to_shards:
             return {"translated": write_files(block, translated, output), "skipped": skipped}
 
@@ -88,17 +98,17 @@ def translate_block(block: Block, model: str, fingerprint: str, output: str, bat
             **inventory.to_dict(),
         }
 
-    block.once(f"{fingerprint} {batch_size} {to_shards}", work)
+    block.once(f"{fingerprint} {batch_size} {to_shards} {max_pixels}", work)
 
 
 def translations(
-    block: Block, translate: Translate, batch_size: int, skipped: dict[str, str]
+    block: Block, translate: Translate, batch_size: int, max_pixels: int, skipped: dict[str, str]
 ) -> Iterator[tuple[str, bytes]]:
     """Name and PNG of each result, in order; what cannot be translated is put into `skipped`, with the reason."""
 
     def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
         found = []
-        reason = problem(image[1], found.append)
+        reason = problem(image[1], lambda c: found.append(checked(tf.constant(c), max_pixels).numpy()), max_pixels)
         return image[0], found[0] if found else b"", reason
 
     good = []

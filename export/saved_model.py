@@ -7,6 +7,7 @@ writes models/facades/1/, the next time 2/, and so on. Signatures:
   translate        source, float (N, H, W, channels) in [-1, 1], to generated, likewise
 """
 
+import dataclasses
 import json
 import pathlib
 
@@ -23,6 +24,7 @@ from export.warmup import write_warmup
 from pipelines import command, images
 from pipelines.command import InputError, progress_bar
 from pipelines.disk import check_writable
+from pipelines.size import define_max_pixels
 
 # Float images may differ by this much, of the range [-1, 1]; PNGs not at all.
 TOLERANCE = 1e-5
@@ -36,7 +38,9 @@ def main(argv: list[str]) -> int:
     version = choose_version(export_dir, values.version)
     check_writable(export_dir, "export_dir")
     run = trained.open_trained(values.parity_images, any_size=True)
-    servable = Servable(run.generator, run.form, run.config.depth, values.max_pixels, values.max_batch_size)
+    # Of requests; validation pairs are read by the run's own limit.
+    form = dataclasses.replace(run.form, max_pixels=values.max_pixels or run.form.max_pixels)
+    servable = Servable(run.generator, form, run.config.depth, values.max_batch_size)
     with new_version(export_dir, version) as folder:
         tf.saved_model.save(servable, str(folder), signatures=servable.signatures())
         parity = check(folder, run, values.max_batch_size > 0)
@@ -50,7 +54,7 @@ def main(argv: list[str]) -> int:
             **run.description(),
             "norm_statistics": run.config.norm_statistics,
             "dropout_at_inference": values.dropout_at_inference,
-            "max_pixels": values.max_pixels,
+            "max_pixels": form.max_pixels,
             "max_batch_size": values.max_batch_size,
             "parity": {"images": len(run.pairs), **parity.to_dict()},
         }
@@ -120,7 +124,7 @@ def define_flags() -> None:
     flags.DEFINE_string("export_dir", None, "folder of the model's versions; its name is the model's", required=True)
     flags.DEFINE_integer("version", None, "number to write; default: one more than the greatest", lower_bound=1)
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
-    flags.DEFINE_integer("max_pixels", 40_000_000, "refuse larger images, by their headers", lower_bound=1)
+    define_max_pixels(None)
     flags.DEFINE_integer(
         "max_batch_size",
         0,

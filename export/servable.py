@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from pipelines import header, images
+from pipelines import images
 from pipelines.loader import PairFormat
 
 # Images in one request, whatever the size of the batches that they are computed in.
@@ -18,19 +18,17 @@ class Servable(tf.Module):
 
     Args:
       generator: takes images of any size that its depth allows, with form's channels.
-      form: size, channels and resize method of a source.
+      form: size, channels and resize method of a source, and how many pixels an image may have.
       depth: how often the generator halves an image.
-      max_pixels: an image whose header says more is refused before it is decoded.
       max_batch_size: how many images of concurrent `serving_default` requests are computed together; 0 leaves
         requests alone. An image that cannot be read fails its own request and no other.
     """
 
-    def __init__(self, generator: keras.Model, form: PairFormat, depth: int, max_pixels: int, max_batch_size: int = 0):
+    def __init__(self, generator: keras.Model, form: PairFormat, depth: int, max_batch_size: int = 0):
         super().__init__(name="servable")
         self.generator = generator
         self.form = form
         self.depth = depth
-        self.max_pixels = max_pixels
         self._batched = _in_batches(self._generate, max_batch_size) if max_batch_size else self._generate
         self.translate_bytes = tf.function(
             self._translate_bytes, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
@@ -59,8 +57,8 @@ class Servable(tf.Module):
 
     def _source(self, image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         place, contents = image
-        contents = header.checked(contents, self.max_pixels, tf.strings.format("image {}", place))
-        return images.normalise(self.form.read_source(contents, pair=False))
+        name = tf.strings.format("image {}", place)
+        return images.normalise(self.form.read_source(contents, pair=False, name=name))
 
     def _translate(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""

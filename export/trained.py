@@ -113,7 +113,11 @@ def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[
     for file in files:
         if len(pairs) == most:
             break
-        problem(file, lambda contents: pairs.append(tuple(images.normalise(i).numpy() for i in form.read(contents))))
+        problem(
+            file,
+            lambda contents: pairs.append(tuple(images.normalise(i).numpy() for i in form.read(contents))),
+            form.max_pixels,
+        )
     if not pairs:
         raise InputError(f"none of the {len(files)} files in {folder} is a pair; give --data=FOLDER with others")
     return pairs

@@ -9,10 +9,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from pipelines.check import Readable
+from pipelines.check import Readable, length
 from pipelines.parse import parse_json
-from pipelines.place import AnyPath, place, put, size
-from pipelines.shards import Record
+from pipelines.place import AnyPath, place, put
 
 Result = TypeVar("Result")
 
@@ -75,10 +74,10 @@ class Block:
         def line(image: tuple[str, Readable]) -> str:
             name, file = image
             try:
-                length = file.stop - file.start if isinstance(file, Record) else size(file)
+                found = length(file)
             except OSError:
-                length = -1
-            return f"{name} {length}\n"
+                found = -1
+            return f"{name} {found}\n"
 
         with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
             lines = "".join(pool.map(line, self.images))

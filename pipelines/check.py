@@ -2,63 +2,80 @@
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Hashable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from pipelines import images
+from pipelines import header, images
 from pipelines.command import progress_bar
-from pipelines.images import JPEG_SIGNATURE, ODD_WIDTH, PNG_SIGNATURE
+from pipelines.images import ODD_WIDTH
+from pipelines.place import AnyPath, size
+from pipelines.shards import Record
+from pipelines.size import MAX_PIXELS
+
+# What can be an encoded image.
+Readable = AnyPath | Record
 
 
-class Readable(Hashable, Protocol):
-    """A file, or what reads like one."""
-
-    def read_bytes(self) -> bytes:
-        """The whole of it; raises OSError where it cannot be read."""
-
-
-def problem(file: Readable, read: Callable[[bytes], object]) -> str | None:
+def problem(file: Readable, read: Callable[[bytes], object], max_pixels: int = MAX_PIXELS) -> str | None:
     """Reads a file, and returns in words what is wrong with it, or None.
 
     Args:
       file: should be a JPEG or PNG.
       read: decodes its bytes; raises tf.errors.InvalidArgumentError where they are damaged.
+      max_pixels: a file that is longer than any image of so many is not read; it is for `read` to look at the header.
     """
     try:
+        too_long = header.excess_bytes(length(file), max_pixels)
+        if too_long:
+            return too_long
         contents = file.read_bytes()
         if not contents:
             return "it is empty"
-        if not contents.startswith((JPEG_SIGNATURE, PNG_SIGNATURE)):
+        if not contents.startswith((header.JPEG_SIGNATURE, header.PNG_SIGNATURE)):
             return "it is neither JPEG nor PNG, whatever its name says"
         read(contents)
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     except tf.errors.InvalidArgumentError as error:
-        return ODD_WIDTH if ODD_WIDTH in str(error) else "it is damaged or cut short"
+        if ODD_WIDTH in str(error):
+            return ODD_WIDTH
+        return header.excess(str(error)) or "it is damaged or cut short"
     return None
 
 
-def halves(contents: bytes) -> images.Pair:
+def length(file: Readable) -> int:
+    """In bytes; raises OSError where it is not there."""
+    return file.stop - file.start if isinstance(file, Record) else size(file)
+
+
+def halves(contents: bytes, max_pixels: int) -> images.Pair:
     """Decodes and splits a side-by-side image, at full size."""
-    return images.split(images.decode(tf.constant(contents)), "AtoB")
+    return images.split(whole(contents, max_pixels), "AtoB")
 
 
-def bad_files(files: Sequence[Readable], read: Callable[[int, bytes], object], title: str) -> dict[Readable, str]:
+def whole(contents: bytes, max_pixels: int) -> images.Image:
+    """Decodes an image."""
+    return images.decode(tf.constant(contents), max_pixels=max_pixels)
+
+
+def bad_files(
+    files: Sequence[Readable], read: Callable[[int, bytes], object], title: str, max_pixels: int
+) -> dict[Readable, str]:
     """Reads every file once, several at a time, with a progress bar.
 
     Args:
       files: what to read.
       read: takes a file's index and bytes; raises as `problem` says.
       title: of the progress bar.
+      max_pixels: as `problem` has it.
 
     Returns:
       The bad ones, in the order of files, each with the reason in words.
     """
 
     def problem_of(index: int) -> str | None:
-        return problem(files[index], lambda contents: read(index, contents))
+        return problem(files[index], lambda contents: read(index, contents), max_pixels)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         reasons = list(progress_bar(pool.map(problem_of, range(len(files))), title, len(files)))

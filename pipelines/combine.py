@@ -3,20 +3,20 @@
 import concurrent.futures
 import pathlib
 import shutil
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines import images
+from pipelines import header, images
 from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
 from pipelines.files import list_files
-
-# Where a PNG says whether it has a channel for alpha (PNG specification, 11.2.2).
-PNG_COLOUR_BYTE = 25
-PNG_COLOURS_WITH_ALPHA = (4, 6)
+from pipelines.size import MAX_PIXELS
 
 
-def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: int) -> dict[str, int]:
+def combine(
+    a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: int, max_pixels: int = MAX_PIXELS
+) -> dict[str, int]:
     """Puts each image of A to the left of B's image of the same name, as a PNG without loss.
 
     Names are compared below the folders, without suffix: `A/train/1.jpg` goes with `B/train/1.png`. Folders that have
@@ -27,6 +27,7 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
       b: folder of the right ones.
       output: made, whole or not at all.
       val_every: at least 2.
+      max_pixels: of one image.
 
     Returns:
       How many pairs each split got.
@@ -53,7 +54,7 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
     def write(name: pathlib.Path) -> None:
         target = temporary / targets[name].with_name(f"{name.name}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(side_by_side(left[name], right[name]))
+        target.write_bytes(side_by_side(left[name], right[name], max_pixels))
 
     try:
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -65,20 +66,30 @@ def combine(a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: i
     return {split: splits.count(split) for split in sorted(set(splits))}
 
 
-def side_by_side(left: pathlib.Path, right: pathlib.Path) -> bytes:
+def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_PIXELS) -> bytes:
     """The two images as one PNG: 16 bits a channel if either has so many, with alpha if either has one.
+
+    Args:
+      left: an image file.
+      right: another, of the same size.
+      max_pixels: of one of them.
 
     Raises:
       InputError: one is bad, or their sizes differ.
     """
-    contents = [file.read_bytes() for file in (left, right)]
+
+    def read(look: Callable[[bytes], object]) -> list:
+        found = []
+        for file in (left, right):
+            reason = problem(file, lambda contents: found.append(look(contents)), max_pixels)
+            if reason:
+                raise InputError(f"{file}: {reason}")
+        return found
+
+    contents = read(bytes)
     with_alpha = any(_has_transparency(c) for c in contents)
-    deep = any(_png_byte(c, images.PNG_DEPTH_BYTE) == 16 for c in contents)
-    pair = []
-    for file in (left, right):
-        reason = problem(file, lambda c: pair.append(images.decode(tf.constant(c), with_alpha)))
-        if reason:
-            raise InputError(f"{file}: {reason}")
+    deep = any(_png_byte(c, header.PNG_DEPTH_BYTE) == 16 for c in contents)
+    pair = read(lambda c: images.decode(tf.constant(c), with_alpha, max_pixels))
     sizes = ["x".join(map(str, image.shape[:2])) for image in pair]
     if sizes[0] != sizes[1]:
         raise InputError(f"{left} has {sizes[0]} pixels and {right} has {sizes[1]}; the two halves must have one size")
@@ -98,11 +109,11 @@ def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
 
 
 def _png_byte(contents: bytes, position: int) -> int | None:
-    is_png = contents.startswith(images.PNG_SIGNATURE) and len(contents) > position
+    is_png = contents.startswith(header.PNG_SIGNATURE) and len(contents) > position
     return contents[position] if is_png else None
 
 
 def _has_transparency(contents: bytes) -> bool:
     """Whether a PNG has a channel for alpha, or a transparent colour: a tRNS chunk before the first IDAT."""
-    in_chunk = contents.startswith(images.PNG_SIGNATURE) and b"tRNS" in contents.split(b"IDAT", 1)[0]
-    return in_chunk or _png_byte(contents, PNG_COLOUR_BYTE) in PNG_COLOURS_WITH_ALPHA
+    in_chunk = contents.startswith(header.PNG_SIGNATURE) and header.has_transparent_colour(contents)
+    return in_chunk or _png_byte(contents, header.PNG_COLOUR_BYTE) in header.PNG_COLOURS_WITH_ALPHA

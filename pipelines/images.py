@@ -5,13 +5,11 @@ Images are `(height, width, channels)` float32, in [0, 1] until `normalise`. All
 
 import tensorflow as tf
 
+from pipelines import header
+from pipelines.size import MAX_PIXELS
+
 DIRECTIONS = ("AtoB", "BtoA")
 RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
-
-PNG_SIGNATURE = b"\x89PNG"
-# Where a PNG says how many bits a channel has (PNG specification, 11.2.2).
-PNG_DEPTH_BYTE = 24
-JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 # ITU-R BT.601, as Pillow's gray.
 LUMINANCE = (0.299, 0.587, 0.114)
@@ -22,25 +20,25 @@ Image = tf.Tensor
 Pair = tuple[Image, Image]
 
 
-def decode(contents: tf.Tensor, with_alpha: bool = False) -> Image:
+def decode(
+    contents: tf.Tensor, with_alpha: bool = False, max_pixels: int = MAX_PIXELS, name: tf.Tensor | str = "it"
+) -> Image:
     """Decodes a JPEG (RGB, gray, CMYK) or PNG (8 or 16 bits, at full depth) file to floats in [0, 1].
 
     Args:
       contents: the file's bytes, a scalar string.
       with_alpha: whether to give RGBA, opaque where the file has no alpha, instead of RGB, where alpha is dropped,
         not blended. Gray files give three equal channels.
+      max_pixels: a file whose header says more is not decoded.
+      name: what the image is called in errors.
 
     Raises:
-      tf.errors.InvalidArgumentError: it is neither, or damaged.
+      tf.errors.InvalidArgumentError: it is neither, damaged, or what header.checked refuses.
     """
-    is_png = starts_with(contents, PNG_SIGNATURE)
+    contents = header.checked(contents, max_pixels, name)
+    is_png = header.starts_with(contents, header.PNG_SIGNATURE)
     image = tf.cond(is_png, lambda: _decode_png(contents, with_alpha), lambda: _decode_jpeg(contents, with_alpha))
     return tf.ensure_shape(image, (None, None, 4 if with_alpha else 3))
-
-
-def starts_with(contents: tf.Tensor, signature: bytes) -> tf.Tensor:
-    """Whether a file's bytes, a scalar string, begin with these."""
-    return tf.equal(tf.strings.substr(contents, 0, len(signature)), signature)
 
 
 def to_channels(image: Image, channels: int) -> Image:
@@ -62,9 +60,9 @@ def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
     if not with_alpha:
         return image
     # TensorFlow fills the missing alpha of 1, 2 and 4 bits before it widens them, and so makes it almost transparent.
-    is_shallow = tf.reduce_any(tf.equal(tf.strings.substr(contents, PNG_DEPTH_BYTE, 1), [b"\1", b"\2", b"\4"]))
-    header = tf.strings.split(contents, "IDAT")[0]
-    is_opaque = is_shallow & tf.equal(tf.size(tf.strings.split(header, "tRNS")), 1)
+    is_shallow = tf.reduce_any(tf.equal(tf.strings.substr(contents, header.PNG_DEPTH_BYTE, 1), [b"\1", b"\2", b"\4"]))
+    before = tf.strings.split(contents, "IDAT")[0]
+    is_opaque = is_shallow & tf.equal(tf.size(tf.strings.split(before, "tRNS")), 1)
     return tf.concat([image[..., :3], tf.where(is_opaque, tf.ones_like(image[..., 3:]), image[..., 3:])], axis=-1)
 
 

@@ -1,15 +1,15 @@
 """What a set of images has in it, counted while each passes by."""
 
 import collections
-import io
+import struct
 
-from PIL import Image
+import tensorflow as tf
 
-from pipelines import records
+from pipelines import header, records
 from pipelines.manifest import Manifest
 
-# Pillow's modes whose bands are not an image's channels.
-CHANNELS = {"P": 3}
+# A PNG's channels by its kind of colour; a palette has those of its colours.
+PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
 class Inventory:
@@ -22,12 +22,10 @@ class Inventory:
 
     def add(self, contents: bytes) -> None:
         """Looks at an image's header; it can be decoded."""
-        with Image.open(io.BytesIO(contents)) as image:
-            channels = CHANNELS.get(image.mode, len(image.getbands()))
-            # A transparent colour stands for a channel.
-            self.channels[str(channels + (channels in (1, 3) and "transparency" in image.info))] += 1
-            self.heights.add(image.height)
-            self.widths.add(image.width)
+        height, width, channels = _shape(contents)
+        self.channels[str(channels)] += 1
+        self.heights.add(height)
+        self.widths.add(width)
         self.image_bytes += len(contents)
 
     def to_dict(self) -> dict:
@@ -38,6 +36,17 @@ class Inventory:
             "image_bytes": self.image_bytes,
             **{name: [min(values), max(values)] if values else [] for name, values in sides.items()},
         }
+
+
+def _shape(contents: bytes) -> tuple[int, int, int]:
+    """Height, width and channels of an image that the decoder takes; other readers may be stricter."""
+    if not contents.startswith(header.PNG_SIGNATURE):
+        return tuple(tf.io.extract_jpeg_shape(contents).numpy().tolist())
+    start, length = header.PNG_SIZE
+    width, height = struct.unpack(">II", contents[start : start + length])
+    channels = PNG_CHANNELS[contents[header.PNG_COLOUR_BYTE]]
+    # A transparent colour stands for a channel.
+    return height, width, channels + (channels in (1, 3) and header.has_transparent_colour(contents))
 
 
 def summed(parts: list[dict], kind: str) -> Manifest:

@@ -14,6 +14,7 @@ from pipelines.command import InputError
 from pipelines.files import Files
 from pipelines.place import AnyPath
 from pipelines.shards import Record, Shards, open_files
+from pipelines.size import MAX_PIXELS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,7 @@ class PairFormat:
       resize_method: one of images.RESIZE_METHODS.
       source_channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
       target_channels: likewise.
+      max_pixels: a file whose header says more is not decoded.
     """
 
     direction: str
@@ -33,16 +35,20 @@ class PairFormat:
     resize_method: str = "bicubic"
     source_channels: int = 3
     target_channels: int = 3
+    max_pixels: int = MAX_PIXELS
 
     def read(self, contents: tf.Tensor) -> images.Pair:
         """The bytes of a side-by-side JPEG or PNG as (source, target), in [0, 1]."""
         with_alpha = images.has_alpha(self.source_channels) or images.has_alpha(self.target_channels)
-        source, target = images.split(images.decode(contents, with_alpha), self.direction)
+        source, target = images.split(images.decode(contents, with_alpha, self.max_pixels), self.direction)
         return self._fit(source, self.source_channels), self._fit(target, self.target_channels)
 
-    def read_source(self, contents: tf.Tensor, pair: bool) -> images.Image:
-        """The source alone, in [0, 1]: half of a side-by-side image where it is a pair, else the whole image."""
-        image = images.decode(contents, images.has_alpha(self.source_channels))
+    def read_source(self, contents: tf.Tensor, pair: bool, name: tf.Tensor | str = "it") -> images.Image:
+        """The source alone, in [0, 1]: half of a side-by-side image where it is a pair, else the whole image.
+
+        In errors it is called `name`.
+        """
+        image = images.decode(contents, images.has_alpha(self.source_channels), self.max_pixels, name)
         if pair:
             image, _ = images.split(image, self.direction)
         return self._fit(image, self.source_channels)
@@ -176,7 +182,7 @@ class Pairs:
             self.form.read(tf.constant(contents))
             is_same = self.digests is None or np.array_equal(_digest(contents), self.digests[index])
 
-        reason = problem(self.files[index], read)
+        reason = problem(self.files[index], read, self.form.max_pixels)
         return reason or (None if is_same else "it is not the file any more that was there when the training began")
 
     def _stand_ins(self) -> tuple[list[int], list[int]]:
@@ -237,7 +243,7 @@ def open_pairs(
         known = {files[pair.index] for pair in lost if pair.index < len(files)}
     else:
         known = {folder / pair.name for pair in lost}
-    bad = bad_files(files, read, title=f"reading {folder}")
+    bad = bad_files(files, read, f"reading {folder}", form.max_pixels)
     bad = {file: reason for file, reason in bad.items() if file not in known}
     if bad and bad_images == "fail":
         lines = "".join(f"\n  {file}: {reason}" for file, reason in bad.items())

@@ -27,6 +27,7 @@ from pipelines.manifest import KINDS, Manifest
 from pipelines.place import AnyPath, place
 from pipelines.sharding import shard
 from pipelines.shards import open_files
+from pipelines.size import define_max_pixels
 
 SPLITS = ("train", "val", "test")
 
@@ -56,19 +57,20 @@ def demo_command() -> int:
 
 def combine_command() -> int:
     """Joins --a and --b into --output."""
-    output = pathlib.Path(required("output"))
-    counts = combine(pathlib.Path(required("a")), pathlib.Path(required("b")), output, flags.FLAGS.val_every)
+    options, output = flags.FLAGS, pathlib.Path(required("output"))
+    a, b = pathlib.Path(required("a")), pathlib.Path(required("b"))
+    counts = combine(a, b, output, options.val_every, options.max_pixels)
     print(f"{output}: " + ", ".join(f"{count} pairs in {split}/" for split, count in counts.items()))
     return 0
 
 
 def check_command() -> int:
     """Reads all of --data; the exit code is 1 where anything is bad."""
-    folder = dataset_folder(required("data"), flags.FLAGS.data_dir)
+    folder, max_pixels = dataset_folder(required("data"), flags.FLAGS.data_dir), flags.FLAGS.max_pixels
     count = 0
     for split in splits_of(folder) or [folder]:
         files = open_files(split)
-        bad = bad_files(files, lambda _, contents: halves(contents), title=str(split))
+        bad = bad_files(files, lambda _, contents: halves(contents, max_pixels), str(split), max_pixels)
         for file, reason in bad.items():
             print(command.one_line(f"{file}: {reason}"), file=sys.stderr)
         print(f"{split}: {len(files) - len(bad)} good, {len(bad)} bad")
@@ -85,7 +87,9 @@ def shard_command() -> int:
     folder = dataset_folder(required("data"), options.data_dir)
     for split in splits_of(folder) or [folder]:
         target = output / split.name if split != folder else output
-        manifest = shard(split, target, split.name, options.kind, options.bad_images, options.shards)
+        manifest = shard(
+            split, target, split.name, options.kind, options.bad_images, options.shards, options.max_pixels
+        )
         print(f"{target}: {described(manifest)}")
     return 0
 
@@ -134,6 +138,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("shards", 0, "shard: how many a split gets; 0: one in 200 MiB", lower_bound=0)
     flags.DEFINE_enum("bad_images", "fail", ("fail", "skip"), "shard: what becomes of files that are no images")
     flags.DEFINE_enum("kind", "pairs", KINDS, "shard: side-by-side pairs, or single images, to be translated")
+    define_max_pixels()
     engine.define_flags()
     flags.adopt_module_key_flags(engine)
 

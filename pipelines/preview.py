@@ -14,7 +14,7 @@ from pipelines.figure import image_rows
 from pipelines.find import dataset_folder, usual_direction
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.loader import PairFormat, Pairs, open_pairs, train_dataset
-from pipelines.size import check_load_size, define_size, paper_load_size
+from pipelines.size import check_load_size, define_max_pixels, define_size, paper_load_size
 
 
 def main(argv: list[str]) -> int:
@@ -27,7 +27,8 @@ def main(argv: list[str]) -> int:
     if 0 in load_size:
         load_size = paper_load_size(values.image_size) if values.crop else values.image_size
     check_load_size(load_size, values.image_size)
-    pairs = open_pairs(folder / "train", PairFormat(direction, load_size, values.resize_method))
+    form = PairFormat(direction, load_size, values.resize_method, max_pixels=values.max_pixels)
+    pairs = open_pairs(folder / "train", form)
     rows = preview(pairs, values.image_size, values.flip, min(values.count, len(pairs)), values.seed)
     figure = image_rows(rows)
     try:
@@ -57,6 +58,7 @@ def define_flags() -> None:
     flags.DEFINE_bool("crop", True, "crop at random from load_size; --nocrop resizes to image_size at once")
     flags.DEFINE_bool("flip", True, "mirror every other pair, at random")
     flags.DEFINE_enum("resize_method", "bicubic", RESIZE_METHODS, "how images are resized")
+    define_max_pixels()
     flags.DEFINE_integer("count", 4, "pairs to show", lower_bound=1)
     flags.DEFINE_integer("seed", 0, "of order and jitter", lower_bound=0)
     flags.DEFINE_string("output", "preview.png", "the picture's file")

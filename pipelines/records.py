@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import pathlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,6 +12,8 @@ from pipelines.place import AnyPath, put, sha256, unfinished
 
 # What TFRecord adds to a record: its length and two checksums.
 FRAME_BYTES = 16
+# The first of them: the length.
+LENGTH_BYTES = 8
 INDEX_SUFFIX = ".index"
 # Offsets in an index file.
 INDEX_TYPE = np.dtype("<u8")
@@ -91,6 +94,26 @@ def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A record as (name, contents), scalar strings."""
     example = tf.io.parse_single_example(record, FEATURES)
     return example["name"], example["image"]
+
+
+def has_length(path: AnyPath, start: int, stop: int) -> bool:
+    """Whether the frame of a record says the length that the index says.
+
+    TensorFlow's kernel allocates whatever the frame says; one that says 2^60, under a checksum that is right, ends the
+    process.
+    """
+    with tf.io.gfile.GFile(str(path), "rb") as file:
+        file.seek(start)
+        return int.from_bytes(file.read(LENGTH_BYTES), "little") == stop - start - FRAME_BYTES
+
+
+def wrong_lengths(path: pathlib.Path, offsets: np.ndarray) -> np.ndarray:
+    """The rows of a shard on a disk for which `has_length` is not true."""
+    if len(offsets) == 1:
+        return np.array([], np.int64)
+    frames = np.memmap(path, np.uint8, "r")
+    lengths = frames[offsets[:-1, None] + np.arange(LENGTH_BYTES)].view(INDEX_TYPE)[:, 0]
+    return np.flatnonzero(lengths != np.diff(offsets) - FRAME_BYTES)
 
 
 def read_at(path: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:

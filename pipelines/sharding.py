@@ -7,14 +7,15 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from pipelines import blocks, engine, images, records
+from pipelines import blocks, engine, records
 from pipelines.blocks import Block
-from pipelines.check import Readable, halves, problem
+from pipelines.check import Readable, halves, problem, whole
 from pipelines.command import InputError
 from pipelines.files import list_files
 from pipelines.inventory import Inventory, summed
 from pipelines.manifest import Manifest, is_sharded
 from pipelines.place import AnyPath, make_folder, place, size
+from pipelines.size import MAX_PIXELS
 from pipelines.spread import spread
 
 # A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
@@ -23,7 +24,15 @@ SHARD_BYTES = 200 * 2**20
 SAMPLED = 1000
 
 
-def shard(folder: AnyPath, output: AnyPath, title: str, kind: str, bad_images: str, count: int = 0) -> Manifest:
+def shard(
+    folder: AnyPath,
+    output: AnyPath,
+    title: str,
+    kind: str,
+    bad_images: str,
+    count: int = 0,
+    max_pixels: int = MAX_PIXELS,
+) -> Manifest:
     """Makes a folder of files into a folder of shards, whose records are in the order of the files' names.
 
     The same files give the same shards to the last bit, whoever does it. Where it was stopped it goes on.
@@ -35,6 +44,7 @@ def shard(folder: AnyPath, output: AnyPath, title: str, kind: str, bad_images: s
       kind: one of manifest.KINDS.
       bad_images: `fail`, with all of them named, or `skip` them.
       count: of shards; 0 for one in about SHARD_BYTES.
+      max_pixels: an image of more is a bad one.
 
     Raises:
       InputError: no images, bad ones with `fail`, fewer than shards, or an output that is there or cannot be written.
@@ -49,7 +59,7 @@ def shard(folder: AnyPath, output: AnyPath, title: str, kind: str, bad_images: s
     make_folder(output, "output")
     names = [file.relative_to(folder).as_posix() for file in files]
     todo = blocks.cut(names, files, count, output, title)
-    engine.run(functools.partial(shard_block, kind=kind), todo)
+    engine.run(functools.partial(shard_block, kind=kind, max_pixels=max_pixels), todo)
     found = blocks.results(todo)
     manifest = summed(found, kind)
     if manifest.skipped and (bad_images == "fail" or not manifest.records):
@@ -73,19 +83,19 @@ def shard_count(files: list[AnyPath]) -> int:
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 
-def shard_block(block: Block, kind: str) -> None:
+def shard_block(block: Block, kind: str, max_pixels: int) -> None:
     """Writes one shard and what is known of it, unless that was done before."""
-    block.once(kind, lambda: write_block(block, kind))
+    block.once(f"{kind} {max_pixels}", lambda: write_block(block, kind, max_pixels))
 
 
-def write_block(block: Block, kind: str) -> dict:
+def write_block(block: Block, kind: str, max_pixels: int) -> dict:
     """Writes a shard, and returns its part of the manifest."""
     skipped, inventory = {}, Inventory()
 
     def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
         found = []
-        look = halves if kind == "pairs" else lambda contents: images.decode(tf.constant(contents))
-        reason = problem(image[1], lambda contents: found.append((contents, look(contents))))
+        look = halves if kind == "pairs" else whole
+        reason = problem(image[1], lambda contents: found.append((contents, look(contents, max_pixels))), max_pixels)
         return image[0], found[0][0] if found else b"", reason
 
     def good():

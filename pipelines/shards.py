@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
+import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -14,10 +15,12 @@ from pipelines import manifest, records
 from pipelines.command import InputError
 from pipelines.files import Files, list_files
 from pipelines.manifest import Manifest, is_sharded
-from pipelines.place import AnyPath, size
+from pipelines.place import AnyPath, place, size
 
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
 OPENERS = 16
+# What TensorFlow says where the error is in what a data set reads, and not in what is done with it.
+IN_PIPELINE = "IteratorGetNext"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +46,18 @@ class Record:
     def read(self) -> tuple[str, bytes]:
         """Name and encoded image; raises like read_bytes."""
         try:
-            self._check_length()
+            if not records.has_length(place(self.path), self.start, self.stop):
+                raise OSError(0, "its length is another than its index says: the shard is damaged", str(self))
             start, stop = tf.constant([self.start, self.stop], tf.int64)
             name, contents = records.decode(records.read_at(tf.constant(self.path), start, stop))
         except tf.errors.DataLossError:
             raise OSError(0, "its checksum is another: the shard is damaged", str(self)) from None
         except tf.errors.OpError as error:
             raise OSError(error.error_code, error.message, str(self)) from None
+        except UnicodeDecodeError:
+            # TensorFlow's words quote what it found instead, which need not be text.
+            raise OSError(0, "it holds no image", str(self)) from None
         return name.numpy().decode(errors="surrogateescape"), contents.numpy()
-
-    def _check_length(self) -> None:
-        # TensorFlow's kernel takes the memory for whatever length stands there, and dies where there is none; its
-        # checksum does not help against somebody who has computed it.
-        with tf.io.gfile.GFile(self.path, "rb") as file:
-            file.seek(self.start)
-            length = int.from_bytes(file.read(8), "little")
-        if length != self.stop - self.start - records.FRAME_BYTES:
-            raise OSError(0, "its length is another than its index says: the shard is damaged", str(self))
 
 
 class Shards(Sequence[Record]):
@@ -80,13 +78,15 @@ class Shards(Sequence[Record]):
         self.manifest: Manifest = manifest.load(folder)
         self._rows = rows
         with concurrent.futures.ThreadPoolExecutor(OPENERS) as pool:
-            indexes = list(pool.map(self._open, self.manifest.shards))
+            indexes, wrong = zip(*pool.map(self._open, self.manifest.shards), strict=True)
         # Shard s has one offset more than records, the end of its last; so record i of all starts at offsets[i + s].
-        self._offsets = np.concatenate(indexes).astype(np.int64)
+        self._offsets = np.concatenate(indexes)
         self._firsts = np.cumsum([0, *(shard.records for shard in self.manifest.shards)])[:-1]
+        self._wrong = np.concatenate([first + rows for first, rows in zip(self._firsts, wrong, strict=True)])
         self._paths = [str(folder / shard.name) for shard in self.manifest.shards]
 
-    def _open(self, shard: records.Shard) -> np.ndarray:
+    def _open(self, shard: records.Shard) -> tuple[np.ndarray, np.ndarray]:
+        """The offsets of its records, and which of them must not be given to TensorFlow, by their rows."""
         path = self.folder / shard.name
         try:
             found = size(path)
@@ -103,7 +103,10 @@ class Shards(Sequence[Record]):
             raise InputError(f"{records.index_path(path)} has other offsets than the shard: {remedy}")
         if (np.diff(offsets.astype(np.int64)) < records.FRAME_BYTES).any():
             raise InputError(f"{records.index_path(path)} has offsets that do not ascend: {remedy}")
-        return offsets
+        offsets = offsets.astype(np.int64)
+        # In an object store every look would cost a request.
+        wrong = records.wrong_lengths(path, offsets) if isinstance(path, pathlib.Path) else np.array([], np.int64)
+        return offsets, wrong
 
     def __len__(self) -> int:
         return self.manifest.records if self._rows is None else len(self._rows)
@@ -120,9 +123,14 @@ class Shards(Sequence[Record]):
         return Shards(self.folder, rows if self._rows is None else self._rows[rows])
 
     def names(self) -> list[str]:
-        """The names below the folder that they were made from; reads every record."""
+        """The names below the folder that they were made from, as whoever made them says; reads every record.
+
+        Raises:
+          InputError: a record is damaged.
+        """
         contents = tf.data.Dataset.range(len(self)).map(self._reader(name=True), tf.data.AUTOTUNE)
-        return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
+        with naming_damage(self):
+            return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
 
     def containers(self) -> list[AnyPath]:
         """What holds them: the shards."""
@@ -144,7 +152,12 @@ class Shards(Sequence[Record]):
         def read(index: tf.Tensor) -> tf.Tensor:
             row = index if rows is None else rows[index]
             shard = tf.searchsorted(firsts, row[None], side="right", out_type=tf.int64)[0] - 1
-            record = records.read_at(paths[shard], offsets[row + shard], offsets[row + shard + 1])
+            start, stop = offsets[row + shard], offsets[row + shard + 1]
+            if len(self._wrong):
+                wrong = tf.strings.format("the length of the record at {} is another", start)
+                with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(row != self._wrong), [wrong])]):
+                    start = tf.identity(start)
+            record = records.read_at(paths[shard], start, stop)
             return records.decode(record)[0 if name else 1]
 
         return read
@@ -176,14 +189,29 @@ def open_files(folder: AnyPath) -> Files | Shards:
 
 @contextlib.contextmanager
 def naming_damage(*opened: Files | Shards) -> Iterator[None]:
-    """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does."""
+    """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does.
+
+    Of an image that is damaged, under a checksum that is right, not even the offset is known; `prepare check` names it.
+    """
     try:
         yield
-    except tf.errors.DataLossError as error:
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         offset = re.search(r" at (\d+)", error.message)
         shards = [each for each in opened if isinstance(each, Shards)]
         found = [str(record) for each in shards if offset for record in each.damaged(int(offset[1]))]
-        if not found:
+        if not found and IN_PIPELINE not in error.message:
             raise
+        if not found:
+            raise _unnamed(opened) from None
         remedy = "bring back the shard, or make the shards again from the files"
-        raise InputError(f"{'; '.join(found)}: its checksum is another, so it is damaged; {remedy}") from None
+        raise InputError(
+            f"{'; '.join(found)}: its checksum or its length is another, so it is damaged; {remedy}"
+        ) from None
+    except UnicodeDecodeError:
+        # What TensorFlow quotes from a record need not be text.
+        raise _unnamed(opened) from None
+
+
+def _unnamed(opened: Sequence[Files | Shards]) -> InputError:
+    folders = ", ".join(str(each.folder) for each in opened)
+    return InputError(f"an image in {folders} cannot be read; python -m pipelines.prepare check --data=FOLDER names it")

@@ -11,6 +11,10 @@ Size = tuple[int, int]
 # A flag made by define_size belongs to the module that asks for it, and is shown in its --help.
 flags.disclaim_key_flags()
 
+# What is read unless --max_pixels says otherwise: a camera's photo, not a bomb.
+MAX_PIXELS = 40_000_000
+MAX_PIXELS_HELP = "refuse images of more pixels, by their headers, before they are decoded"
+
 # The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
 LOAD_SCALE = 286 / 256
 
@@ -40,6 +44,12 @@ def format_size(size: Size) -> str:
 def define_size(name: str, default: Size, help_text: str) -> None:
     """Makes an absl flag whose value is a Size."""
     flags.DEFINE(SizeParser(), name, format_size(default), help_text, serializer=SizeSerializer())
+
+
+def define_max_pixels(default: int | None = MAX_PIXELS) -> None:
+    """Makes the flag; None as default leaves it to the run's config."""
+    source = "" if default else "; default: as in the run's config"
+    flags.DEFINE_integer("max_pixels", default, MAX_PIXELS_HELP + source, lower_bound=1)
 
 
 class SizeParser(flags.ArgumentParser):

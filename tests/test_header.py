@@ -1,13 +1,15 @@
 """Headers that Pillow wrote, and bytes that no program writes; inside a graph, as served models have it."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.header import checked
+from pipelines.header import MOST_PARTS, checked, excess, excess_bytes
 
 MAX_PIXELS = 1000
 
@@ -61,3 +63,78 @@ def test_the_largest_sizes_do_not_overflow():
     contents[16:24] = np.array((2**31 - 1, 2**31 - 1), ">u4").tobytes()
     with pytest.raises(tf.errors.InvalidArgumentError, match="image 3 has 2147483647x2147483647 pixels"):
         in_graph(bytes(contents))
+
+
+def chunk(name, contents):
+    return struct.pack(">I", len(contents)) + name + contents + struct.pack(">I", zlib.crc32(name + contents))
+
+
+def test_a_size_that_the_decoder_does_not_read(capfd):
+    """A chunk before IHDR, unknown and so skipped by the decoder, with a small size where IHDR's would be."""
+    png = image_bytes(800, 700, "PNG")
+    hidden = png[:8] + chunk(b"aaAa", struct.pack(">II", 8, 7) + bytes(5)) + png[8:]
+    assert tf.io.decode_png(hidden).shape == (700, 800, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image 3 has a damaged header"):
+        in_graph(hidden)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_sizes_in_one_jpeg(first):
+    """The decoder refuses what has two frames, in whichever order, and so does the look at its header."""
+    jpeg = image_bytes(16, 16, "JPEG")
+    start = jpeg.index(b"\xff\xc0")
+    small = jpeg[start : start + 19]
+    large = small[:5] + struct.pack(">HH", 6000, 6000) + small[9:]
+    frames = (small + large, large + small)[first]
+    both = jpeg[:start] + frames + jpeg[start + 19 :]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.io.decode_jpeg(both)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Invalid JPEG data"):
+        in_graph(both)
+    # Behind the pixels no size counts any more: neither here nor there.
+    behind = jpeg + image_bytes(6000, 10, "JPEG")
+    assert tf.io.decode_jpeg(behind).shape == (16, 16, 3)
+    assert in_graph(behind).numpy() == behind
+
+
+@pytest.mark.parametrize("size", [(0, 16), (16, 0), (65535, 65535), (65500, 65500)])
+def test_sizes_that_no_jpeg_may_have(size, capfd):
+    jpeg = image_bytes(16, 16, "JPEG")
+    start = jpeg.index(b"\xff\xc0")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        in_graph(jpeg[: start + 5] + struct.pack(">HH", *size) + jpeg[start + 9 :])
+
+
+def many_scans(count):
+    jpeg = image_bytes(16, 16, "JPEG", "L", progressive=True)
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    return jpeg[:-2] + last * (count - jpeg.count(b"\xff\xda")) + jpeg[-2:]
+
+
+def many_texts(count):
+    png = image_bytes(16, 16, "PNG")
+    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"text"))
+    return png[:33] + text * count + png[33:]
+
+
+@pytest.mark.parametrize("make", [many_scans, many_texts])
+def test_what_makes_a_small_file_much_work(make):
+    assert in_graph(make(MOST_PARTS)).numpy() == make(MOST_PARTS)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"image 3 has {MOST_PARTS + 1} scans or compressed texts"):
+        in_graph(make(MOST_PARTS + 1))
+
+
+def test_in_words_with_the_remedy():
+    with pytest.raises(tf.errors.InvalidArgumentError) as graph:
+        in_graph(image_bytes(77, 13, "PNG"))
+    with pytest.raises(tf.errors.InvalidArgumentError) as eager:
+        checked(image_bytes(77, 13, "PNG"), MAX_PIXELS)
+    for error in (graph, eager):
+        words = "it has 13x77 pixels, and at most 1000 are taken; --max_pixels=1001 if you trust it"
+        assert excess(str(error.value)) == words
+    assert excess("Invalid JPEG data") is None
+    # Of 16-bit RGBA, a pixel has 8 bytes.
+    assert excess_bytes(8 * 1000 + 2**20, 1000) is None
+    assert excess_bytes(10**9, 1000).startswith(
+        "it has 1000000000 bytes, more than an image of 1000 pixels; --max_pixels="
+    )

@@ -23,7 +23,7 @@ def servable(statistics="image", **options):
     # Weights at which the output uses the whole range.
     for variable in generator.trainable_variables:
         variable.assign(rng.normal(0.1, 0.3, variable.shape))
-    return Servable(generator, PairFormat("AtoB", SIZE), DEPTH, max_pixels=10_000, **options)
+    return Servable(generator, PairFormat("AtoB", SIZE, max_pixels=10_000), DEPTH, **options)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_moving_statistics_are_not_the_images_own(plain, files):
 
 def test_each_mask_of_dropout_is_another(files):
     generator = unet((None, None), width=4, depth=6, norm_statistics="image", dropout_at_inference=True)
-    noisy = Servable(generator, PairFormat("AtoB", (64, 64)), 6, max_pixels=10_000)
+    noisy = Servable(generator, PairFormat("AtoB", (64, 64)), 6)
     assert len({serve(noisy, files[:1])[0] for _ in range(3)}) == 3
 
 

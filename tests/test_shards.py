@@ -239,7 +239,7 @@ def test_shards_that_are_not_the_manifests(copy):
 
 def test_an_empty_shard_is_passed_over(tmp_path):
     kept = [
-        records.write_shard(tmp_path / f"s{i}", images)
+        records.write_shard(tmp_path / f"s{i}.tfrecord", images)
         for i, images in enumerate([[], [("a", b"1")], [], [("b", b"2")], []])
     ]
     manifest.Manifest("images", 2, 2, {}, (0, 0), (0, 0), kept, {}).save(tmp_path)

@@ -276,6 +276,8 @@ def load_generator(
         generator = generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
     except ValueError as error:
         raise InputError(str(error)) from None
+    except tf.errors.ResourceExhaustedError:
+        raise InputError(f"run_dir={run_dir} asks for a generator that does not fit into memory") from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
     try:
         part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()

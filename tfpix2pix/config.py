@@ -16,7 +16,16 @@ from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.loader import PairFormat
 from pipelines.parse import parse_json
-from pipelines.size import MAX_SIDE, Size, check_load_size, define_size, format_size, paper_load_size
+from pipelines.size import (
+    MAX_PIXELS,
+    MAX_PIXELS_HELP,
+    MAX_SIDE,
+    Size,
+    check_load_size,
+    define_size,
+    format_size,
+    paper_load_size,
+)
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS
@@ -25,6 +34,9 @@ from tfpix2pix.quality.lpips import MIN_SIDE
 from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 
 CONFIG_FILE = "config.json"
+
+# Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
+MAX_WIDTH = 4096
 
 MIXED_PRECISION = ("none", "bfloat16", "float16")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
@@ -75,12 +87,18 @@ class Config:
     bad_images: str = option(
         "fail", "on a file that is no pair: fail before training, or skip it", choices=("fail", "skip")
     )
+    max_pixels: int = option(MAX_PIXELS, MAX_PIXELS_HELP, least=1, free=True)
     cache_mib: int = option(
         2048, "keep the training pairs in memory if they need no more MiB than this", least=0, free=True
     )
     # Networks
-    generator_width: int = option(64, "filters of the U-Net's first level", least=1)
-    depth: int = option(0, "how often the U-Net halves the image; 0: as often as it can, up to 8", least=0)
+    generator_width: int = option(64, "filters of the U-Net's first level", least=1, below=MAX_WIDTH + 1)
+    depth: int = option(
+        0,
+        "how often the U-Net halves the image; 0: as often as it can, up to 8",
+        least=0,
+        below=MAX_SIDE.bit_length(),
+    )
     dropout: float = option(0.5, "dropout rate in the U-Net's inner levels", least=0.0, below=1.0)
     norm: str = option("batch", "normalisation in both networks", choices=NORMS)
     norm_statistics: str = option(
@@ -89,7 +107,7 @@ class Config:
         choices=NORM_STATISTICS,
     )
     sync_batch_norm: bool = option(False, "take batch norm's statistics over all replicas")
-    discriminator_width: int = option(64, "filters of the PatchGAN's first layer", least=1)
+    discriminator_width: int = option(64, "filters of the PatchGAN's first layer", least=1, below=MAX_WIDTH + 1)
     discriminator_layers: int = option(
         3,
         "PatchGAN layers: 0..6 see patches of 1, 16, 34, 70, 142, 286, 574 pixels",
@@ -210,7 +228,12 @@ class Config:
     def pair_format(self, size: Size | None = None) -> PairFormat:
         """How this run's side-by-side files become pairs, at image_size or another size."""
         return PairFormat(
-            self.direction, size or self.image_size, self.resize_method, self.source_channels, self.target_channels
+            self.direction,
+            size or self.image_size,
+            self.resize_method,
+            self.source_channels,
+            self.target_channels,
+            self.max_pixels,
         )
 
     def to_json(self) -> str:

@@ -12,6 +12,8 @@ from tfpix2pix.lost import Lost
 from tfpix2pix.workers import Workers
 
 Say = Callable[[str], None]
+# The latter where TensorFlow quotes from a record what is no text.
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 class UnreadableError(InputError):
@@ -73,7 +75,7 @@ class Feed:
                     yield batch
                     step += 1
                 return
-            except tf.errors.OpError as error:
+            except READ_ERRORS as error:
                 self._mend(step, error)
 
     def _batches(self, step: int):
@@ -88,7 +90,7 @@ class Feed:
         )
         return distribute(self.strategy, dataset)
 
-    def _mend(self, step: int, error: tf.errors.OpError) -> None:
+    def _mend(self, step: int, error: Exception) -> None:
         found = self.pairs.unreadable(indices_of(step, self.pairs, **self._part))
         if not found and self._tried == step:
             raise error
@@ -117,7 +119,7 @@ class ValidationFeed:
         batch_size = self.config.validation_batch_size
         return eval_dataset(self.pairs, batch_size), -(-len(self.pairs) // batch_size)
 
-    def mend(self, error: tf.errors.OpError) -> tuple[tf.data.Dataset, int]:
+    def mend(self, error: Exception) -> tuple[tf.data.Dataset, int]:
         """The batches without what cannot be read any more; raises the error where that is nothing."""
         found = self.pairs.unreadable(range(len(self.pairs)))
         if not found and self._has_tried:

@@ -9,6 +9,7 @@ from pipelines import find
 from pipelines.command import InputError
 from pipelines.loader import Pairs, eval_dataset, open_pairs
 from pipelines.place import AnyPath
+from pipelines.size import define_max_pixels
 from tfpix2pix.config import Config
 
 # A split that needs no more than this is read once, a larger one from its files each time: memory stays bounded.
@@ -66,7 +67,10 @@ def with_flags(config: Config) -> Config:
     """The run's config with the data, and what becomes of bad files in it, that the flags ask for."""
     values = flags.FLAGS
     return dataclasses.replace(
-        config, data=values.data or config.data, bad_images=values.bad_images or config.bad_images
+        config,
+        data=values.data or config.data,
+        bad_images=values.bad_images or config.bad_images,
+        max_pixels=values.max_pixels or config.max_pixels,
     )
 
 
@@ -75,4 +79,5 @@ def define_flags() -> None:
     flags.DEFINE_string("split", "val", "folder of the data set, such as val or test")
     flags.DEFINE_string("data", "", "another data set than the run's own: a name, or a folder that holds the split")
     flags.DEFINE_enum("bad_images", None, ("fail", "skip"), "if a file is no pair; default: as in the run's config")
+    define_max_pixels(None)
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)

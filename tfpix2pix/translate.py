@@ -8,6 +8,7 @@ translated all the same, and the exit code is 1.
 """
 
 import concurrent.futures
+import dataclasses
 import pathlib
 
 import keras
@@ -19,7 +20,7 @@ from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
 from pipelines.inputs import make_folders, plan_outputs
 from pipelines.loader import PairFormat
-from pipelines.size import define_size
+from pipelines.size import define_max_pixels, define_size
 from tfpix2pix import config as config_file
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.layers import NORM_STATISTICS
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> int:
     make_folders(output, outputs.values())
     print(f"{len(outputs)} images by {values.run_dir}, step {step}", flush=True)
     keras.utils.set_random_seed(config.seed)
+    config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
     bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
         command.print_error(f"{file}: {reason}; it was left out")
@@ -72,7 +74,7 @@ def translate(
 
     def source_of(file: pathlib.Path) -> tf.Tensor | None:
         found = []
-        reason = problem(file, lambda contents: found.append(form.read_source(contents, pairs)))
+        reason = problem(file, lambda contents: found.append(form.read_source(contents, pairs)), form.max_pixels)
         if reason:
             bad[file] = reason
         return None if reason else images.normalise(found[0])
@@ -104,6 +106,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
     define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")
+    define_max_pixels(None)
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_enum("format", "png", ("png", "jpg"), "of the results")
 

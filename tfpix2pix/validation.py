@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix.feed import READ_ERRORS
 from tfpix2pix.quality.measure import Networks, compiled, generating, measure
 
-Mend = Callable[[tf.errors.OpError], tuple[tf.data.Dataset, int]]
+Mend = Callable[[Exception], tuple[tf.data.Dataset, int]]
 
 
 class Validation:
@@ -45,7 +46,7 @@ class Validation:
         while True:
             try:
                 return self._measure(is_cancelled)
-            except tf.errors.OpError as error:
+            except READ_ERRORS as error:
                 if not self.mend:
                     raise
                 self._take(*self.mend(error))

@@ -38,7 +38,7 @@ class Training:
             with lock:
                 np.add(total, target.numpy(), out=total)
 
-        bad = bad_files(files, read, title="reading training pairs for the baselines")
+        bad = bad_files(files, read, "reading training pairs for the baselines", form.max_pixels)
         if len(bad) == len(files):
             raise InputError(f"none of {len(files)} training files is a pair, the first is {files[0]}; --nobaselines")
         good = [index for index, file in enumerate(files) if file not in bad]

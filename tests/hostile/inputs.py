@@ -1,0 +1,248 @@
+"""Three hundred spoiled inputs, the same ones for the same seed, each in a folder of its own or among images."""
+
+import dataclasses
+import gzip
+import io
+import json
+import pathlib
+import shutil
+import tarfile
+
+import numpy as np
+import pictures
+import tensorflow as tf
+from mutations import mutations, reworded
+
+from pipelines import manifest, records
+from pipelines.manifest import MANIFEST_FILE
+
+COUNTS = {
+    "shard": 30,
+    "manifest": 18,
+    "shard index": 12,
+    "tar.gz": 40,
+    "config.json": 30,
+    "flagfile": 20,
+    "checkpoint": 30,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Seeds:
+    """The sound files that are spoiled.
+
+    Attributes:
+      pairs: a data set of files.
+      shards: the same in shards.
+      run_dir: of a training on it.
+    """
+
+    pairs: pathlib.Path
+    shards: pathlib.Path
+    run_dir: pathlib.Path
+
+
+def spoil(kind: str, number: int, seeds: Seeds, folder: pathlib.Path, seed: int = 0) -> None:
+    """Makes the input of that kind and number in an empty folder.
+
+    Shards become `shards`, an archive `data/edges2shoes.tar.gz`, a run `run`, a flagfile `flags`.
+    """
+    rng = np.random.default_rng([seed, list(COUNTS).index(kind), number])
+    MAKERS[kind](number, seeds, folder, rng)
+
+
+def one_of(contents: bytes, number: int, rng: np.random.Generator, other: bytes) -> bytes:
+    """The first ten ways in turn, and again."""
+    return mutations(contents, 10, rng, other)[number % 10]
+
+
+def shard(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """Its bytes; or its records, with checksums, index and manifest that are right; or lengths that are not."""
+    train = copied_shards(seeds, folder) / "train"
+    paths = sorted(train.glob("*.tfrecord"))
+    path, contents = paths[0], paths[0].read_bytes()
+    if number % 3 == 0:
+        spoiled = one_of(contents, number // 3, rng, paths[1].read_bytes())
+        if number % 2:
+            # Of the same length, so that nothing is seen before it is read.
+            spoiled = (spoiled + contents[len(spoiled) :])[: len(contents)]
+        path.write_bytes(spoiled)
+        return
+    if number % 3 == 1:
+        jpegs, pngs = (pictures.whole(kind) for kind in ("JPEG", "PNG"))
+        sources = [*jpegs, *pngs]
+        images = [
+            (f"{'../' * (number % 2)}{i}.png", one_of(sources[i % len(sources)], number + i, rng, jpegs[0]))
+            for i in range(3)
+        ]
+        written = records.write_shard(path, images)
+    else:
+        examples = [records.encode(f"{i}.png", image) for i, image in enumerate(pictures.whole("PNG")[:3])]
+        examples[0] = one_of(examples[0], number // 3, rng, examples[1])
+        offsets = [0]
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for example in examples:
+                writer.write(example)
+                offsets.append(offsets[-1] + len(example) + records.FRAME_BYTES)
+        if number % 2:
+            # A length with its own right checksum, and no such record behind it.
+            whole = bytearray(path.read_bytes())
+            length = (2**60, 2**40, 2**33, 2**64 - 16)[number // 6 % 4].to_bytes(8, "little")
+            whole[:12] = length + masked_crc(length).to_bytes(4, "little")
+            path.write_bytes(whole)
+        written = with_index(path, offsets)
+    vouch(train, written)
+
+
+def shard_manifest(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """Its bytes, or its values."""
+    path = copied_shards(seeds, folder) / "train" / MANIFEST_FILE
+    if number % 3 == 0:
+        path.write_bytes(one_of(path.read_bytes(), number // 3, rng, path.read_bytes()[::-1]))
+    else:
+        path.write_text(reworded(path.read_text(), rng))
+
+
+def shard_index(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """Its bytes, with or without the digest that vouches for them."""
+    train = copied_shards(seeds, folder) / "train"
+    path = min(train.glob("*.tfrecord"))
+    index = records.index_path(path)
+    contents = one_of(index.read_bytes(), number, rng, bytes(range(64)))
+    if number % 2:
+        offsets = np.frombuffer(index.read_bytes(), records.INDEX_TYPE).copy()
+        offsets[rng.integers(len(offsets))] = rng.choice(np.array([0, 1, 2**31, 2**62, 2**63, 2**64 - 1], "u8"))
+        contents = offsets.tobytes()
+    index.write_bytes(contents)
+    if number % 4:
+        found = manifest.load(train).shards[0]
+        vouch(train, dataclasses.replace(found, index_sha256=records.hashlib.sha256(contents).hexdigest()))
+
+
+def archive(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """Its bytes packed, its bytes unpacked, or members that no sound archive has."""
+    (folder / "data").mkdir(parents=True)
+    top = "edges2shoes"
+    plain, odd = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        for split in ("train", "val"):
+            for file in sorted((seeds.pairs / split).iterdir())[:2]:
+                tar.add(file, f"{top}/{split}/{file.name}")
+    with tarfile.open(fileobj=odd, mode="w") as tar:
+        for name, kind, link in ODD_MEMBERS:
+            member = tarfile.TarInfo(name.format(top=top))
+            member.type, member.linkname, member.size = kind, link, 3 if kind == tarfile.REGTYPE else 0
+            tar.addfile(member, io.BytesIO(b"out"))
+    if number % 2:
+        contents = gzip.compress(one_of(plain.getvalue(), number // 2, rng, odd.getvalue()), mtime=0)
+    elif number % 4:
+        contents = one_of(gzip.compress(plain.getvalue(), mtime=0), number // 4, rng, gzip.compress(odd.getvalue()))
+    else:
+        # One odd member before the sound ones.
+        start = number // 4 % len(ODD_MEMBERS) * 1024
+        member = odd.getvalue()[: len(ODD_MEMBERS) * 1024][start : start + 1024]
+        contents = gzip.compress(member + plain.getvalue(), mtime=0)
+    (folder / "data" / f"{top}.tar.gz").write_bytes(contents)
+
+
+ODD_MEMBERS = (
+    ("../outside.jpg", tarfile.REGTYPE, ""),
+    ("/tmp/outside-of-tfpix2pix.jpg", tarfile.REGTYPE, ""),
+    ("{top}/train/../../../../outside.jpg", tarfile.REGTYPE, ""),
+    ("{top}/train", tarfile.REGTYPE, ""),
+    ("{top}/train/\0null.jpg", tarfile.REGTYPE, ""),
+    ("{top}/train/" + "n" * 80 + ".jpg", tarfile.REGTYPE, ""),
+    ("other/train/1.jpg", tarfile.REGTYPE, ""),
+)
+
+
+def run_config(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """A run whose config.json is spoiled: its bytes, its values, or one that is out of all bounds."""
+    path = copied_run(seeds, folder) / "config.json"
+    text = path.read_text()
+    if number % 5 == 0:
+        path.write_bytes(one_of(text.encode(), number // 5, rng, text.encode()[::-1]))
+    elif number % 5 < 4:
+        path.write_text(reworded(text, rng))
+    else:
+        values = json.loads(text)
+        name = str(rng.choice([name for name, value in values.items() if type(value) is int]))
+        values[name] = int(rng.choice([-1, 0, 2**20, 2**31, 2**62]))
+        path.write_text(json.dumps(values))
+
+
+def flagfile(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """Its bytes or its values; once it includes itself, and once a file that is none."""
+    options = ("direction=BtoA", "image_size=64", "generator_width=2", "epochs=3", "nocrop", "learning_rate=1e-4")
+    text = "# A recipe.\n" + "".join(f"--{option}\n" for option in options)
+    path = folder / "flags"
+    folder.mkdir(parents=True, exist_ok=True)
+    if number == 0:
+        path.write_text(f"{text}--flagfile={path}\n")
+    elif number == 1:
+        path.write_text(f"{text}--flagfile=/etc/hostname\n--flagfile={folder}\n")
+    elif number % 2:
+        path.write_bytes(one_of(text.encode(), number // 2, rng, text.encode()[::-1]))
+    else:
+        path.write_text(reworded(text, rng))
+
+
+def checkpoint(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
+    """The newest checkpoint's index, data, or meta.json."""
+    newest = max((copied_run(seeds, folder) / "checkpoints").iterdir())
+    path = newest / ("state.index", "state.data-00000-of-00001", "meta.json")[number % 3]
+    contents = path.read_bytes()
+    if path.suffix == ".json" and number // 3 % 2:
+        contents = reworded(contents.decode().replace(", ", ",\n"), rng).encode()
+    else:
+        contents = one_of(contents, number // 3, rng, contents[::-1])
+    path.write_bytes(contents)
+
+
+MAKERS = {
+    "shard": shard,
+    "manifest": shard_manifest,
+    "shard index": shard_index,
+    "tar.gz": archive,
+    "config.json": run_config,
+    "flagfile": flagfile,
+    "checkpoint": checkpoint,
+}
+
+
+def copied_shards(seeds: Seeds, folder: pathlib.Path) -> pathlib.Path:
+    """A copy of the shards, to spoil."""
+    shutil.copytree(seeds.shards, folder / "shards")
+    return folder / "shards"
+
+
+def copied_run(seeds: Seeds, folder: pathlib.Path) -> pathlib.Path:
+    """A copy of the run, to spoil."""
+    shutil.copytree(seeds.run_dir, folder / "run")
+    return folder / "run"
+
+
+def with_index(path: pathlib.Path, offsets: list[int]) -> records.Shard:
+    """Writes a shard's index, and describes both."""
+    index = np.array(offsets, records.INDEX_TYPE).tobytes()
+    records.index_path(path).write_bytes(index)
+    digests = [records.hashlib.sha256(contents).hexdigest() for contents in (path.read_bytes(), index)]
+    return records.Shard(path.name, len(offsets) - 1, offsets[-1], *digests)
+
+
+def vouch(folder: pathlib.Path, shard: records.Shard) -> None:
+    """Has the manifest say that this is its first shard."""
+    found = manifest.load(folder)
+    shards = [shard, *found.shards[1:]]
+    dataclasses.replace(found, shards=shards, records=sum(each.records for each in shards)).save(folder)
+
+
+def masked_crc(contents: bytes) -> int:
+    """CRC-32C as TFRecord has it."""
+    crc = 0xFFFFFFFF
+    for byte in contents:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,0 +1,114 @@
+"""Spoils bytes in the ways in which files are spoiled, by accident or by design."""
+
+import struct
+import zlib
+
+import numpy as np
+
+# What a length, a count or an offset is set to.
+EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63 - 1, 2**63, 2**64 - 1)
+# What a value in a text is replaced by.
+WORDS = ("-1", "0", "1e999", "NaN", str(10**30), str(2**31), "null", "true", '""', "[]", "{}", "[0, 0]", '"../../x"')
+# Where headers are.
+HEADER_BYTES = 64
+
+
+def truncated(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """Cut somewhere."""
+    return contents[: rng.integers(len(contents))]
+
+
+def flipped(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """One to twenty bits are others."""
+    changed = bytearray(contents)
+    for place in rng.integers(len(changed) * 8, size=rng.integers(1, 21)):
+        changed[place // 8] ^= 1 << (place % 8)
+    return bytes(changed)
+
+
+def inserted(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """Bytes that do not belong there."""
+    place = rng.integers(len(contents) + 1)
+    return contents[:place] + rng.bytes(int(rng.integers(1, 200))) + contents[place:]
+
+
+def deleted(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """A run is missing."""
+    start, stop = _run(contents, rng)
+    return contents[:start] + contents[stop:]
+
+
+def duplicated(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """A run is there twice or more often."""
+    start, stop = _run(contents, rng)
+    return contents[:start] + contents[start:stop] * int(rng.integers(2, 20)) + contents[stop:]
+
+
+def zeroed(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """A run is zeros: what a disk leaves of what it had not written."""
+    start, stop = _run(contents, rng)
+    return contents[:start] + bytes(stop - start) + contents[stop:]
+
+
+def extreme(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """A field of the header is as small or as large as can be."""
+    width = int(rng.choice([1, 2, 4, 8]))
+    place = int(rng.integers(min(len(contents), HEADER_BYTES)))
+    value = int(EXTREMES[rng.integers(len(EXTREMES))]) % 256**width
+    return contents[:place] + value.to_bytes(width, rng.choice(["big", "little"])) + contents[place + width :]
+
+
+def spliced(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """The first half of one file and the second of another."""
+    return contents[: len(contents) // 2] + other[len(other) // 2 :]
+
+
+def empty(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
+    """Nothing."""
+    return b""
+
+
+MUTATIONS = (truncated, flipped, inserted, deleted, duplicated, zeroed, extreme, extreme, spliced)
+
+
+def mutations(contents: bytes, count: int, rng: np.random.Generator, other: bytes) -> list[bytes]:
+    """So many spoiled copies: every way in turn, and once nothing at all."""
+    made = [MUTATIONS[i % len(MUTATIONS)](contents, rng, other) for i in range(count - 1)]
+    return [empty(contents, rng, other), *made]
+
+
+def reworded(text: str, rng: np.random.Generator) -> str:
+    """A line of a text, JSON or flags, has another value, or is there twice, or is missing."""
+    lines = text.splitlines()
+    places = [i for i, line in enumerate(lines) if ": " in line or "=" in line]
+    place = int(rng.choice(places))
+    mark = ": " if ": " in lines[place] else "="
+    name, _, value = lines[place].partition(mark)
+    how = rng.integers(6)
+    if how < 4:
+        comma = "," if value.endswith(",") else ""
+        lines[place] = f"{name}{mark}{WORDS[rng.integers(len(WORDS))]}{comma}"
+    elif how == 4:
+        lines.insert(place, lines[place])
+    else:
+        del lines[place]
+    return "\n".join(lines) + "\n"
+
+
+def with_checksums(png: bytes) -> bytes:
+    """A PNG whose chunks' checksums are right, whatever is in them, as far as it has chunks."""
+    made, place = png[:8], 8
+    while place + 12 <= len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        stop = place + 8 + length
+        body = png[place + 4 : stop]
+        if stop + 4 > len(png):
+            break
+        made += png[place : place + 4] + body + struct.pack(">I", zlib.crc32(body))
+        place = stop + 4
+    return made + png[place:]
+
+
+def _run(contents: bytes, rng: np.random.Generator) -> tuple[int, int]:
+    start = int(rng.integers(len(contents)))
+    return start, min(len(contents), start + int(rng.integers(1, 1 + max(1, len(contents) // 4))))

@@ -1,0 +1,165 @@
+"""Image files of every kind that is met under the names .jpg and .png, whole ones and bombs."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from mutations import mutations, with_checksums
+from PIL import Image
+
+from pipelines.demo import draw_pair
+
+# Of one image of a pair, in pixels.
+SIDE = 64
+# How many spoiled files of each kind.
+COUNTS = {"JPEG": 40, "PNG": 40, "GIF": 10, "BMP": 10, "WebP": 10, "text": 10}
+ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+
+
+def spoiled(seed: int, share: float = 1.0) -> dict[str, list[tuple[str, bytes]]]:
+    """Kind to (suffix, contents) of each spoiled file; the same for the same seed.
+
+    Args:
+      seed: of the mutations.
+      share: of COUNTS.
+    """
+    rng = np.random.default_rng(seed)
+    found = {}
+    for kind, count in COUNTS.items():
+        count = round(count * share)
+        suffix = ".jpg" if kind == "JPEG" else ".png"
+        sources, bombs = whole(kind), BOMBS.get(kind, list)()
+        made = list(bombs)
+        while len(made) < count:
+            source, other = (sources[i] for i in rng.integers(len(sources), size=2))
+            change = mutations(source, 10, rng, other)[int(rng.integers(10))]
+            made.append(with_checksums(change) if kind == "PNG" and rng.random() < 0.5 else change)
+        found[kind] = [(suffix, contents) for contents in made]
+        if kind not in ("JPEG", "PNG"):
+            # Some as they are, under a name that says something else.
+            found[kind][: len(sources)] = [(suffix, source) for source in sources]
+            found[kind] = [(rng.choice([".jpg", ".png"]), contents) for _, contents in found[kind]]
+    return found
+
+
+def whole(kind: str) -> list[bytes]:
+    """Real files of a kind."""
+    pairs = [Image.fromarray(np.hstack(draw_pair(0, i, SIDE))) for i in range(2)]
+    a, b = pairs
+    if kind == "JPEG":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        return [
+            saved(a, "JPEG"),
+            saved(b, "JPEG", progressive=True, exif=exif),
+            saved(a.convert("L"), "JPEG", quality=95),
+            saved(b.convert("CMYK"), "JPEG", subsampling=0),
+        ]
+    if kind == "PNG":
+        return [
+            saved(a, "PNG"),
+            saved(b.convert("RGBA"), "PNG"),
+            saved(a.quantize(16), "PNG", transparency=3),
+            saved(Image.fromarray(np.asarray(b.convert("L")).astype(np.uint16) * 257), "PNG"),
+            interlaced(np.asarray(a)),
+        ]
+    if kind == "GIF":
+        return [
+            saved(a.quantize(64), "GIF"),
+            saved(a.quantize(64), "GIF", save_all=True, append_images=[b.quantize(64)]),
+        ]
+    if kind == "BMP":
+        return [saved(a, "BMP"), saved(b.quantize(16), "BMP")]
+    if kind == "WebP":
+        return [saved(a, "WEBP"), saved(b, "WEBP", lossless=True)]
+    return [b"<html><body>404 Not Found</body></html>\n" * 20, "größe;breite\n64;128\n".encode("utf-16")]
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """An image as a file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def chunk(name: bytes, contents: bytes) -> bytes:
+    """A PNG's."""
+    return struct.pack(">I", len(contents)) + name + contents + struct.pack(">I", zlib.crc32(name + contents))
+
+
+def png(width: int, height: int, *middle: bytes, colour: int = 2, depth: int = 8, interlace: int = 0) -> bytes:
+    """A PNG by hand."""
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
+    return b"\x89PNG\r\n\x1a\n" + start + b"".join(middle) + chunk(b"IEND", b"")
+
+
+def interlaced(pixels: np.ndarray) -> bytes:
+    """RGB `(H, W, 3)` uint8 as a PNG in seven passes (PNG specification, 8.2)."""
+    rows = []
+    for top, left, down, right in ADAM7:
+        rows += [b"\0" + row.tobytes() for row in pixels[top::down, left::right]]
+    return png(pixels.shape[1], pixels.shape[0], chunk(b"IDAT", zlib.compress(b"".join(rows))), interlace=1)
+
+
+def zeros(width: int, height: int, row_bytes: int) -> bytes:
+    """The pixels of a black PNG: a thousandth of what they unpack to."""
+    packer = zlib.compressobj(9)
+    parts = [packer.compress(bytes(1 + row_bytes)) for _ in range(height)]
+    return chunk(b"IDAT", b"".join(parts) + packer.flush())
+
+
+def sized(jpeg: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose header says another size."""
+    place = next(i for i in (jpeg.find(b"\xff\xc0"), jpeg.find(b"\xff\xc2")) if i >= 0)
+    return jpeg[: place + 5] + struct.pack(">HH", height, width) + jpeg[place + 9 :]
+
+
+def many_scans(width: int, height: int, count: int) -> bytes:
+    """A progressive JPEG whose last scan is there again and again."""
+    contents = saved(Image.new("L", (width, height), 100), "JPEG", progressive=True)
+    end = contents.rindex(b"\xff\xd9")
+    last = contents[contents.rindex(b"\xff\xda") : end]
+    return contents[:end] + last * count + contents[end:]
+
+
+def jpeg_bombs() -> list[bytes]:
+    """Small files that claim much, or make much work."""
+    whole_jpeg = saved(Image.new("RGB", (128, 64), (9, 99, 200)), "JPEG")
+    start = whole_jpeg.index(b"\xff\xc0")
+    frame = whole_jpeg[start : start + 19]
+    two = whole_jpeg[:start] + frame + sized(frame, 60000, 60000) + whole_jpeg[start + 19 :]
+    return [
+        saved(Image.new("L", (16000, 8000)), "JPEG"),
+        sized(whole_jpeg, 65500, 65500),
+        sized(whole_jpeg, 65535, 65535),
+        sized(whole_jpeg, 0, 64),
+        sized(whole_jpeg, 128, 0),
+        two,
+        many_scans(6000, 6000, 20_000),
+    ]
+
+
+def png_bombs() -> list[bytes]:
+    """Likewise."""
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * (1 + 128 * 3) * 64))
+    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(7_000_000), 9))
+    hidden = chunk(b"aaAa", struct.pack(">II", 128, 64) + bytes(5))
+    bomb = png(8000, 8000, zeros(8000, 8000, 24000))
+    return [
+        bomb,
+        # The decoder skips a chunk that it does not know, and would read the size behind it.
+        bomb[:8] + hidden + bomb[8:],
+        png(20000, 20000, pixels, interlace=1),
+        png(6000, 7000, zeros(6000, 7000, 48000), colour=6, depth=16),
+        png(2**31 - 1, 2**31 - 1, pixels),
+        png(2**32 - 1, 1, pixels),
+        png(0, 64, pixels),
+        png(128, 0, pixels),
+        png(128, 64, text * 900, pixels),
+        png(128, 64, chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(7_000_000), 9)), pixels),
+        png(128, 64, chunk(b"IHDR", struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)), pixels),
+    ]
+
+
+BOMBS = {"JPEG": jpeg_bombs, "PNG": png_bombs}
