@@ -67,9 +67,15 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block
     for name in names:
         if not is_below(name):
             raise InputError(f"{name!r} in {source} is no name of a result below {output}; make the shards again")
-        other = inputs.setdefault(output_name(name), name)
-        if other != name:
-            raise InputError(f"{other} and {name} would both become {output_name(name)}; rename one of them")
+        inputs.setdefault(output_name(name), []).append(name)
+    double = {result: several for result, several in inputs.items() if len(several) > 1}
+    if double:
+        result, (first, second, *_) = next(iter(double.items()))
+        raise InputError(
+            f"{first} and {second} would both become {result}"
+            + (f", and there are {len(double) - 1} more such cases" if len(double) > 1 else "")
+            + "; rename one of them"
+        )
     return blocks.cut(names, files, -(-len(names) // block_size), output / BLOCKS_FOLDER, output.name)
 
 

@@ -46,6 +46,9 @@ def run(main: Callable[[list[str]], int | None]) -> None:
 def _parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
+    except SystemExit:
+        # absl has answered --help, and calls that a failure.
+        sys.exit(0)
     except flags.Error as error:
         # absl prefixes the flag where a validator refuses it, and has a value for one that is missing.
         print_error(f"{str(error).splitlines()[0]}; see --help")

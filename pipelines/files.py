@@ -10,6 +10,7 @@ from pipelines.command import InputError
 from pipelines.manifest import is_sharded
 from pipelines.place import AnyPath, Place, size
 
+SHARD_SUFFIX = ".tfrecord"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -68,10 +69,15 @@ def list_files(folder: AnyPath) -> list[AnyPath]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
-    below = folder.files() if isinstance(folder, Place) else (path for path in folder.rglob("*") if path.is_file())
+    below = list(folder.files() if isinstance(folder, Place) else (p for p in folder.rglob("*") if p.is_file()))
     files = sorted(path for path in below if path.suffix.lower() in SUFFIXES)
     if not files and is_sharded(folder):
         raise InputError(f"{folder} holds shards, and image files are wanted here; give the folder they were made from")
+    if not files and any(path.suffix == SHARD_SUFFIX for path in below):
+        raise InputError(
+            f"{folder} has shards and no manifest.json, which comes last; give the command that makes them again, which goes "
+            "on"
+        )
     if not files:
         raise InputError(f"{folder} has no images; it should hold {', '.join(SUFFIXES)} files")
     return files

@@ -85,6 +85,8 @@ def shard_command() -> int:
     """Packs the splits of --data, or a folder that has none, into shards below --output."""
     options, output = flags.FLAGS, place(required("output"))
     folder = dataset_folder(required("data"), options.data_dir)
+    if options.kind == "pairs" and not splits_of(folder):
+        print(f"{folder} has no {SPLITS[0]}/ and {SPLITS[1]}/, which training needs: it becomes one set without")
     for split in splits_of(folder) or [folder]:
         target = output / split.name if split != folder else output
         manifest = shard(

@@ -15,6 +15,7 @@ from pipelines.files import list_files
 from pipelines.inventory import Inventory, summed
 from pipelines.manifest import Manifest, is_sharded
 from pipelines.place import AnyPath, make_folder, place, size
+from pipelines.shards import Shards
 from pipelines.size import MAX_PIXELS
 from pipelines.spread import spread
 
@@ -35,7 +36,8 @@ def shard(
 ) -> Manifest:
     """Makes a folder of files into a folder of shards, whose records are in the order of the files' names.
 
-    The same files give the same shards to the last bit, whoever does it. Where it was stopped it goes on.
+    The same files give the same shards to the last bit, whoever does it. Where it was stopped it goes on, and where it
+    was done already nothing happens.
 
     Args:
       folder: of images, at any depth.
@@ -43,21 +45,22 @@ def shard(
       title: that the shards' names begin with.
       kind: one of manifest.KINDS.
       bad_images: `fail`, with all of them named, or `skip` them.
-      count: of shards; 0 for one in about SHARD_BYTES.
+      count: of shards, at most one an image; 0 for one in about SHARD_BYTES.
       max_pixels: an image of more is a bad one.
 
     Raises:
-      InputError: no images, bad ones with `fail`, fewer than shards, or an output that is there or cannot be written.
+      InputError: no images, bad ones with `fail`, or an output that has other shards or cannot be written.
     """
     engine.import_beam()
     files = list_files(folder)
-    count = count or shard_count(files)
-    if count > len(files):
-        raise InputError(f"shards={count} is more than the {len(files)} images in {folder}; give fewer")
-    if is_sharded(output):
-        raise InputError(f"output={output} has shards already; give another folder, or remove it")
-    make_folder(output, "output")
+    count = min(count or shard_count(files), len(files))
     names = [file.relative_to(folder).as_posix() for file in files]
+    if is_sharded(output):
+        made = Shards(output)
+        if not is_of(made, names, files, kind, count) or (made.manifest.skipped and bad_images == "fail"):
+            raise InputError(f"output={output} has other shards already; give another folder, or remove it")
+        return made.manifest
+    make_folder(output, "output")
     todo = blocks.cut(names, files, count, output, title)
     engine.run(functools.partial(shard_block, kind=kind, max_pixels=max_pixels), todo)
     found = blocks.results(todo)
@@ -81,6 +84,18 @@ def shard_count(files: list[AnyPath]) -> int:
     """How many shards make about SHARD_BYTES each."""
     mean = np.mean([size(files[place]) for place in spread(len(files), SAMPLED)])
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
+
+
+def is_of(made: Shards, names: list[str], files: list[AnyPath], kind: str, count: int) -> bool:
+    """Whether shards were made of these files, by their number, and by the names and sizes of SAMPLED of them."""
+    good = [i for i, name in enumerate(names) if name not in made.manifest.skipped]
+    if (made.manifest.kind, len(made.manifest.shards), len(made)) != (kind, count, len(good)):
+        return False
+    for row in spread(len(good), SAMPLED):
+        name, contents = made[row].read()
+        if name != names[good[row]] or len(contents) != size(files[good[row]]):
+            return False
+    return True
 
 
 def shard_block(block: Block, kind: str, max_pixels: int) -> None:

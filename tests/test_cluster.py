@@ -58,6 +58,7 @@ def test_left_aside(strategy):
     [
         {"TF_CONFIG": "{"},
         {"TF_CONFIG": "[]"},
+        {"TF_CONFIG": json.dumps({"cluster": {"worker": ["a:1", "b:1"]}})},
         tf_config({"worker": ["a:1", "b:1"]}, index=2),
         tf_config({"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "ps"),
         tf_config({"worker": ["a:1", "b:1"], "evaluator": ["c:1"]}, "evaluator"),

@@ -8,7 +8,7 @@ import pytest
 from commands import call
 from runs import ROOT, TINY, make_pairs
 
-from pipelines import prepare
+from pipelines import command, prepare
 from pipelines.command import InputError, one_line
 from tfpix2pix import train
 
@@ -22,6 +22,14 @@ def test_one_line():
     assert one_line("a\x00\x7f\x85\x9b\u2028\u2066") == r"a\x00\x7f\x85\x9b\u2028\u2066"
     for harmless in ("größe 2, '日本' 🎨.png", "C:\\n", ""):
         assert one_line(harmless) == harmless
+
+
+def test_help_is_no_failure(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["prepare", "--help"])
+    with pytest.raises(SystemExit) as end:
+        command.run(prepare.main)
+    assert end.value.code == 0
+    assert "--help" in capsys.readouterr().out
 
 
 @pytest.fixture

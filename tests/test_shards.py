@@ -154,7 +154,6 @@ def test_a_mended_file_is_seen_whatever_its_size(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--shards=8",), "shards=8 is more than the 7 images"),
         (("--output=/proc/none",), "output=/proc/none cannot be written"),
         (("--runner=NoSuchRunner",), "runner=NoSuchRunner"),
     ],
@@ -164,9 +163,27 @@ def test_refusals(folder, tmp_path, options, message):
         call(prepare, "shard", f"--data={folder}", f"--output={tmp_path / 's'}", *options)
 
 
-def test_nothing_is_written_over(folder, shards):
-    with pytest.raises(InputError, match="has shards already"):
-        call(prepare, "shard", f"--data={folder}", f"--output={shards}")
+def test_at_most_one_shard_an_image(folder, tmp_path):
+    assert len(manifest.load(shard(folder, tmp_path / "s", "--shards=100")).shards) == 7
+
+
+def test_done_already(folder, shards):
+    before = {path: path.stat().st_mtime_ns for path in shards.iterdir()}
+    shard(folder, shards, "--shards=3")
+    assert {path: path.stat().st_mtime_ns for path in shards.iterdir()} == before
+
+
+def test_nothing_is_written_over(folder, shards, tmp_path):
+    """Neither by another number of shards, nor by as many other images."""
+    for data, count in ((folder, 1), (make_folder(tmp_path, seed=1), 3)):
+        with pytest.raises(InputError, match="has other shards already"):
+            call(prepare, "shard", f"--data={data}", f"--output={shards}", f"--shards={count}")
+
+
+def test_shards_without_their_manifest(shards, tmp_path):
+    (tmp_path / "0.tfrecord").write_bytes(next(shards.glob("*.tfrecord")).read_bytes())
+    with pytest.raises(InputError, match="has shards and no manifest.json"):
+        open_pairs(tmp_path, FORM)
 
 
 def test_single_images_are_no_pairs(tmp_path):

@@ -141,6 +141,8 @@ def _from_tf_config(text: str) -> Cluster:
         if wrong := [address for address in addresses if not _is_address(address)]:
             raise ValueError(f"{wrong[0]!r:.100} is no host:port")
         kind, index = task.get("type", "worker"), int(task.get("index", 0))
+        if len(addresses) > 1 and not task:
+            raise ValueError("it does not say which task this is")
         if addresses and kind == "worker":
             index += len(jobs.get("chief", []))
         if addresses and (kind not in ("chief", "worker") or not 0 <= index < len(addresses)):

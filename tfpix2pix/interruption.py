@@ -64,6 +64,9 @@ class Interruption:
                 _end(self.received, "again, so at once; the same command goes on from the last checkpoint")
             if not self._is_worth_saving:
                 _end(self.received, "before a step was done, so nothing is lost; the same command begins again")
+            print(
+                f"{self.received.name}: stops after this step, and saves; once more, and it stops at once", flush=True
+            )
 
 
 def _leave_to_the_thread(number: int, frame: object) -> None:

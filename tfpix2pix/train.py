@@ -71,12 +71,15 @@ def train(options: config.Config, run_dir: pathlib.Path, cluster: Cluster | None
         training = Training(options, run_dir, strategy, workers, data, interruption)
         step = training.run()
         if training.agreement:
-            print(f"stopped by {training.agreement.signal.name} after step {step}; the same command goes on from there")
+            why = f"by {interruption.received.name}" if interruption else "with a worker that was told to"
+            print(f"stopped {why} after step {step}; the same command goes on from there")
             code = 128 + training.agreement.signal
         else:
             code = 0
             if workers.is_chief:
                 finish(run_dir, step, training.checkpoints)
+            else:
+                print(f"worker {workers.index} is done after step {step}")
         # One that ends before the others would be missed by them.
         workers.wait()
         return code
