@@ -75,8 +75,8 @@ def list_files(folder: AnyPath) -> list[AnyPath]:
         raise InputError(f"{folder} holds shards, and image files are wanted here; give the folder they were made from")
     if not files and any(path.suffix == SHARD_SUFFIX for path in below):
         raise InputError(
-            f"{folder} has shards and no manifest.json, which comes last; give the command that makes them again, which goes "
-            "on"
+            f"{folder} has shards and no manifest.json, which comes last; give the command that makes them again, it "
+            "goes on"
         )
     if not files:
         raise InputError(f"{folder} has no images; it should hold {', '.join(SUFFIXES)} files")
