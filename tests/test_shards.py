@@ -182,7 +182,7 @@ def test_nothing_is_written_over(folder, shards, tmp_path):
 
 def test_shards_without_their_manifest(shards, tmp_path):
     (tmp_path / "0.tfrecord").write_bytes(next(shards.glob("*.tfrecord")).read_bytes())
-    with pytest.raises(InputError, match="has shards and no manifest.json"):
+    with pytest.raises(InputError, match="has shards and no manifest"):
         open_pairs(tmp_path, FORM)
 
 
