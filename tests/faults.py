@@ -18,7 +18,7 @@ from pipelines.files import list_files
 from pipelines.manifest import Manifest
 from pipelines.records import shard_name, write_shard
 from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.journal import read_log
+from tfpix2pix.journal import LOG_FILE, read_log
 
 TRAIN = "tfpix2pix.train"
 STEPS = 24
@@ -57,7 +57,12 @@ class Victim:
 
     def started(self, steps: int = 1) -> subprocess.Popen:
         """Starts it, and returns when it has done so many steps more."""
-        target = self.newest() + steps
+        newest = self.newest()
+        target = newest + steps
+        # What one that was killed had logged after its last checkpoint is no progress.
+        kept = [json.dumps(record) + "\n" for record in read_log(self.run_dir) if record["step"] <= newest]
+        if kept:
+            (self.run_dir / LOG_FILE).write_text("".join(kept))
         process = self.start()
         wait_for(lambda: self.step() >= target, process)
         return process
