@@ -178,6 +178,9 @@ def test_data_json_that_is_nested_too_deep(tmp_path):
         def fingerprint(self):
             return "f"
 
+        def contents(self):
+            return None
+
     (tmp_path / "data.json").write_text(DEEP)
     with pytest.raises(InputError, match=r"data.json cannot be read; delete it"):
         run_dir.claim(tmp_path, Config(), Pairs())

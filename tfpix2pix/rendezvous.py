@@ -13,6 +13,9 @@ LOOK_SECONDS = 0.5
 # What the chief answers when all are there.
 GO = b"+"
 LOOPBACK = ("127.0.0.1", "localhost")
+# All interfaces, as TensorFlow's own server does: a machine's name often means 127.0.1.1 on that machine, and behind a
+# balancer it means another.
+EVERYWHERE = ""
 
 
 def rendezvous(cluster: Cluster) -> None:
@@ -38,9 +41,9 @@ def _listen(cluster: Cluster) -> socket.socket:
     try:
         if host in LOOPBACK:
             return socket.create_server((host, port))
-        # A name may be that of something before this machine, which only forwards to it.
         dual = socket.has_dualstack_ipv6()
-        return socket.create_server(("", port), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual)
+        family = socket.AF_INET6 if dual else socket.AF_INET
+        return socket.create_server((EVERYWHERE, port), family=family, dualstack_ipv6=dual)
     except OSError as error:
         raise InputError(
             f"worker {cluster.index} cannot listen at {address} ({error.strerror}); end what does, or give another port"
