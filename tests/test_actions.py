@@ -124,6 +124,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(model, tmp_path, s
     assert all(np.all(np.isfinite(variable.numpy())) for variable in model.generator.trainable_variables)
 
 
+def test_weights_that_are_not_finite_are_not_saved(model, tmp_path):
+    """Whatever the losses were: they are those from before the update."""
+    checkpoints = Checkpoints(tmp_path)
+    save = Save(checkpoints, model, Schedule(1, 8), loop.Stopwatch(), 100, lambda: False)
+    save(0, {})
+    assert checkpoints.steps() == [0]
+    model.step.assign(1)
+    kernel = model.generator.trainable_variables[0]
+    kernel.assign(tf.tensor_scatter_nd_update(kernel, [[0, 0, 0, 0]], [math.inf]))
+    with pytest.raises(InputError, match="a weight was NaN or infinite at step 1"):
+        save(1, {})
+    assert checkpoints.steps() == [0]
+
+
 def test_the_loop_calls_actions_in_order_and_stops_when_asked():
     calls = []
     first = lambda step, metrics: (calls.append(("first", step)), metrics.update(seen=step))  # noqa: E731

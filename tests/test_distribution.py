@@ -13,13 +13,19 @@ from tfpix2pix.state import Pix2Pix
 from tfpix2pix.step import make_train_step
 
 CONFIG = Config(
-    image_size=(64, 64), generator_width=4, discriminator_width=4, dropout=0.0, batch_size=4, sync_batch_norm=True
+    image_size=(32, 32),
+    generator_width=4,
+    discriminator_width=4,
+    discriminator_layers=1,
+    dropout=0.0,
+    batch_size=4,
+    sync_batch_norm=True,
 ).resolved()
 
 
 def batches(count):
     rng = np.random.default_rng(0)
-    shape = (count * 4, 64, 64, 3)
+    shape = (count * 4, 32, 32, 3)
     pairs = [rng.uniform(-1, 1, shape).astype("float32") for _ in range(2)]
     return tf.data.Dataset.from_tensor_slices(tuple(pairs)).batch(4, drop_remainder=True)
 

@@ -24,7 +24,7 @@ import check
 from inputs import masked_crc, with_index
 
 # Fewer of each kind than `make hostile` has.
-SHARE = 0.2
+SHARE = 0.1
 COUNTS = {"shard": 2, "manifest": 1, "shard index": 1, "tar.gz": 6, "config.json": 1, "flagfile": 4, "checkpoint": 2}
 FORM = PairFormat("AtoB", (64, 64))
 
@@ -37,8 +37,8 @@ def test_spoiled_inputs_through_every_command(tmp_path):
     accepted = sum(counts["accepted"] for counts in tally.counts.values())
     left_out = sum(counts["refused"] + counts["skipped"] for counts in tally.counts.values())
     # Neither is everything let through, nor nothing.
-    assert accepted > 20
-    assert left_out > 100
+    assert accepted > 5
+    assert left_out > 40
 
 
 def write_shards(folder, images):
