@@ -1,5 +1,6 @@
 """Workers in threads of one process, on loopback: all go at once, whoever comes late, dies or is a stranger."""
 
+import contextlib
 import socket
 import threading
 
@@ -65,6 +66,10 @@ def test_neither_the_dead_nor_strangers_count(addresses):
         thread.join(10)
         assert not thread.is_alive()
     for each in strangers:
+        # The chief has hung up, with or without having read all.
+        each.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert each.recv(1) == b""
         each.close()
 
 

@@ -53,19 +53,25 @@ def _listen(cluster: Cluster) -> socket.socket:
 def _gather(cluster: Cluster, listener: socket.socket) -> None:
     """The chief's part: everyone's connection, open at the same time, then the word to go."""
     listener.settimeout(LOOK_SECONDS)
-    there: dict[int, socket.socket] = {}
+    # None: it has not come yet.
+    others: dict[int, socket.socket | None] = dict.fromkeys(range(1, len(cluster.addresses)))
     news = _News(cluster)
-    missing = range(1, len(cluster.addresses))
-    with contextlib.ExitStack() as connections:
-        while missing:
-            with contextlib.suppress(TimeoutError):
-                connection = connections.enter_context(listener.accept()[0])
-                there[_index(connection)] = connection
-            missing = [i for i in range(1, len(cluster.addresses)) if i not in there or not _is_open(there[i])]
-            news.tell(missing)
-        for connection in there.values():
-            with contextlib.suppress(OSError):
-                connection.sendall(GO)
+    missing = list(others)
+    while missing:
+        with contextlib.suppress(TimeoutError):
+            connection, _ = listener.accept()
+            index = _index(connection)
+            # Of one that comes again the former connection, of a stranger this one: a scheduler's probes may be many.
+            former = others.get(index, connection)
+            if former:
+                former.close()
+            if index in others:
+                others[index] = connection
+        missing = [i for i, connection in others.items() if connection is None or not _is_open(connection)]
+        news.tell(missing)
+    for connection in others.values():
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(GO)
 
 
 def _ask(cluster: Cluster) -> None:
