@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from checksum import masked_crc
 from runs import make_pairs
 
 from export.bulk import plan
@@ -21,7 +22,7 @@ from tfpix2pix import config
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "hostile"))
 
 import check
-from inputs import masked_crc, with_index
+from inputs import with_index
 
 # Fewer of each kind than `make hostile` has.
 SHARE = 0.1

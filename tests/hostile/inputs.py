@@ -11,6 +11,7 @@ import tarfile
 import numpy as np
 import pictures
 import tensorflow as tf
+from checksum import masked_crc
 from mutations import mutations, reworded
 
 from pipelines import manifest, records
@@ -235,14 +236,3 @@ def vouch(folder: pathlib.Path, shard: records.Shard) -> None:
     found = manifest.load(folder)
     shards = [shard, *found.shards[1:]]
     dataclasses.replace(found, shards=shards, records=sum(each.records for each in shards)).save(folder)
-
-
-def masked_crc(contents: bytes) -> int:
-    """CRC-32C as TFRecord has it."""
-    crc = 0xFFFFFFFF
-    for byte in contents:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
-    crc ^= 0xFFFFFFFF
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
