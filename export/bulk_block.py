@@ -90,7 +90,7 @@ def translate_block(
                 inventory.add(contents)
                 yield name, contents
 
-        shard = records.write_shard(place(output) / f"{block.stem}.tfrecord", counted())
+        shard = records.write_shard(place(output) / f"{block.stem}{records.SHARD_SUFFIX}", counted())
         return {
             "translated": shard.records,
             "skipped": skipped,

@@ -9,8 +9,8 @@ import tensorflow as tf
 from pipelines.command import InputError
 from pipelines.manifest import is_sharded
 from pipelines.place import AnyPath, Place, size
+from pipelines.records import SHARD_SUFFIX
 
-SHARD_SUFFIX = ".tfrecord"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pipelines.command import InputError
 from pipelines.parse import parse_json
 from pipelines.place import AnyPath, put
-from pipelines.records import Shard
+from pipelines.records import SHARD_SUFFIX, Shard
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
@@ -81,7 +81,7 @@ def _check(manifest: Manifest) -> None:
     """Raises ValueError or TypeError where a manifest is not as sharding writes it."""
     for shard in manifest.shards:
         # In this folder, and in no other; os.fsencode finds what is no text.
-        if not re.fullmatch(r"[^/\0]+\.tfrecord", shard.name) or not os.fsencode(shard.name):
+        if not re.fullmatch(rf"[^/\0]+{re.escape(SHARD_SUFFIX)}", shard.name) or not os.fsencode(shard.name):
             raise ValueError("a shard's name is none of ours")
         if any(type(digest) is not str for digest in (shard.sha256, shard.index_sha256)):
             raise TypeError("a digest is no text")

@@ -14,6 +14,7 @@ from pipelines.place import AnyPath, put, sha256, unfinished
 FRAME_BYTES = 16
 # The first of them: the length.
 LENGTH_BYTES = 8
+SHARD_SUFFIX = ".tfrecord"
 INDEX_SUFFIX = ".index"
 # Offsets in an index file.
 INDEX_TYPE = np.dtype("<u8")
@@ -42,7 +43,7 @@ class Shard:
 
 def shard_name(split: str, number: int, count: int) -> str:
     """Such as train-00000-of-00004.tfrecord."""
-    return f"{split}-{number:05d}-of-{count:05d}.tfrecord"
+    return f"{split}-{number:05d}-of-{count:05d}{SHARD_SUFFIX}"
 
 
 def index_path(path: AnyPath) -> AnyPath:

@@ -121,7 +121,7 @@ def write_block(block: Block, kind: str, max_pixels: int) -> dict:
             inventory.add(contents)
             yield name, contents
 
-    written = records.write_shard(place(block.output) / f"{block.stem}.tfrecord", good())
+    written = records.write_shard(place(block.output) / f"{block.stem}{records.SHARD_SUFFIX}", good())
     return {"shard": dataclasses.asdict(written), "skipped": skipped, **inventory.to_dict()}
 
 

@@ -98,12 +98,13 @@ class Shards(Sequence[Record]):
             raise InputError(f"{path} has {found} bytes instead of {shard.bytes}: {remedy}")
         if hashlib.sha256(index).hexdigest() != shard.index_sha256:
             raise InputError(f"{records.index_path(path)} has another digest: {remedy}")
-        offsets = np.frombuffer(index, records.INDEX_TYPE) if len(index) % records.INDEX_TYPE.itemsize == 0 else []
+        is_whole = len(index) % records.INDEX_TYPE.itemsize == 0
+        # What is no int64 becomes negative, and so does not ascend.
+        offsets = np.frombuffer(index if is_whole else b"", records.INDEX_TYPE).astype(np.int64)
         if len(offsets) != shard.records + 1 or offsets[0] != 0 or offsets[-1] != shard.bytes:
             raise InputError(f"{records.index_path(path)} has other offsets than the shard: {remedy}")
-        if (np.diff(offsets.astype(np.int64)) < records.FRAME_BYTES).any():
+        if (np.diff(offsets) < records.FRAME_BYTES).any():
             raise InputError(f"{records.index_path(path)} has offsets that do not ascend: {remedy}")
-        offsets = offsets.astype(np.int64)
         # In an object store every look would cost a request.
         wrong = records.wrong_lengths(path, offsets) if isinstance(path, pathlib.Path) else np.array([], np.int64)
         return offsets, wrong
