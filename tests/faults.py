@@ -188,7 +188,8 @@ def asked_twice(victim: Victim) -> int:
 def spoilt_checkpoint(victim: Victim, spoil: Callable[[bytearray], bytes]) -> int:
     """The newest checkpoint is damaged; it is set aside, and the one before is taken."""
     newest = victim.newest()
-    while len(Checkpoints(victim.run_dir).steps()) < 2 or victim.newest() == newest:
+    # The one before is that of a step too: from the start nothing goes on.
+    while sorted([0, 0, *Checkpoints(victim.run_dir).steps()])[-2] == 0 or victim.newest() == newest:
         finish(_interrupted(victim))
     newest = victim.newest()
     data = Checkpoints(victim.run_dir).path(newest) / "state.data-00000-of-00001"
