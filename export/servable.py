@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from pipelines import images
-from pipelines.loader import PairFormat
+from pipelines.pair_format import PairFormat
 
 # Images in one request, whatever the size of the batches that they are computed in.
 MAX_REQUEST = 1024

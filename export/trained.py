@@ -12,7 +12,7 @@ from absl import flags
 from pipelines import find, images
 from pipelines.check import problem
 from pipelines.command import InputError
-from pipelines.loader import PairFormat
+from pipelines.pair_format import PairFormat
 from pipelines.shards import open_files
 from pipelines.size import define_size
 from tfpix2pix.checkpoint import Checkpoints, load_generator

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable
 
@@ -10,6 +11,7 @@ from absl import app, flags
 from tqdm import tqdm
 
 USAGE_EXIT_CODE = 2
+OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 
 class InputError(ValueError):
@@ -21,7 +23,7 @@ class InputError(ValueError):
 def run(main: Callable[[list[str]], int | None]) -> None:
     """Parses absl flags, calls main(argv) and exits with what it returns (None is 0).
 
-    An InputError, or a file that the system refuses, is printed as one line with exit code 2.
+    An InputError, a file that the system refuses, or a lack of memory is printed as one line with exit code 2.
     """
     # TensorFlow's notes on devices and on the writing of checkpoints are not for users.
     absl.logging.set_verbosity(absl.logging.WARNING)
@@ -38,6 +40,14 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             return error.exit_code
         except OSError as error:
             print_error(f"{error.filename or ''}: {error.strerror or error}")
+        except Exception as error:
+            # By its name: some commands do without TensorFlow.
+            if type(error).__name__ not in OUT_OF_MEMORY:
+                raise
+            print_error(
+                f"out of memory ({reason(error)}); give a smaller --batch_size or --image_size, or see --help for what "
+                "else saves memory"
+            )
         return USAGE_EXIT_CODE
 
     app.run(guarded, flags_parser=_parse)
@@ -64,6 +74,12 @@ def _parse(argv: list[str]) -> list[str]:
 def print_error(text: str) -> None:
     """Prints a line on standard error that begins with `error:`."""
     print(one_line(f"error: {text}"), file=sys.stderr)
+
+
+def reason(error: Exception) -> str:
+    """What TensorFlow says is wrong, without the frame around it: `{{node}} ... [Op:RestoreV2]`."""
+    text = str(error) or type(error).__name__
+    return re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", text.splitlines()[0])[:200]
 
 
 def one_line(text: str) -> str:

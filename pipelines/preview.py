@@ -13,7 +13,9 @@ from pipelines.command import InputError
 from pipelines.figure import image_rows
 from pipelines.find import dataset_folder, usual_direction
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
-from pipelines.loader import PairFormat, Pairs, open_pairs, train_dataset
+from pipelines.loader import train_dataset
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import Pairs, open_pairs
 from pipelines.size import check_load_size, define_max_pixels, define_size, paper_load_size
 
 

@@ -19,8 +19,6 @@ from pipelines.place import AnyPath, place, size
 
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
 OPENERS = 16
-# What TensorFlow says where the error is in what a data set reads, and not in what is done with it.
-IN_PIPELINE = "IteratorGetNext"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +128,7 @@ class Shards(Sequence[Record]):
           InputError: a record is damaged.
         """
         contents = tf.data.Dataset.range(len(self)).map(self._reader(name=True), tf.data.AUTOTUNE)
-        with naming_damage(self):
+        with _naming_damage(self):
             return [name.decode(errors="surrogateescape") for name in contents.as_numpy_iterator()]
 
     def containers(self) -> list[AnyPath]:
@@ -189,30 +187,28 @@ def open_files(folder: AnyPath) -> Files | Shards:
 
 
 @contextlib.contextmanager
-def naming_damage(*opened: Files | Shards) -> Iterator[None]:
+def _naming_damage(shards: Shards) -> Iterator[None]:
     """Turns TensorFlow's word of a damaged record, which names an offset and no file, into an InputError that does.
 
     Of an image that is damaged, under a checksum that is right, not even the offset is known; `prepare check` names it.
     """
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-        offset = re.search(r" at (\d+)", error.message)
-        shards = [each for each in opened if isinstance(each, Shards)]
-        found = [str(record) for each in shards if offset for record in each.damaged(int(offset[1]))]
-        if not found and IN_PIPELINE not in error.message:
-            raise
-        if not found:
-            raise _unnamed(opened) from None
-        remedy = "bring back the shard, or make the shards again from the files"
-        raise InputError(
-            f"{'; '.join(found)}: its checksum or its length is another, so it is damaged; {remedy}"
-        ) from None
     except UnicodeDecodeError:
         # What TensorFlow quotes from a record need not be text.
-        raise _unnamed(opened) from None
+        raise _unnamed(shards) from None
+    except tf.errors.NotFoundError as error:
+        raise InputError(f"{shards.folder} has lost a shard ({error.message}); bring it back") from None
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        offset = re.search(r" at (\d+)", error.message)
+        found = "; ".join(str(record) for record in (shards.damaged(int(offset[1])) if offset else []))
+        if not found:
+            raise _unnamed(shards) from None
+        remedy = "bring back the shard, or make the shards again from the files"
+        raise InputError(f"{found}: its checksum or its length is another, so it is damaged; {remedy}") from None
 
 
-def _unnamed(opened: Sequence[Files | Shards]) -> InputError:
-    folders = ", ".join(str(each.folder) for each in opened)
-    return InputError(f"an image in {folders} cannot be read; python -m pipelines.prepare check --data=FOLDER names it")
+def _unnamed(shards: Shards) -> InputError:
+    return InputError(
+        f"an image in {shards.folder} cannot be read; python -m pipelines.prepare check --data=FOLDER names it"
+    )

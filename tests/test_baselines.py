@@ -8,7 +8,8 @@ from runs import make_pairs
 
 from pipelines.command import InputError
 from pipelines.files import Files
-from pipelines.loader import PairFormat, open_pairs
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import open_pairs
 from pipelines.shards import open_files
 from tfpix2pix.quality.baselines import Training
 

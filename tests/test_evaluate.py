@@ -16,7 +16,7 @@ from PIL import Image
 from runs import make_pairs
 
 from pipelines.command import InputError
-from tfpix2pix import compare, evaluate
+from tfpix2pix import compare, evaluate, split
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.quality.segmentation import PALETTES
 
@@ -288,3 +288,33 @@ def test_infinite_values_are_valid_json(tmp_path):
 
     write_json(tmp_path / "x.json", {"a": [math.inf, math.nan], "b": 1.5})
     assert json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail) == {"a": ["inf", "nan"], "b": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("module", "after", "name", "reason"),
+    [
+        (evaluate, "open_split", "val/1.png", "it cannot be read"),
+        (compare, "open_split", "val/1.png", "it cannot be read"),
+        (evaluate, "open_split", "val/2.png", "it is not the file any more"),
+        (compare, "open_split", "val/2.png", "it is not the file any more"),
+        (evaluate, "batches_of", "train/0.png", "it cannot be read"),
+    ],
+)
+def test_a_pair_that_is_lost_meanwhile_is_named(short_run, tmp_path, monkeypatch, module, after, name, reason):
+    data = make_pairs(tmp_path / "p", train=1, val=3)
+    function = getattr(split, after)
+
+    def then_lost(*arguments, **needs):
+        result = function(*arguments, **needs)
+        if "not the file" in reason:
+            (data / name).write_bytes((data / "val" / "0.png").read_bytes())
+        else:
+            (data / name).unlink()
+        return result
+
+    monkeypatch.setattr(module, after, then_lost)
+    monkeypatch.setattr(split, "CACHE_MIB", 0)
+    runs = [f"--run_dir={short_run}"] if module is evaluate else [f"a={short_run}", f"b={short_run}"]
+    with pytest.raises(InputError, match=f"{data / name}: {reason}.*; bring it back, or leave it out"):
+        call(module, *runs, f"--data={data}", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert not (tmp_path / "o").exists()

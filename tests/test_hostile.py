@@ -15,8 +15,10 @@ from export.bulk import plan
 from pipelines import manifest, records
 from pipelines.command import InputError
 from pipelines.inventory import Inventory, summed
-from pipelines.loader import PairFormat, eval_dataset, open_pairs
-from pipelines.shards import Shards, naming_damage
+from pipelines.loader import eval_dataset
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import naming_unreadable, open_pairs
+from pipelines.shards import Shards
 from tfpix2pix import config
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "hostile"))
@@ -82,7 +84,7 @@ def test_a_record_that_says_a_length_it_has_not(shards, length):
         Shards(shards)[1].read()
     # In training's own graph, which reads nothing before.
     pairs = open_pairs(shards, FORM)
-    with pytest.raises(InputError, match=f"record 1 at byte {second}.*so it is damaged"), naming_damage(pairs.files):
+    with pytest.raises(InputError, match=f"record 1 at byte {second}.*its length is another"), naming_unreadable(pairs):
         list(eval_dataset(pairs, 1))
     with pytest.raises(InputError, match="are no pairs"):
         open_pairs(shards, FORM, cache_mib=100)
@@ -132,12 +134,12 @@ def test_a_record_without_an_image(shards, tmp_path, example):
     with pytest.raises(InputError, match="prepare check"):
         plan(shards, tmp_path / "o", 256)
     pairs = open_pairs(shards, FORM)
-    with pytest.raises(InputError, match="prepare check"), naming_damage(pairs.files):
+    with pytest.raises(InputError, match="record 0 at byte 0: it cannot be read"), naming_unreadable(pairs):
         list(eval_dataset(pairs, 1))
 
 
 def test_what_is_no_error_of_the_data_stays_what_it_is(shards):
-    with pytest.raises(tf.errors.InvalidArgumentError), naming_damage(Shards(shards)):
+    with pytest.raises(tf.errors.InvalidArgumentError), naming_unreadable(open_pairs(shards, FORM)):
         tf.reshape(tf.zeros(3), (2, 2)).numpy()
 
 

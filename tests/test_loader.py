@@ -11,7 +11,9 @@ from PIL import Image
 from pipelines.command import InputError
 from pipelines.files import list_files
 from pipelines.images import ODD_WIDTH, to_uint8
-from pipelines.loader import PairFormat, eval_dataset, open_pairs, train_dataset
+from pipelines.loader import eval_dataset, train_dataset
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import open_pairs
 
 PAIRS = 7
 SIZE = (8, 10)

@@ -8,7 +8,9 @@ import tensorflow as tf
 from golden import SHARED, needs_shared
 from test_distribution import flat
 
-from pipelines.loader import PairFormat, eval_dataset, open_pairs, train_dataset
+from pipelines.loader import eval_dataset, train_dataset
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import open_pairs
 from tfpix2pix.config import Config
 from tfpix2pix.state import Pix2Pix
 from tfpix2pix.step import make_train_step

@@ -15,7 +15,7 @@ from runs import make_pairs
 
 from pipelines import prepare, preview
 from pipelines.command import InputError
-from pipelines.loader import PairFormat
+from pipelines.pair_format import PairFormat
 from pipelines.size import MAX_PIXELS
 from tfpix2pix import config, evaluate, train, translate
 

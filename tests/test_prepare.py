@@ -10,7 +10,9 @@ from pipelines import prepare, preview
 from pipelines.combine import combine, side_by_side
 from pipelines.command import InputError
 from pipelines.images import decode, to_uint8
-from pipelines.loader import PairFormat, open_pairs, train_dataset
+from pipelines.loader import train_dataset
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import open_pairs
 
 HEIGHT, WIDTH = 6, 8
 

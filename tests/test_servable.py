@@ -10,7 +10,7 @@ from PIL import Image
 
 from export.servable import Servable
 from pipelines import images
-from pipelines.loader import PairFormat
+from pipelines.pair_format import PairFormat
 from tfpix2pix.generator import unet
 
 SIZE = (16, 24)

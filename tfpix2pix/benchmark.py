@@ -22,7 +22,8 @@ from absl import flags  # noqa: E402
 from tensorflow.python.eager import context  # noqa: E402 (nothing public gives the optimised graph)
 
 from pipelines import command, find  # noqa: E402
-from pipelines.loader import Pairs, train_dataset  # noqa: E402
+from pipelines.loader import train_dataset  # noqa: E402
+from pipelines.pairs import Pairs  # noqa: E402
 from pipelines.shards import open_files  # noqa: E402
 from tfpix2pix import config  # noqa: E402
 from tfpix2pix.devices import distribute, make_strategy  # noqa: E402

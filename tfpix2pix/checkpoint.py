@@ -10,10 +10,11 @@ import shutil
 import keras
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.command import InputError, reason
 from pipelines.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
 from pipelines.parse import parse_json
 from tfpix2pix import config as config_file
+from tfpix2pix.footprint import check_fits
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
 from tfpix2pix.workers import Workers
@@ -179,8 +180,8 @@ class Checkpoints:
                 aside = self.folder / f"{DAMAGED}{step:08d}"
                 shutil.rmtree(aside, ignore_errors=True)
                 os.replace(self.path(step), aside)
-                reason = _reason(error) if error else "another worker's part of it cannot be read"
-                warn(f"warning: the checkpoint of step {step} is damaged and was set aside as {aside} ({reason})")
+                why = reason(error) if error else "another worker's part of it cannot be read"
+                warn(f"warning: the checkpoint of step {step} is damaged and was set aside as {aside} ({why})")
         if count:
             raise InputError(f"no checkpoint in {self.folder} can be read; train into another run_dir")
         return 0
@@ -218,7 +219,7 @@ class Checkpoints:
                 sync_files(temporary)
         except tf.errors.OpError as error:
             raise InputError(
-                f"{what} cannot be written into {self.folder} ({_reason(error)}); see to its disk"
+                f"{what} cannot be written into {self.folder} ({reason(error)}); see to its disk"
             ) from None
 
     def _has_pools_for(self, step: int, model: Pix2Pix) -> bool:
@@ -272,12 +273,17 @@ def load_generator(
     config = config_file.load(run_dir)
     checkpoints = Checkpoints(run_dir, best_by=config.best_by)
     step = checkpoints.choose(checkpoint)
+
+    def build() -> keras.Model:
+        return generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
+
     try:
-        generator = generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
+        check_fits(f"the generator of run_dir={run_dir}", lambda: [build()])
+        generator = build()
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(str(error)) from None
-    except tf.errors.ResourceExhaustedError:
-        raise InputError(f"run_dir={run_dir} asks for a generator that does not fit into memory") from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
     try:
         part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
@@ -287,19 +293,15 @@ def load_generator(
         if not checkpoints.path(step).exists() and checkpoint in ("best", "latest"):
             # A training that is still running has replaced it meanwhile.
             return load_generator(run_dir, checkpoint, image_size, norm_statistics, dropout_at_inference, products)
-        reason = _reason(error)
-        raise InputError(f"{checkpoints.path(step)} cannot be read ({reason}); take another --checkpoint") from None
+        raise InputError(
+            f"{checkpoints.path(step)} cannot be read ({reason(error)}); take another --checkpoint"
+        ) from None
     return generator, config, step
 
 
 def _pools(model: Pix2Pix) -> tf.train.Checkpoint:
     # Wrapped, since a checkpoint tracks no plain list.
     return tf.train.Checkpoint(pools=tf.train.Checkpoint(**{str(i): pool for i, pool in enumerate(model.pools)}))
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong with a file, without TensorFlow's frame around it: `{{node}} ... [Op:RestoreV2]`."""
-    return re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", str(error).splitlines()[0])[:200]
 
 
 def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:

@@ -19,8 +19,7 @@ from absl import flags
 
 from pipelines import command
 from pipelines.disk import check_writable
-from pipelines.loader import Pairs
-from pipelines.shards import naming_damage
+from pipelines.pairs import Pairs, naming_unreadable
 from tfpix2pix import split
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.contenders import Run, check_alike, parse
@@ -55,7 +54,7 @@ def main(argv: list[str]) -> int:
         needs |= needed
         print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
     names = pairs.files.names()
-    with tempfile.TemporaryDirectory() as drawn, naming_damage(pairs.files):
+    with tempfile.TemporaryDirectory() as drawn, naming_unreadable(pairs, *needs.values()):
         shown = [group[0].name for group in groups.values()]
         gallery = Gallery(pathlib.Path(drawn), names, shown, values.report_images)
         dataset = batches_of(pairs, values.batch_size, **needs)

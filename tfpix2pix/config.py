@@ -14,7 +14,7 @@ from absl import flags
 from pipelines.command import InputError
 from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
-from pipelines.loader import PairFormat
+from pipelines.pair_format import PairFormat
 from pipelines.parse import parse_json
 from pipelines.size import (
     MAX_PIXELS,

@@ -5,7 +5,7 @@ import pathlib
 
 from pipelines import find
 from pipelines.command import InputError, one_line
-from pipelines.loader import Pairs, open_pairs
+from pipelines.pairs import Pairs, open_pairs
 from tfpix2pix.config import CONFIG_FILE, Config
 from tfpix2pix.lock import Lock
 from tfpix2pix.lost import Lost

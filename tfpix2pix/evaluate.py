@@ -19,8 +19,8 @@ from absl import flags
 from pipelines import command
 from pipelines.command import InputError
 from pipelines.disk import check_writable
-from pipelines.loader import Pairs
-from pipelines.shards import naming_damage, open_files
+from pipelines.pairs import Pairs, naming_unreadable
+from pipelines.shards import open_files
 from pipelines.spread import spread
 from tfpix2pix import config as config_file
 from tfpix2pix import split
@@ -56,16 +56,18 @@ def main(argv: list[str]) -> int:
     pairs = open_split(config, values.split)
     missing |= split.too_few(pairs)
     keras.utils.set_random_seed(config.seed)
-    columns = {f"step {step}": checkpoint_column(run_dir, step) for step in steps}
-    needs = label_maps(pairs) if at_hand.segment else {}
-    # What the segmenter makes of real photos is the most that generated ones can reach.
-    baselines = {"target itself": lambda batch: [batch["target"]]} if at_hand.segment else {}
-    if values.baselines:
-        others, nearest = baseline_columns(config, pairs, missing)
-        baselines |= others
-        needs |= nearest
-    dataset = batches_of(pairs, values.batch_size, **needs)
-    evaluate(config, run_dir, output, pairs, dataset, columns, baselines, at_hand, missing)
+    with naming_unreadable(pairs):
+        columns = {f"step {step}": checkpoint_column(run_dir, step) for step in steps}
+        needs = label_maps(pairs) if at_hand.segment else {}
+        # What the segmenter makes of real photos is the most that generated ones can reach.
+        baselines = {"target itself": lambda batch: [batch["target"]]} if at_hand.segment else {}
+        if values.baselines:
+            others, nearest = baseline_columns(config, pairs, missing)
+            baselines |= others
+            needs |= nearest
+        dataset = batches_of(pairs, values.batch_size, **needs)
+        with naming_unreadable(*needs.values()):
+            evaluate(config, run_dir, output, pairs, dataset, columns, baselines, at_hand, missing)
     return 0
 
 
@@ -165,7 +167,7 @@ def evaluate(
         "versions": results.versions(),
     }
     print(f"{len(pairs)} images of {options.split}: {', '.join(columns)}", flush=True)
-    with tempfile.TemporaryDirectory() as folder, naming_damage(pairs.files):
+    with tempfile.TemporaryDirectory() as folder:
         gallery = Gallery(pathlib.Path(folder), names, list(columns), options.report_images)
         done = [(0, time.monotonic())]
 

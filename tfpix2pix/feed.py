@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from pipelines.command import InputError
-from pipelines.loader import LostPair, Pairs, eval_dataset, indices_of, train_dataset
+from pipelines.loader import eval_dataset, indices_of, train_dataset
+from pipelines.pairs import READ_ERRORS, LostPair, Pairs
 from tfpix2pix.config import Config
 from tfpix2pix.devices import distribute
 from tfpix2pix.lost import Lost
 from tfpix2pix.workers import Workers
 
 Say = Callable[[str], None]
-# The latter where TensorFlow quotes from a record what is no text.
-READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 class UnreadableError(InputError):

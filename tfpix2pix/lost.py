@@ -6,7 +6,7 @@ import pathlib
 
 from pipelines.command import InputError
 from pipelines.disk import write_whole
-from pipelines.loader import LostPair
+from pipelines.pairs import LostPair
 from pipelines.parse import parse_json
 
 FOLDER = "lost"

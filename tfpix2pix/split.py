@@ -7,7 +7,8 @@ from absl import flags
 
 from pipelines import find
 from pipelines.command import InputError
-from pipelines.loader import Pairs, eval_dataset, open_pairs
+from pipelines.loader import eval_dataset
+from pipelines.pairs import Pairs, open_pairs
 from pipelines.place import AnyPath
 from pipelines.size import define_max_pixels
 from tfpix2pix.config import Config

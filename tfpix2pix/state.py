@@ -5,8 +5,10 @@ import math
 import keras
 import tensorflow as tf
 
+from pipelines.size import format_size
 from tfpix2pix.config import Config
 from tfpix2pix.discriminator import patchgan
+from tfpix2pix.footprint import TRAINED, check_fits
 from tfpix2pix.generator import unet
 from tfpix2pix.image_pool import ImagePool
 from tfpix2pix.loss_scale import LossScale
@@ -112,6 +114,16 @@ def discriminator_of(config: Config, dtype: str | None = None) -> keras.Model:
         norm=config.norm,
         sync_batch_norm=config.sync_batch_norm,
         dtype=dtype,
+    )
+
+
+def check_trainable(config: Config) -> None:
+    """Raises InputError where the networks that config describes cannot be trained in this machine's memory."""
+    check_fits(
+        f"a training with image_size={format_size(config.image_size)}, generator_width={config.generator_width} and "
+        f"discriminator_width={config.discriminator_width}",
+        lambda: [generator_of(config), discriminator_of(config)],
+        TRAINED,
     )
 
 

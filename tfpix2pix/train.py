@@ -26,6 +26,7 @@ from tfpix2pix.lock import Lock
 from tfpix2pix.pages import plots
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.run_dir import NOTE_FILE, open_run_dir
+from tfpix2pix.state import check_trainable
 from tfpix2pix.training import Training
 from tfpix2pix.workers import Workers
 
@@ -64,6 +65,7 @@ def train(options: config.Config, run_dir: pathlib.Path, cluster: Cluster | None
     """
     with Interruption() as interruption, Lock(run_dir) as lock, naming_full_disk(run_dir, "what the training writes"):
         open_run_dir(run_dir, options, will_write=not cluster or cluster.is_chief)
+        check_trainable(options)
         strategy = make_strategy(options, cluster)
         interruption.listen()
         workers = Workers(strategy, cluster)

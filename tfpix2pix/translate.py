@@ -19,7 +19,7 @@ from pipelines import command, images
 from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
 from pipelines.inputs import make_folders, plan_outputs
-from pipelines.loader import PairFormat
+from pipelines.pair_format import PairFormat
 from pipelines.size import define_max_pixels, define_size
 from tfpix2pix import config as config_file
 from tfpix2pix.checkpoint import load_generator

@@ -9,7 +9,8 @@ from pipelines.check import bad_files
 from pipelines.command import InputError
 from pipelines.files import Files
 from pipelines.images import normalise, resize
-from pipelines.loader import PairFormat, Pairs
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import Pairs
 from pipelines.shards import Shards
 
 # Sources are compared at this size, (height, width): what differs is layout, and thousands fit into memory.
