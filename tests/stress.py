@@ -12,8 +12,6 @@ import traceback
 
 import numpy as np
 from faults import (
-    STEPS,
-    Bench,
     asked_to_stop,
     asked_twice,
     cut,
@@ -28,6 +26,7 @@ from faults import (
     shard_flipped,
     spoilt_checkpoint,
 )
+from victim import STEPS, Bench
 
 # Name: how often, and what is done to a training, which returns how many steps have to be done again.
 FAULTS = {

@@ -13,7 +13,8 @@ from runs import TINY, assert_one_clear_line, make_pairs
 
 from pipelines.command import InputError
 from tfpix2pix import train, translate
-from tfpix2pix.config import Config, save
+from tfpix2pix.config import Config
+from tfpix2pix.config_file import save
 
 PAIRS = 6
 

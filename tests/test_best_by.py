@@ -12,7 +12,8 @@ from runs import TINY, make_pairs
 from pipelines.command import InputError
 from tfpix2pix import train
 from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.config import Config, load
+from tfpix2pix.config import Config
+from tfpix2pix.config_file import load
 from tfpix2pix.journal import read_log
 
 LPIPS_SHAPES = json.loads(str(np.load(inputs.__file__.replace("inputs.py", "published.npz"))["lpips_shapes"]))

@@ -11,7 +11,8 @@ import tensorflow as tf
 from pipelines.command import InputError
 from pipelines.disk import DiskFullError
 from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints, load_generator
-from tfpix2pix.config import Config, save
+from tfpix2pix.config import Config
+from tfpix2pix.config_file import save
 from tfpix2pix.state import Pix2Pix
 
 CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()

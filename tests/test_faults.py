@@ -5,19 +5,16 @@ import signal
 import pytest
 from commands import call
 from faults import (
-    FLAGS,
-    STEPS,
-    Bench,
     asked_to_stop,
     file_gone,
     flipped,
     full_disk,
     killed,
-    last,
     second_training,
     spoilt_checkpoint,
 )
 from runs import run, tensors
+from victim import FLAGS, STEPS, Bench, last
 
 from pipelines.command import InputError
 from tfpix2pix import train

@@ -19,7 +19,8 @@ from pipelines.loader import eval_dataset
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.shards import Shards
-from tfpix2pix import config
+from tfpix2pix import config_file
+from tfpix2pix.config import Config
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "hostile"))
 
@@ -146,7 +147,7 @@ def test_what_is_no_error_of_the_data_stays_what_it_is(shards):
 @pytest.mark.parametrize("name", ["depth", "generator_width", "discriminator_width"])
 def test_a_network_that_no_machine_can_hold(tmp_path, name):
     """A depth of 2^31 filled the memory with the list of its levels."""
-    values = json.loads(config.Config().to_json()) | {name: 2**31}
+    values = json.loads(Config().to_json()) | {name: 2**31}
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match=f"config.json cannot be read.*{name}=2147483648"):
-        config.load(tmp_path)
+        config_file.load(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.command import InputError
-from tfpix2pix import config
+from tfpix2pix import config_file
 from tfpix2pix.actions import check_finite
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
@@ -80,7 +80,7 @@ def test_inference_is_in_float32_and_no_policy_leaks(policy, strategies, tmp_pat
     for network in (model.generator, model.discriminator):
         assert network.output.dtype == "float32"
         assert {v.dtype for v in network.trainable_variables} == {"float32"}
-    config.save(options, tmp_path)
+    config_file.save(options, tmp_path)
     Checkpoints(tmp_path).save(model)
     generator, _, _ = load_generator(tmp_path)
     assert {layer.compute_dtype for layer in generator.layers} == {"float32"}

@@ -17,7 +17,7 @@ from pipelines.manifest import load as load_manifest
 from pipelines.parse import parse_json
 from pipelines.records import write_shard
 from pipelines.shards import Shards
-from tfpix2pix import config, run_dir
+from tfpix2pix import config_file, run_dir
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.cluster import find_cluster
 from tfpix2pix.config import Config
@@ -51,13 +51,13 @@ def test_json_that_is_nested_too_deep():
 def test_config(tmp_path, text, reason):
     (tmp_path / "config.json").write_text(text, errors="surrogateescape")
     with pytest.raises(InputError, match=rf"config.json cannot be read \(.*{reason}.*\); restore it"):
-        config.load(tmp_path)
+        config_file.load(tmp_path)
 
 
 def test_every_option_is_saved_and_read_again(tmp_path):
     options = Config().resolved()
-    config.save(options, tmp_path)
-    assert config.load(tmp_path) == options
+    config_file.save(options, tmp_path)
+    assert config_file.load(tmp_path) == options
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -219,7 +219,8 @@ def test_process_of_combine(processes):
 def test_process_of_check(processes):
     folder, results = processes
     assert results["check"].returncode == 1
-    assert results["check"].stderr.splitlines() == [
+    # On some processors TensorFlow's import says something that cannot be turned off.
+    assert [line for line in results["check"].stderr.splitlines() if str(folder) in line] == [
         f"{folder}/p/train/1.png: it is damaged or cut short",
         f"{folder}/p/train/odd.jpg: its width is odd, so it has no two halves of one width",
     ]

@@ -20,7 +20,7 @@ from pipelines.pair_format import PairFormat
 from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.place import Place, place, put
 from pipelines.shards import Shards, open_files
-from tfpix2pix import config, evaluate, train
+from tfpix2pix import config_file, evaluate, train
 from tfpix2pix.run_dir import claim
 
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
@@ -322,7 +322,7 @@ def test_a_run_refuses_other_shards(trainings):
     assert json.loads((run_dir / "data.json").read_text())["fingerprint"] == found.fingerprint()
     changed = [dataclasses.replace(found.shards[0], sha256="0"), *found.shards[1:]]
     dataclasses.replace(found, shards=changed).save(folder)
-    options = config.load(run_dir)
+    options = config_file.load(run_dir)
     with pytest.raises(InputError, match="or their names or sizes differ"):
         claim(run_dir, options, open_pairs(folder, FORM))
     found.save(folder)

@@ -13,7 +13,8 @@ from runs import TINY, make_pairs, tensors
 from pipelines.command import InputError
 from tfpix2pix import train, translate
 from tfpix2pix.checkpoint import Checkpoints, load_generator
-from tfpix2pix.config import Config, save
+from tfpix2pix.config import Config
+from tfpix2pix.config_file import save
 from tfpix2pix.state import Pix2Pix
 
 BEST, LATEST = 1, 2

@@ -13,7 +13,8 @@ import tensorflow as tf
 from pipelines.command import InputError, reason
 from pipelines.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
 from pipelines.parse import parse_json
-from tfpix2pix import config as config_file
+from tfpix2pix import config_file
+from tfpix2pix.config import Config
 from tfpix2pix.footprint import check_fits
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.state import Pix2Pix, generator_of
@@ -253,7 +254,7 @@ def load_generator(
     norm_statistics: str | None = None,
     dropout_at_inference: bool = False,
     products: bool | None = None,
-) -> tuple[keras.Model, config_file.Config, int]:
+) -> tuple[keras.Model, Config, int]:
     """Rebuilds a run's generator with trained weights.
 
     Args:

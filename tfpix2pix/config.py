@@ -6,16 +6,12 @@ The docstring of a field is its `help`. Values are checked here, before any long
 import dataclasses
 import json
 import math
-import pathlib
-from typing import Any
 
 from absl import flags
 
 from pipelines.command import InputError
-from pipelines.disk import write_whole
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.pair_format import PairFormat
-from pipelines.parse import parse_json
 from pipelines.size import (
     MAX_PIXELS,
     MAX_PIXELS_HELP,
@@ -32,8 +28,6 @@ from tfpix2pix.layers import NORM_STATISTICS, NORMS
 from tfpix2pix.losses import GAN_LOSSES
 from tfpix2pix.quality.lpips import MIN_SIDE
 from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
-
-CONFIG_FILE = "config.json"
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
 MAX_WIDTH = 4096
@@ -170,6 +164,11 @@ class Config:
     samples: int = option(6, "validation pairs in the pictures of samples/", least=1, free=True)
     validation_batch_size: int = option(8, "images that validation translates at a time", least=1, free=True)
 
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            if isinstance(value := getattr(self, field.name), float) and not math.isfinite(value):
+                raise InputError(f"{field.name}={value} is not a finite number; give one that is")
+
     def resolved(self, usual_direction: str = "AtoB") -> "Config":
         """Fills in what follows from the rest, and checks that all of it can be trained.
 
@@ -179,9 +178,6 @@ class Config:
         Raises:
           InputError: names the option, its value and the remedy.
         """
-        for field in dataclasses.fields(self):
-            if isinstance(value := getattr(self, field.name), float) and not math.isfinite(value):
-                raise InputError(f"{field.name}={value} is not a finite number; give one that is")
         load_size = self.load_size
         if 0 in load_size:
             load_size = paper_load_size(self.image_size) if self.crop else self.image_size
@@ -247,56 +243,6 @@ class Config:
             for field in dataclasses.fields(self)
             if not field.metadata["free"] and getattr(self, field.name) != getattr(other, field.name)
         ]
-
-
-def save(config: Config, run_dir: pathlib.Path) -> None:
-    """Writes config.json, whole or not at all."""
-    write_whole(run_dir / CONFIG_FILE, config.to_json())
-
-
-def load(run_dir: pathlib.Path) -> Config:
-    """Reads a run directory's config.json.
-
-    Raises:
-      InputError: there is none, or it is not one of ours.
-    """
-    path = pathlib.Path(run_dir) / CONFIG_FILE
-    if not path.parent.is_dir():
-        raise InputError(
-            f"run_dir={run_dir} is no folder, so it is not the run directory of a training; give one that train wrote"
-        )
-    if not path.exists():
-        raise InputError(f"run_dir={run_dir} has no {CONFIG_FILE}: it is not the run directory of a training")
-    try:
-        values = parse_json(path.read_text())
-        known = {field.name: field for field in dataclasses.fields(Config)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(f"unknown option {unknown[0]}")
-        return Config(**{name: _from_json(known[name], value) for name, value in values.items()})
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); restore it, or train into another run_dir") from None
-
-
-def _from_json(field: dataclasses.Field, value: Any) -> Any:
-    kind = type(field.default)
-    if kind is tuple and isinstance(value, list):
-        value = tuple(value)
-    if kind is float and type(value) is int:
-        value = float(value)
-    shown = f"{field.name}={value!r:.100}"
-    if type(value) is not kind:
-        raise ValueError(f"{shown} is not a {kind.__name__}")
-    choices, least, below = (field.metadata[name] for name in ("choices", "least", "below"))
-    if choices and value not in choices:
-        raise ValueError(f"{shown} is not one of {', '.join(choices)}")
-    if kind is tuple and (len(value) != 2 or not all(type(side) is int and 0 <= side <= MAX_SIDE for side in value)):
-        raise ValueError(f"{shown} is not a height and a width")
-    if kind is float and not math.isfinite(value):
-        raise ValueError(f"{shown} is not a finite number")
-    if (least is not None and value < least) or (below is not None and value >= below):
-        raise ValueError(f"{shown} is out of its range")
-    return value
 
 
 def define_flags() -> None:

@@ -6,7 +6,7 @@ import re
 
 from pipelines.command import InputError
 from pipelines.size import format_size
-from tfpix2pix import config as config_file
+from tfpix2pix import config_file
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.layers import NORM_STATISTICS

@@ -6,7 +6,8 @@ import pathlib
 from pipelines import find
 from pipelines.command import InputError, one_line
 from pipelines.pairs import Pairs, open_pairs
-from tfpix2pix.config import CONFIG_FILE, Config
+from tfpix2pix.config import Config
+from tfpix2pix.config_file import CONFIG_FILE
 from tfpix2pix.lock import Lock
 from tfpix2pix.lost import Lost
 from tfpix2pix.quality.measure import Networks

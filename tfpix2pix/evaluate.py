@@ -22,8 +22,7 @@ from pipelines.disk import check_writable
 from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.shards import open_files
 from pipelines.spread import spread
-from tfpix2pix import config as config_file
-from tfpix2pix import split
+from tfpix2pix import config_file, split
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.journal import read_log

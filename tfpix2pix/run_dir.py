@@ -8,7 +8,7 @@ from pipelines.command import InputError
 from pipelines.disk import check_writable, write_whole
 from pipelines.pairs import Pairs
 from pipelines.parse import parse_json
-from tfpix2pix import config as config_file
+from tfpix2pix import config_file
 from tfpix2pix.config import Config
 
 DATA_FILE = "data.json"

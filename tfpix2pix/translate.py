@@ -21,7 +21,7 @@ from pipelines.command import InputError, progress_bar
 from pipelines.inputs import make_folders, plan_outputs
 from pipelines.pair_format import PairFormat
 from pipelines.size import define_max_pixels, define_size
-from tfpix2pix import config as config_file
+from tfpix2pix import config_file
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.layers import NORM_STATISTICS
 

@@ -5,7 +5,7 @@ import json
 from mutate import mutator
 
 from pipelines.command import InputError
-from tfpix2pix import config
+from tfpix2pix import config_file
 from tfpix2pix.config import Config
 
 EXPECTED = (InputError,)
@@ -20,8 +20,8 @@ MUTATOR = mutator(split=b"\0")
 
 def target(data, folder):
     (folder / "config.json").write_bytes(data)
-    loaded = config.load(folder)
+    loaded = config_file.load(folder)
     # What was read can be written and read again, and its sizes are those of images.
-    config.save(loaded, folder)
-    assert config.load(folder) == loaded
+    config_file.save(loaded, folder)
+    assert config_file.load(folder) == loaded
     loaded.resolved()
