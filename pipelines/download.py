@@ -4,9 +4,11 @@ import hashlib
 import http.client
 import os
 import pathlib
+import queue
 import re
 import shutil
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -22,6 +24,7 @@ from pipelines.datasets import DatasetSpec
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 TIMEOUT_SECONDS = 30  # of silence, not of the whole transfer
+ANSWER_SECONDS = 60  # until all headers are there, redirects included
 # Who sends less than this all the time, such as a byte a second, would keep us for ever.
 LEAST_BYTES_PER_SECOND = 1000
 SLOW_SECONDS = 120
@@ -176,7 +179,7 @@ def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.
     _require_http(url)
     opener = urllib.request.build_opener(_HttpOnlyRedirects)
     try:
-        return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+        return _answer(opener, urllib.request.Request(url, headers=headers))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -190,6 +193,27 @@ def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.
         reason = getattr(error, "reason", error)  # what urllib wrapped, if it did
         transient = isinstance(reason, ConnectionError | TimeoutError | http.client.HTTPException)
         raise (_TransientError if transient else _RefusedError)(f"no answer ({reason})") from error
+
+
+def _answer(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> http.client.HTTPResponse:
+    """Opens, in bounded time: urllib's own bound begins anew with each byte of a header."""
+    answers = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(opener.open(request, timeout=TIMEOUT_SECONDS))
+        except Exception as error:
+            answers.put(error)
+
+    # A daemon, so that one that is kept waiting does not keep the command from ending.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=ANSWER_SECONDS)
+    except queue.Empty:
+        raise _TransientError(f"no answer in {ANSWER_SECONDS} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _append(

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -70,6 +71,7 @@ class Reply:
     cut: int | None = None  # so many bytes of the answer are sent, and then the connection is closed
     stall: bool = False  # instead of closing after the cut, the connection stays silently open
     silent: bool = False  # there is no answer at all
+    dribble: float = 0  # seconds between one byte and the next of a header without an end
     shift: int = 0  # the range that is sent starts so much later than asked
     location: str | None = None
     trickle: float = 0  # seconds between one byte and the next
@@ -115,6 +117,12 @@ class Site:
         content = reply.body[start:] if status in (200, 206) else b""
         if reply.silent:
             self.closing.wait(30)
+            return
+        if reply.dribble:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+            with contextlib.suppress(OSError):
+                while not self.closing.wait(reply.dribble):
+                    handler.wfile.write(b"x")
             return
         handler.send_response(status)
         headers = {
@@ -459,6 +467,14 @@ def test_silent_server_times_out_and_is_resumed(site, data_dir, monkeypatch):
     download.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert [request.range for request in site.requests] == [None, None, "bytes=100000-"]
+
+
+def test_headers_without_an_end_are_given_up(site, data_dir, monkeypatch, capsys):
+    monkeypatch.setattr(download, "ANSWER_SECONDS", 0.5)
+    site.replies = [Reply(dribble=0.05), Reply()]
+    download.fetch("toy", spec_of(site), data_dir)
+    assert_whole(data_dir)
+    assert "no answer in 0.5 s; trying again" in capsys.readouterr().err
 
 
 def test_missing_archive_is_not_retried(site, data_dir):

@@ -28,7 +28,7 @@ import atheris
 TARGETS = {
     "archive": ("pipelines.archive", "tarfile"),
     "cluster": ("pipelines.parse", "tfpix2pix.cluster"),
-    "config": ("pipelines.parse", "tfpix2pix.config"),
+    "config": ("pipelines.parse", "tfpix2pix.config", "tfpix2pix.config_file"),
     "flags": ("pipelines.command", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
     "manifest": ("pipelines.manifest", "pipelines.parse", "pipelines.shards"),
     "run_dir": ("pipelines.parse", "tfpix2pix.checkpoint", "tfpix2pix.journal", "tfpix2pix.run_dir"),
