@@ -5,11 +5,11 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """What download.fetch needs to know of one published dataset.
+    """What fetch.fetch needs to know of one published dataset.
 
     Attributes:
         url: the archive, a tar.gz with one top folder of the dataset's name.
-        digest: the contents digest (see download.contents_digest), or None where it is not known.
+        digest: the contents digest (see fetch.contents_digest), or None where it is not known.
         files: how many images all splits have together, or None where it is not known.
         direction: the usual one, "AtoB" or "BtoA"; A is the left half of an image.
         max_bytes: cap of the compressed download, in bytes.

@@ -5,7 +5,7 @@ import pathlib
 from pipelines.command import InputError
 from pipelines.datasets import DATASETS
 from pipelines.demo import make_demo
-from pipelines.download import fetch
+from pipelines.fetch import fetch
 from pipelines.place import AnyPath, place
 
 DEMO = "demo"

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines import download
+from pipelines import download, fetch
 from pipelines.command import InputError
 from pipelines.datasets import DATASETS, DatasetSpec
 
@@ -216,7 +216,7 @@ def test_digest_of_facades_is_the_documented_one():
     if not SHARED_FACADES.is_dir():
         pytest.skip(f"{SHARED_FACADES} is absent")
     spec = DATASETS["facades"]
-    assert download.contents_digest(SHARED_FACADES) == spec.digest
+    assert fetch.contents_digest(SHARED_FACADES) == spec.digest
     assert len(list(SHARED_FACADES.rglob("*.jpg"))) == spec.files
 
 
@@ -229,8 +229,8 @@ def test_digest_of_a_small_folder_equals_the_one_by_hand(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    assert download.contents_digest(tmp_path) == hand_digest(images, order)
-    assert download.contents_digest(tmp_path, (".png",)) == hand_digest(images, ["train/2.PNG"])
+    assert fetch.contents_digest(tmp_path) == hand_digest(images, order)
+    assert fetch.contents_digest(tmp_path, (".png",)) == hand_digest(images, ["train/2.PNG"])
 
 
 def test_digest_equals_that_of_the_shells_tools(tmp_path):
@@ -240,7 +240,7 @@ def test_digest_equals_that_of_the_shells_tools(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     shell = subprocess.run(command, shell=True, cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert download.contents_digest(tmp_path) == shell.stdout.split()[0]
+    assert fetch.contents_digest(tmp_path) == shell.stdout.split()[0]
 
 
 def test_published_datasets():
@@ -256,7 +256,7 @@ def test_published_datasets():
 
 
 def test_whole_download(site, data_dir, capsys):
-    assert download.fetch("toy", spec_of(site), data_dir) == data_dir / "toy"
+    assert fetch.fetch("toy", spec_of(site), data_dir) == data_dir / "toy"
     assert_whole(data_dir)
     assert site.requests == [Request(None, None, len(BODY))]
     # No terminal: whole lines, no bar that redraws itself.
@@ -271,26 +271,26 @@ def test_whole_download(site, data_dir, capsys):
 
 def test_folder_that_is_there_is_not_asked_for(site, data_dir):
     (data_dir / "toy").mkdir(parents=True)
-    assert download.fetch("toy", spec_of(site), data_dir) == data_dir / "toy"
+    assert fetch.fetch("toy", spec_of(site), data_dir) == data_dir / "toy"
     assert site.requests == []
 
 
 def test_body_without_length_or_etag(site, data_dir):
     site.replies = [Reply(length=False, etag=None)]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
 
 
 def test_redirect_to_http_is_followed(site, data_dir):
     site.replies = [Reply(status=302, location=site.url), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
 
 
 def test_dataset_without_known_digest_is_taken_and_says_so(site, data_dir, capsys):
     site.replies = [Reply(body=OTHER_BODY)]
     spec = spec_of(site, digest=None, files=None, max_bytes=len(OTHER_BODY))
-    download.fetch("toy", spec, data_dir)
+    fetch.fetch("toy", spec, data_dir)
     assert_whole(data_dir, {name: content[::-1] for name, content in IMAGES.items()})
     assert "no digest is known" in capsys.readouterr().err
 
@@ -299,10 +299,10 @@ def test_archive_saved_by_hand_is_used_and_checked(site, data_dir):
     data_dir.mkdir()
     (data_dir / ARCHIVE).write_bytes(OTHER_BODY)
     with pytest.raises(InputError, match="contents digest"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert listing(data_dir) == []
     (data_dir / ARCHIVE).write_bytes(BODY)
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests == []
 
@@ -312,7 +312,7 @@ def test_archive_saved_by_hand_is_used_and_checked(site, data_dir):
 
 def test_cut_body_is_resumed_with_the_missing_bytes_only(site, data_dir):
     site.replies = [Reply(cut=100_000), Reply(cut=150_000), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests == [
         Request(None, None, 100_000),
@@ -324,12 +324,12 @@ def test_cut_body_is_resumed_with_the_missing_bytes_only(site, data_dir):
 def test_next_run_resumes(site, data_dir):
     site.replies = [Reply(cut=100_000), Reply(status=503)]
     with pytest.raises(InputError, match="503"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert len(site.requests) == ATTEMPTS
     assert listing(data_dir) == [PART, VALIDATOR]
     assert (data_dir / PART).read_bytes() == BODY[:100_000]
     site.replies = [Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests[-1] == Request("bytes=100000-", '"one"', len(BODY) - 100_000)
 
@@ -338,14 +338,14 @@ def test_weak_etag_gives_way_to_the_date(site, data_dir):
     date = "Sat, 01 Oct 2016 10:00:00 GMT"
     reply = Reply(etag='W/"one"', last_modified=date)
     site.replies = [dataclasses.replace(reply, cut=100_000), reply]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests[1] == Request("bytes=100000-", date, len(BODY) - 100_000)
 
 
 def test_without_validator_the_download_starts_again(site, data_dir):
     site.replies = [Reply(etag=None, cut=100_000), Reply(etag=None)]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests[1] == Request(None, None, len(BODY))
 
@@ -353,7 +353,7 @@ def test_without_validator_the_download_starts_again(site, data_dir):
 def test_part_without_validator_is_not_glued_to(site, data_dir):
     leave_part(data_dir, 1000, validator=None)
     site.replies = [Reply(status=206)]  # a range that nobody asked for, from byte 0 on
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests == [Request(None, None, len(BODY))]
 
@@ -361,7 +361,7 @@ def test_part_without_validator_is_not_glued_to(site, data_dir):
 def test_server_that_ignores_range(site, data_dir):
     leave_part(data_dir, 100_000)
     site.replies = [Reply(ranges=False)]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests == [Request("bytes=100000-", '"one"', len(BODY))]
 
@@ -372,7 +372,7 @@ def test_archive_that_changed_is_not_glued_to_the_old_half(site, data_dir, obeys
     leave_part(data_dir, 100_000, validator='"zero"')
     (data_dir / PART).write_bytes(OTHER_BODY[:100_000])
     site.replies = [Reply(obeys_if_range=obeys)]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests[0].range == "bytes=100000-"
     assert site.requests[0].if_range == '"zero"'
@@ -383,14 +383,14 @@ def test_archive_that_changed_is_not_glued_to_the_old_half(site, data_dir, obeys
 def test_range_that_starts_elsewhere_is_not_taken(site, data_dir):
     leave_part(data_dir, 100_000)
     site.replies = [Reply(shift=5), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests[1] == Request(None, None, len(BODY))
 
 
 def test_part_that_is_whole_or_longer_is_fetched_again(site, data_dir):
     leave_part(data_dir, len(BODY))
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert [request.range for request in site.requests] == [f"bytes={len(BODY)}-", None]
 
@@ -399,10 +399,10 @@ def test_part_that_is_whole_or_longer_is_fetched_again(site, data_dir):
 def test_killed_download_leaves_a_part_that_is_resumed(site, data_dir, kill):
     site.replies = [Reply(cut=200_000, stall=True), Reply()]
     script = (
-        "import pathlib, signal; from pipelines import datasets, download\n"
+        "import pathlib, signal; from pipelines import datasets, fetch\n"
         # A shell that starts the tests in the background hands down that Ctrl-C is ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"download.fetch('toy', datasets.{spec_of(site)!r}, pathlib.Path({str(data_dir)!r}))"
+        f"fetch.fetch('toy', datasets.{spec_of(site)!r}, pathlib.Path({str(data_dir)!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL)
     part = data_dir / PART
@@ -416,7 +416,7 @@ def test_killed_download_leaves_a_part_that_is_resumed(site, data_dir, kill):
     size = part.stat().st_size
     assert listing(data_dir) == [PART, VALIDATOR]
     assert part.read_bytes() == BODY[:size]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests[1:] == [Request(f"bytes={size}-", '"one"', len(BODY) - size)]
 
@@ -427,7 +427,7 @@ def test_kill_while_unpacking_is_cleaned_up_without_another_download(site, data_
     (half_made / "0.jpg").write_bytes(b"left from before, and not in the archive")
     (half_made / "1.jpg").write_bytes(IMAGES["train/1.jpg"][:1000])
     (data_dir / ARCHIVE).write_bytes(BODY)
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert site.requests == []
 
@@ -440,9 +440,9 @@ def test_full_disk_while_unpacking_keeps_the_archive(site, data_dir, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(download, "unpack", full)
         with pytest.raises(OSError, match="No space left"):
-            download.fetch("toy", spec_of(site), data_dir)
+            fetch.fetch("toy", spec_of(site), data_dir)
     assert listing(data_dir) == [ARCHIVE]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert len(site.requests) == 1
 
@@ -455,7 +455,7 @@ def test_transient_fault_is_retried(site, data_dir, monkeypatch, capsys):
     monkeypatch.setattr(download, "BACKOFF_SECONDS", (1, 2, 4, 8))
     monkeypatch.setattr(download.time, "sleep", waits.append)
     site.replies = [Reply(status=500), Reply(status=503), Reply(status=429), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert waits == [1, 2, 4]
     assert "500 Internal Server Error; trying again in 1 s" in capsys.readouterr().err
@@ -464,7 +464,7 @@ def test_transient_fault_is_retried(site, data_dir, monkeypatch, capsys):
 def test_silent_server_times_out_and_is_resumed(site, data_dir, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.3)
     site.replies = [Reply(silent=True), Reply(cut=100_000, stall=True), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert [request.range for request in site.requests] == [None, None, "bytes=100000-"]
 
@@ -472,7 +472,7 @@ def test_silent_server_times_out_and_is_resumed(site, data_dir, monkeypatch):
 def test_headers_without_an_end_are_given_up(site, data_dir, monkeypatch, capsys):
     monkeypatch.setattr(download, "ANSWER_SECONDS", 0.5)
     site.replies = [Reply(dribble=0.05), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert "no answer in 0.5 s; trying again" in capsys.readouterr().err
 
@@ -481,7 +481,7 @@ def test_missing_archive_is_not_retried(site, data_dir):
     site.replies = [Reply(status=404)]
     remedy = f"download it in another way and save it as {data_dir / ARCHIVE}"
     with pytest.raises(InputError) as error:
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert str(error.value) == f"{site.url}: the server answered 404 Not Found; {remedy}"
     assert len(site.requests) == 1
     assert listing(data_dir) == []
@@ -491,14 +491,14 @@ def test_missing_archive_keeps_an_earlier_part(site, data_dir):
     leave_part(data_dir, 1000)
     site.replies = [Reply(status=404)]
     with pytest.raises(InputError, match="404"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert listing(data_dir) == [PART, VALIDATOR]
 
 
 def test_nobody_listens(site, data_dir):
     site.close()
     with pytest.raises(InputError, match=r"no answer .*refused.*try again later, or download"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert listing(data_dir) == []
 
 
@@ -506,7 +506,7 @@ def test_address_that_is_not_http_is_refused(site, data_dir, tmp_path):
     secret = tmp_path / "secret.tar.gz"
     secret.write_bytes(BODY)
     with pytest.raises(InputError, match="file: is neither http nor https"):
-        download.fetch("toy", spec_of(site, url=secret.as_uri()), data_dir)
+        fetch.fetch("toy", spec_of(site, url=secret.as_uri()), data_dir)
     assert listing(data_dir) == []
 
 
@@ -516,7 +516,7 @@ def test_redirect_away_from_http_is_refused(site, data_dir, tmp_path, scheme):
     secret.write_bytes(BODY)
     site.replies = [Reply(status=302, location=f"{scheme}://127.0.0.1{secret}")]
     with pytest.raises(InputError, match=r"neither http nor https|not allowed"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert len(site.requests) == 1
     assert listing(data_dir) == []
 
@@ -527,7 +527,7 @@ def test_redirect_away_from_http_is_refused(site, data_dir, tmp_path, scheme):
 def test_redirect_to_no_address_is_refused(site, data_dir, location):
     site.replies = [Reply(status=302, location=location)]
     with pytest.raises(InputError, match="no answer"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert len(site.requests) == 1
     assert listing(data_dir) == []
 
@@ -544,7 +544,7 @@ def test_a_server_that_trickles_is_given_up(site, data_dir, monkeypatch):
     monkeypatch.setattr(download, "SLOW_SECONDS", 0.2)
     site.replies = [Reply(trickle=0.1)]
     with pytest.raises(InputError, match=r"the server sent \d bytes in 0 s; try again later, or download"):
-        download.fetch("toy", spec_of(site), data_dir)
+        fetch.fetch("toy", spec_of(site), data_dir)
     assert len(site.requests) == ATTEMPTS
     # What came is kept.
     assert listing(data_dir) == [PART, VALIDATOR]
@@ -553,7 +553,7 @@ def test_a_server_that_trickles_is_given_up(site, data_dir, monkeypatch):
 def test_a_range_of_many_digits_is_no_range(site, data_dir):
     leave_part(data_dir, 1000)
     site.replies = [Reply(total="9" * 5000), Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
     assert [request.range for request in site.requests] == ["bytes=1000-", None]
 
@@ -564,7 +564,7 @@ def test_a_range_of_many_digits_is_no_range(site, data_dir):
 def test_length_over_the_cap_is_refused_before_the_body(site, data_dir):
     site.replies = [Reply(cut=0, stall=True)]
     with pytest.raises(InputError, match=f"{len(BODY)} bytes or more, over the cap of {len(BODY) - 1}"):
-        download.fetch("toy", spec_of(site, max_bytes=len(BODY) - 1), data_dir)
+        fetch.fetch("toy", spec_of(site, max_bytes=len(BODY) - 1), data_dir)
     assert listing(data_dir) == []
     assert len(site.requests) == 1
 
@@ -572,7 +572,7 @@ def test_length_over_the_cap_is_refused_before_the_body(site, data_dir):
 def test_body_over_the_cap_is_refused_where_no_length_is_given(site, data_dir):
     site.replies = [Reply(length=False)]
     with pytest.raises(InputError, match=f"over the cap of {len(BODY) - 1}"):
-        download.fetch("toy", spec_of(site, max_bytes=len(BODY) - 1), data_dir)
+        fetch.fetch("toy", spec_of(site, max_bytes=len(BODY) - 1), data_dir)
     assert listing(data_dir) == []
     assert len(site.requests) == 1
 
@@ -581,7 +581,7 @@ def test_resumed_body_counts_what_was_there(site, data_dir):
     leave_part(data_dir, 300_000)
     site.replies = [Reply(length=False)]
     with pytest.raises(InputError, match="over the cap of 310000"):
-        download.fetch("toy", spec_of(site, max_bytes=310_000), data_dir)
+        fetch.fetch("toy", spec_of(site, max_bytes=310_000), data_dir)
     assert site.requests[0].range == "bytes=300000-"
     assert listing(data_dir) == []
 
@@ -613,7 +613,7 @@ def test_bad_archive_leaves_nothing(site, data_dir, body, changes, found):
     site.replies = [Reply(body=body)]
     spec = dataclasses.replace(spec_of(site, max_bytes=1_000_000), **changes)
     with pytest.raises(InputError) as error:
-        download.fetch("toy", spec, data_dir)
+        fetch.fetch("toy", spec, data_dir)
     message = str(error.value)
     assert message.startswith(f"{site.url}: ")
     assert found in message
@@ -622,7 +622,7 @@ def test_bad_archive_leaves_nothing(site, data_dir, body, changes, found):
     assert listing(data_dir) == []
     assert listing(data_dir.parent) == ["data"]
     site.replies = [Reply()]
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert_whole(data_dir)
 
 
@@ -633,7 +633,7 @@ def test_folder_is_in_place_only_after_the_check(site, data_dir, monkeypatch):
         seen.append((folder.parent.name, os.listdir(folder), (data_dir / "toy").exists()))
 
     monkeypatch.setattr(download, "_check", check)
-    download.fetch("toy", spec_of(site), data_dir)
+    fetch.fetch("toy", spec_of(site), data_dir)
     assert [(parent, sorted(names), there) for parent, names, there in seen] == [
         ("toy.unpacking", ["train", "val"], False)
     ]
