@@ -438,7 +438,7 @@ def test_full_disk_while_unpacking_keeps_the_archive(site, data_dir, monkeypatch
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(download, "unpack", full)
+        patch.setattr(fetch, "unpack", full)
         with pytest.raises(OSError, match="No space left"):
             fetch.fetch("toy", spec_of(site), data_dir)
     assert listing(data_dir) == [ARCHIVE]
@@ -632,7 +632,7 @@ def test_folder_is_in_place_only_after_the_check(site, data_dir, monkeypatch):
     def check(folder, spec):
         seen.append((folder.parent.name, os.listdir(folder), (data_dir / "toy").exists()))
 
-    monkeypatch.setattr(download, "_check", check)
+    monkeypatch.setattr(fetch, "_check", check)
     fetch.fetch("toy", spec_of(site), data_dir)
     assert [(parent, sorted(names), there) for parent, names, there in seen] == [
         ("toy.unpacking", ["train", "val"], False)
