@@ -14,12 +14,12 @@ import json
 import tensorflow as tf
 from absl import flags
 
-from export.bulk_block import is_below, load_model, model_fingerprint, output_name, translate_block
+from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
 from pipelines import blocks, command, engine
 from pipelines.command import InputError
 from pipelines.inventory import summed
 from pipelines.manifest import is_sharded
-from pipelines.place import AnyPath, make_folder, place, put
+from pipelines.place import AnyPath, is_below, make_folder, place, put
 from pipelines.sharding import clean
 from pipelines.shards import open_files
 from pipelines.size import define_max_pixels

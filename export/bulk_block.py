@@ -58,12 +58,6 @@ def output_name(name: str) -> str:
     return str(pathlib.PurePosixPath(name).with_suffix(".png"))
 
 
-def is_below(name: str) -> bool:
-    """Whether a result of this name lies below the output's folder: what is in a shard may say anything."""
-    parts = pathlib.PurePosixPath(name).parts
-    return bool(parts) and not name.startswith("/") and ".." not in parts and "\0" not in name
-
-
 def translate_block(
     block: Block, model: str, fingerprint: str, output: str, batch_size: int, to_shards: bool, max_pixels: int
 ) -> None:

@@ -71,14 +71,17 @@ def unpack(archive: pathlib.Path, into: pathlib.Path, top: str, max_bytes: int, 
 
 
 def _extract(stream: BinaryIO, into: pathlib.Path, top: str, max_bytes: int, max_members: int) -> None:
-    unpacked = 0
+    unpacked, paths = 0, set()
     reader = _MeteredReader(stream)
     # "r|" reads strictly forward: each header is judged before anything after it is decompressed.
     with tarfile.open(fileobj=reader, mode="r|") as tar:
         for count, member in enumerate(tar, start=1):
             _refuse_unsafe(member, top)
             unpacked += member.size
-            if count > max_members:
+            # The folders above it take room as well, and need no member of their own.
+            path = pathlib.PurePosixPath(member.name)
+            paths.update((path, *path.parents[:-1]))
+            if max(count, len(paths)) > max_members:
                 raise ArchiveError(f"more than {max_members} members")
             if unpacked > max_bytes:
                 raise ArchiveError(f"more than {max_bytes} bytes when unpacked")

@@ -1,6 +1,7 @@
 """Two folders of images to one of side-by-side pairs."""
 
 import concurrent.futures
+import os
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -57,7 +58,7 @@ def combine(
         target.write_bytes(side_by_side(left[name], right[name], max_pixels))
 
     try:
-        with concurrent.futures.ThreadPoolExecutor() as pool:
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(progress_bar(pool.map(write, names), "combining", len(names)))
         temporary.rename(output)
     finally:

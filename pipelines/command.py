@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any, TextIO
 
 import absl.logging
 from absl import app, flags
@@ -31,6 +32,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     # A name that is no UTF-8 must not end what was going well.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    sys.stdout = Plain(sys.stdout)
 
     def guarded(argv: list[str]) -> int | None:
         try:
@@ -51,6 +53,20 @@ def run(main: Callable[[list[str]], int | None]) -> None:
         return USAGE_EXIT_CODE
 
     app.run(guarded, flags_parser=_parse)
+
+
+class Plain:
+    """A stream whose lines a terminal only shows: what names from outside may have in them is escaped."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Passes lines on, each as one_line has it."""
+        return self._stream.write("\n".join(map(one_line, text.split("\n"))))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -25,7 +25,10 @@ def write_whole(path: pathlib.Path, contents: str | bytes) -> None:
     """Writes a file, or puts another in its place; whoever reads it meanwhile sees the old one."""
     temporary = path.with_name(f".{path.name}")
     try:
-        temporary.write_bytes(contents.encode() if isinstance(contents, str) else contents)
+        # A leftover, or what a stranger put in its place; a file that is made anew follows no link.
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
+            file.write(contents.encode() if isinstance(contents, str) else contents)
         os.replace(temporary, path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -80,6 +83,26 @@ def _no_room(folder: pathlib.Path, what: str, needed: int, free: int) -> str:
     return f"no room for {what} in {folder}: {state}. Make room, and give the same command to go on"
 
 
+def refuse_links(folder: pathlib.Path, option: str) -> None:
+    """Raises InputError where something below a folder is neither a file nor a folder.
+
+    Through a link one would write outside, and a pipe or a device has no end. The folder itself may be a link.
+
+    Args:
+      folder: need not be there.
+      option: what the user calls it.
+    """
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = pathlib.Path(parent, name)
+            is_gone = not path.is_symlink() and not path.exists()  # a running training has replaced it
+            if path.is_symlink() or not (path.is_file() or path.is_dir() or is_gone):
+                raise InputError(
+                    f"{option}={folder} has {path.relative_to(folder)}, which is neither a file nor a folder; remove "
+                    f"it, or put what it leads to in its place ({option} itself may be a link)"
+                )
+
+
 def sync_files(folder: pathlib.Path) -> None:
     """Has all files below a folder on the disk, so that after a power cut none of them is hollow."""
     for path in folder.rglob("*"):
@@ -112,7 +135,8 @@ def check_writable(folder: pathlib.Path, option: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
-        probe.touch()
+        probe.unlink(missing_ok=True)
+        probe.open("x").close()
         probe.unlink()
         if is_new:
             folder.rmdir()

@@ -216,6 +216,8 @@ class _HttpOnlyRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to http and https alone, and none from https to http."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
+        # urllib would read the redirect's own body to its end, however long it is.
+        fp.close()
         _require_http(newurl)
         if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
             raise _RefusedError(f"it leads from https to {newurl}")

@@ -20,16 +20,19 @@ PNG_COLOUR_BYTE = 25
 PNG_COLOURS_WITH_ALPHA = (4, 6)
 
 # What lets a small file cost much time: every scan of a progressive JPEG passes over all its pixels, and every
-# compressed text of a PNG is unpacked to up to 8 MB, to be thrown away. Programs write some ten of either.
+# compressed text or profile of a PNG is unpacked to up to 8 MB, to be thrown away. Programs write some ten of either.
 SCAN = b"\xff\xda\x00"
-TEXTS = (b"zTXt", b"iTXt")
+UNPACKED = (b"zTXt", b"iTXt", b"iCCP")
 MOST_PARTS = 100
 
 # The largest file of so many pixels: four channels of 16 bits, and room for what is not pixels.
 BYTES_A_PIXEL = 8
 OTHER_BYTES = 2**20
 
-EXCESS = re.compile(r"has (?:(\d+)x(\d+) pixels|\d+ scans or compressed texts), and at most \d+ are taken")
+EXCESS = re.compile(
+    r"has (?:(\d+)x(\d+) pixels|\d+ scans or compressed texts), and at most \d+ are taken"
+    r"|has \d+ bytes, and \d+x\d+ pixels take at most \d+"
+)
 
 
 def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "it") -> tf.Tensor:
@@ -50,10 +53,15 @@ def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "it") 
     with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, [name + kind])]):
         height, width, parts = tf.cond(is_png, lambda: _of_png(contents, name), lambda: _of_jpeg(contents))
     too_large = tf.strings.format(" has {}x{} pixels, and at most {} are taken", (height, width, max_pixels))
+    # A decoder unpacks what a PNG has behind its last row too, a thousand bytes for each.
+    room = height * (width * BYTES_A_PIXEL + 1) + OTHER_BYTES
+    length = tf.strings.length(contents)
+    too_long = tf.strings.format(" has {} bytes, and {}x{} pixels take at most {}", (length, height, width, room))
     too_slow = tf.strings.format(" has {} scans or compressed texts, and at most {} are taken", (parts, MOST_PARTS))
     checks = [
         tf.debugging.Assert((height > 0) & (width > 0), [name + " has a damaged header"]),
         tf.debugging.Assert(height * width <= max_pixels, [name + too_large]),
+        tf.debugging.Assert(is_jpeg | (tf.cast(length, tf.int64) <= room), [name + too_long]),
         tf.debugging.Assert(parts <= MOST_PARTS, [name + too_slow]),
     ]
     with tf.control_dependencies(checks):
@@ -100,7 +108,7 @@ def _of_png(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.T
     with tf.control_dependencies(checks):
         text = tf.strings.substr(contents, *PNG_SIZE)
     width_and_height = tf.cast(tf.io.decode_raw(text, tf.int32, little_endian=False), tf.int64)
-    return width_and_height[1], width_and_height[0], tf.add_n([_count(contents, name) for name in TEXTS])
+    return width_and_height[1], width_and_height[0], tf.add_n([_count(contents, name) for name in UNPACKED])
 
 
 def _of_jpeg(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -110,5 +118,5 @@ def _of_jpeg(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def _count(contents: tf.Tensor, part: bytes) -> tf.Tensor:
-    """How often these bytes are in a file."""
-    return tf.size(tf.raw_ops.StringSplitV2(input=[contents], sep=part, maxsplit=-1).values) - 1
+    """How often these bytes are in a file; counted to MOST_PARTS + 1, for each piece takes memory."""
+    return tf.size(tf.raw_ops.StringSplitV2(input=[contents], sep=part, maxsplit=MOST_PARTS + 1).values) - 1

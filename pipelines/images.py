@@ -61,8 +61,8 @@ def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
         return image
     # TensorFlow fills the missing alpha of 1, 2 and 4 bits before it widens them, and so makes it almost transparent.
     is_shallow = tf.reduce_any(tf.equal(tf.strings.substr(contents, header.PNG_DEPTH_BYTE, 1), [b"\1", b"\2", b"\4"]))
-    before = tf.strings.split(contents, "IDAT")[0]
-    is_opaque = is_shallow & tf.equal(tf.size(tf.strings.split(before, "tRNS")), 1)
+    before = tf.strings.split(contents, "IDAT", maxsplit=1)[0]
+    is_opaque = is_shallow & tf.equal(tf.size(tf.strings.split(before, "tRNS", maxsplit=1)), 1)
     return tf.concat([image[..., :3], tf.where(is_opaque, tf.ones_like(image[..., 3:]), image[..., 3:])], axis=-1)
 
 

@@ -126,7 +126,7 @@ class Pairs:
           InputError: none is left.
         """
         lost = {**self.lost, **lost}
-        if len(lost) == len(self):
+        if lost.keys() >= set(range(len(self))):
             raise InputError(
                 f"none of the {len(self)} pairs in {self.files.folder} can be read any more; bring them back"
             )
@@ -193,7 +193,7 @@ def open_pairs(
     mib = len(files) * pair_bytes / MIB
     cache = None
     if mib > cache_mib and isinstance(files, Shards):
-        return Pairs(files, form, skipped, lost={pair.index: pair for pair in lost})
+        return Pairs(files, form, skipped).without({pair.index: pair for pair in lost})
     if mib <= cache_mib:
         cache = tuple(
             np.empty((len(files), *form.size, c), np.float32) for c in (form.source_channels, form.target_channels)
@@ -215,10 +215,10 @@ def open_pairs(
     bad = bad_files(files, read, f"reading {folder}", form.max_pixels)
     bad = {file: reason for file, reason in bad.items() if file not in known}
     if bad and bad_images == "fail":
-        lines = "".join(f"\n  {file}: {reason}" for file, reason in bad.items())
+        words = "; ".join(f"{file}: {reason}" for file, reason in bad.items())
         raise InputError(
             f"{len(bad)} of {len(files)} files in {folder} are no pairs; mend or remove them, or give "
-            f"--bad_images=skip:{lines}"
+            f"--bad_images=skip: {words}"
         )
     if len(bad) == len(files):
         file, reason = next(iter(bad.items()))
@@ -232,7 +232,7 @@ def open_pairs(
         if pairs.digests is not None and pair.index < len(pairs):
             pairs.digests[pair.index] = np.frombuffer(bytes.fromhex(pair.digest), np.uint8)
             pairs.sizes[pair.index] = pair.size
-    return dataclasses.replace(pairs, lost={pair.index: pair for pair in lost})
+    return pairs.without({pair.index: pair for pair in lost}) if lost else pairs
 
 
 @contextlib.contextmanager

@@ -69,6 +69,12 @@ def place(text: str | os.PathLike) -> AnyPath:
     return Place(text) if "://" in str(text) else pathlib.Path(text)
 
 
+def is_below(name: str) -> bool:
+    """Whether a name from outside, put behind a folder, stays below it."""
+    parts = pathlib.PurePosixPath(name).parts
+    return bool(parts) and not name.startswith("/") and ".." not in parts and "\0" not in name
+
+
 def size(path: AnyPath) -> int:
     """Of a file, in bytes.
 

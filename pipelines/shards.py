@@ -88,18 +88,21 @@ class Shards(Sequence[Record]):
         path = self.folder / shard.name
         try:
             found = size(path)
-            index = records.index_path(path).read_bytes()
+            # Looked at first: what is no file, and may have no end, has another size.
+            has_size = size(records.index_path(path)) == (shard.records + 1) * records.INDEX_TYPE.itemsize
+            index = records.index_path(path).read_bytes() if has_size else b""
         except OSError as error:
             raise InputError(f"{error.filename or path} cannot be read ({error.strerror}); bring it back") from None
         remedy = "it is not the one that the manifest describes; bring that back, or make the shards again"
         if found != shard.bytes:
             raise InputError(f"{path} has {found} bytes instead of {shard.bytes}: {remedy}")
+        if not has_size:
+            raise InputError(f"{records.index_path(path)} has other offsets than the shard: {remedy}")
         if hashlib.sha256(index).hexdigest() != shard.index_sha256:
             raise InputError(f"{records.index_path(path)} has another digest: {remedy}")
-        is_whole = len(index) % records.INDEX_TYPE.itemsize == 0
         # What is no int64 becomes negative, and so does not ascend.
-        offsets = np.frombuffer(index if is_whole else b"", records.INDEX_TYPE).astype(np.int64)
-        if len(offsets) != shard.records + 1 or offsets[0] != 0 or offsets[-1] != shard.bytes:
+        offsets = np.frombuffer(index, records.INDEX_TYPE).astype(np.int64)
+        if offsets[0] != 0 or offsets[-1] != shard.bytes:
             raise InputError(f"{records.index_path(path)} has other offsets than the shard: {remedy}")
         if (np.diff(offsets) < records.FRAME_BYTES).any():
             raise InputError(f"{records.index_path(path)} has offsets that do not ascend: {remedy}")

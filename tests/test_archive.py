@@ -164,10 +164,18 @@ def test_negative_size_is_refused(tmp_path):
 
 def test_too_many_members(tmp_path):
     path = write(tmp_path, *(file_member(f"{TOP}/{number}.jpg") for number in range(4)))
-    archive.unpack(path, tmp_path / "enough", TOP, CAP, max_members=4)
-    with pytest.raises(archive.ArchiveError, match="more than 3 members"):
-        archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=3)
+    archive.unpack(path, tmp_path / "enough", TOP, CAP, max_members=5)
+    with pytest.raises(archive.ArchiveError, match="more than 4 members"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=4)
     assert sorted(files_below(tmp_path / "out")) == [f"{TOP}/{number}.jpg" for number in range(3)]
+
+
+def test_folders_without_members_count(tmp_path):
+    """A member of no bytes makes up to 30 folders, and each takes room on the disk."""
+    path = write(tmp_path, *(file_member(f"{TOP}/{number}/a/b/c.jpg") for number in range(3)))
+    archive.unpack(path, tmp_path / "enough", TOP, CAP, max_members=1 + 3 * 4)
+    with pytest.raises(archive.ArchiveError, match="more than 12 members"):
+        archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=12)
 
 
 def test_as_deep_as_is_allowed(tmp_path):

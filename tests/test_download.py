@@ -534,7 +534,9 @@ def test_redirect_to_no_address_is_refused(site, data_dir, location):
 
 def test_redirect_from_https_to_http_is_refused():
     request = urllib.request.Request("https://127.0.0.1/toy.tar.gz")
-    redirect = functools.partial(download._HttpOnlyRedirects().redirect_request, request, None, 302, "Found", {})
+    redirect = functools.partial(
+        download._HttpOnlyRedirects().redirect_request, request, io.BytesIO(), 302, "Found", {}
+    )
     assert redirect("https://127.0.0.1:2/other").full_url == "https://127.0.0.1:2/other"
     with pytest.raises(download._RefusedError, match="leads from https to http://127"):
         redirect("http://127.0.0.1/other")

@@ -277,7 +277,7 @@ def test_compare_refuses_what_cannot_be_compared(short_run, tmp_path):
         ("target_channels", 1, "target_channels=3"),
         ("data", str(make_pairs(tmp_path / "others")), "give --data=FOLDER"),
     ):
-        (other / "config.json").write_text(json.dumps(config | {option: value}))
+        (other / "config.json").write_text(json.dumps(config | {option: value, "load_size": [143, 143]}))
         message = refused(short_run, other)
         assert words in message
         assert str(other) in message

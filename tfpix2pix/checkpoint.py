@@ -66,7 +66,9 @@ class Checkpoints:
         """The steps that have a checkpoint, ascending."""
         if not self.folder.is_dir():
             return []
-        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal())
+        names = (path.name for path in self.folder.iterdir() if path.is_dir())
+        # As `path` writes them, and in no other way.
+        return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):08d}")
 
     def path(self, step: int) -> pathlib.Path:
         """The folder of a step's checkpoint."""

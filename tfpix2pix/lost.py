@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import pathlib
+import re
 
 from pipelines.command import InputError
 from pipelines.disk import write_whole
 from pipelines.pairs import LostPair
 from pipelines.parse import parse_json
+from pipelines.place import is_below
 
 FOLDER = "lost"
 
@@ -35,7 +37,7 @@ class Lost:
         for path in sorted(self.folder.glob("*.json")):
             try:
                 pair = LostPair(**parse_json(path.read_text()))
-                bytes.fromhex(pair.digest)
+                _check(pair)
             except (ValueError, TypeError) as error:
                 raise InputError(f"{path} cannot be read ({error}); restore it, or give another --run_dir") from None
             pairs.append(pair)
@@ -45,3 +47,15 @@ class Lost:
         """Keeps one."""
         self.folder.mkdir(exist_ok=True)
         write_whole(self.folder / f"{pair.index:08d}.json", json.dumps(dataclasses.asdict(pair), indent=2) + "\n")
+
+
+def _check(pair: LostPair) -> None:
+    """Raises ValueError or TypeError where it is not as `add` writes it."""
+    counts, texts = (pair.index, pair.size), (pair.name, pair.reason, pair.digest)
+    if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
+        raise ValueError("what counts something is no number")
+    if not all(type(text) is str for text in texts):
+        raise TypeError("a name is no text")
+    # A file's name, unlike a record's, is below the data's folder.
+    if pair.digest and not (re.fullmatch("[0-9a-f]{16}", pair.digest) and is_below(pair.name)):
+        raise ValueError("a name or a digest is none of ours")

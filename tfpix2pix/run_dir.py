@@ -5,7 +5,7 @@ import pathlib
 import time
 
 from pipelines.command import InputError
-from pipelines.disk import check_writable, write_whole
+from pipelines.disk import check_writable, refuse_links, write_whole
 from pipelines.pairs import Pairs
 from pipelines.parse import parse_json
 from tfpix2pix import config_file
@@ -29,6 +29,7 @@ def open_run_dir(run_dir: pathlib.Path, config: Config, will_write: bool = True)
     Raises:
       InputError: it cannot be written, or holds a run of another config (names the options that differ).
     """
+    refuse_links(run_dir, "run_dir")
     if will_write:
         # What is wrong with the data is found later, and should leave nothing behind.
         check_writable(run_dir, "run_dir")

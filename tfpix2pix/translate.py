@@ -9,6 +9,7 @@ translated all the same, and the exit code is 1.
 
 import concurrent.futures
 import dataclasses
+import os
 import pathlib
 
 import keras
@@ -84,7 +85,7 @@ def translate(
 
     files = list(outputs)
     chunks = [files[i : i + batch_size] for i in range(0, len(files), batch_size)]
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         ahead = [pool.submit(source_of, file) for file in chunks[0]]
         progress = progress_bar(chunks, "translating", len(chunks))
         for chunk, following in zip(progress, [*chunks[1:], []], strict=True):

@@ -167,7 +167,7 @@ def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Resul
                 yield [safe, column, *(f"{result.images[m][index]:.6g}" if m in result.images else "" for m in metrics)]
 
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(lines())
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(lines())
     # A name need not be UTF-8.
     write_whole(path, text.getvalue().encode(errors="surrogateescape"))
 
