@@ -88,7 +88,7 @@ def open_trained(max_pairs: int, *, any_size: bool = False, products: bool | Non
     except ValueError as error:
         raise InputError(str(error)) from None
     form = config.pair_format(size)
-    folder = find.dataset_folder(values.data or config.data, config.data_dir) / "val"
+    folder = find.dataset_folder(values.data or config.data, config.data_dir, make=bool(values.data)) / "val"
     return Trained(
         generator,
         dataclasses.replace(config, norm_statistics=values.norm_statistics or config.norm_statistics),

@@ -11,16 +11,22 @@ from pipelines.place import AnyPath, place
 DEMO = "demo"
 
 
-def dataset_folder(data: str, data_dir: str) -> AnyPath:
+def dataset_folder(data: str, data_dir: str, make: bool = True) -> AnyPath:
     """Returns the folder with train/ and val/, made or fetched if it is a name that is not there yet.
 
     Args:
       data: `demo`, a key of DATASETS, or a folder; also one in an object store, such as gs://bucket/shards.
       data_dir: where named data sets are kept.
+      make: False where it is a run's config, perhaps somebody else's, that says so, and not the user.
 
     Raises:
-      InputError: neither a name nor a folder, or the data set cannot be had.
+      InputError: not there, and not to be made; neither a name nor a folder, or the data set cannot be had.
     """
+    if data in (DEMO, *DATASETS) and not make and not (pathlib.Path(data_dir) / data).is_dir():
+        raise InputError(
+            f"data={data} of the run is not in {data_dir}; give --data={data} to have it made or fetched there, or "
+            "--data=FOLDER"
+        )
     if data == DEMO:
         return make_demo(pathlib.Path(data_dir) / DEMO)
     if data in DATASETS:

@@ -30,7 +30,7 @@ BYTES_A_PIXEL = 8
 OTHER_BYTES = 2**20
 
 EXCESS = re.compile(
-    r"has (?:(\d+)x(\d+) pixels|\d+ scans or compressed texts), and at most \d+ are taken"
+    r"has (?:(\d+)x(\d+) pixels|\d+ scans or compressed parts), and at most \d+ are taken"
     r"|has \d+ bytes, and \d+x\d+ pixels take at most \d+"
 )
 
@@ -57,7 +57,7 @@ def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "it") 
     room = height * (width * BYTES_A_PIXEL + 1) + OTHER_BYTES
     length = tf.strings.length(contents)
     too_long = tf.strings.format(" has {} bytes, and {}x{} pixels take at most {}", (length, height, width, room))
-    too_slow = tf.strings.format(" has {} scans or compressed texts, and at most {} are taken", (parts, MOST_PARTS))
+    too_slow = tf.strings.format(" has {} scans or compressed parts, and at most {} are taken", (parts, MOST_PARTS))
     checks = [
         tf.debugging.Assert((height > 0) & (width > 0), [name + " has a damaged header"]),
         tf.debugging.Assert(height * width <= max_pixels, [name + too_large]),

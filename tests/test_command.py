@@ -24,6 +24,18 @@ def test_one_line():
         assert one_line(harmless) == harmless
 
 
+def test_what_is_printed_is_escaped_line_by_line(monkeypatch, capsys):
+    def main(argv):
+        print(f"a\n  b {os.fsdecode(NASTY)!s:.17}", end="\n\n")
+        print("größe", flush=True)
+
+    monkeypatch.setattr(sys, "argv", ["x"])
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    with pytest.raises(SystemExit):
+        command.run(main)
+    assert capsys.readouterr().out == "a\n  b \\x1b[31m\\x1b[H\\x1b]0;title\n\ngröße\n"
+
+
 def test_help_is_no_failure(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["prepare", "--help"])
     with pytest.raises(SystemExit) as end:

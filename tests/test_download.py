@@ -542,6 +542,14 @@ def test_redirect_from_https_to_http_is_refused():
         redirect("http://127.0.0.1/other")
 
 
+def test_the_body_of_a_redirect_is_not_read(site, data_dir, capsys):
+    """It may have no end."""
+    site.replies = [Reply(status=302, location=site.url, length=False, stall=True), Reply()]
+    fetch.fetch("toy", spec_of(site), data_dir)
+    assert_whole(data_dir)
+    assert "trying again" not in capsys.readouterr().err
+
+
 def test_a_server_that_trickles_is_given_up(site, data_dir, monkeypatch):
     monkeypatch.setattr(download, "SLOW_SECONDS", 0.2)
     site.replies = [Reply(trickle=0.1)]

@@ -1,6 +1,7 @@
 """Headers that Pillow wrote, and bytes that no program writes; inside a graph, as served models have it."""
 
 import io
+import resource
 import struct
 import zlib
 
@@ -117,10 +118,44 @@ def many_texts(count):
     return png[:33] + text * count + png[33:]
 
 
-@pytest.mark.parametrize("make", [many_scans, many_texts])
+def many_profiles(count):
+    png = image_bytes(16, 16, "PNG")
+    profile = chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(200)))
+    return png[:33] + profile * count + png[33:]
+
+
+def test_many_of_them_take_no_memory():
+    """Counting stops where they are too many; each counted one is a string of its own."""
+    png = image_bytes(4, 4, "JPEG") + b"\xff\xda\0" * 10_000_000
+    before = peak_mib()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="scans or compressed parts"):
+        in_graph(png)
+    assert peak_mib() - before < 200
+
+
+def peak_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def test_a_png_with_more_behind_its_last_row():
+    """Of 20 MB, a decoder unpacked 20 GB, for 88 s."""
+    pixels = zlib.compress(bytes(8 * (3 * 8 + 1)))
+    most = 8 * (8 * 8 + 1) + 2**20
+
+    def of_length(length):
+        start, end = image_bytes(8, 8, "PNG")[:33], chunk(b"IEND", b"")
+        return start + chunk(b"IDAT", pixels + bytes(length - len(start) - len(end) - 12 - len(pixels))) + end
+
+    assert in_graph(of_length(most)).numpy() == of_length(most)
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        in_graph(of_length(most + 1))
+    assert excess(str(error.value)) == f"it has {most + 1} bytes, and 8x8 pixels take at most {most}"
+
+
+@pytest.mark.parametrize("make", [many_scans, many_texts, many_profiles])
 def test_what_makes_a_small_file_much_work(make):
     assert in_graph(make(MOST_PARTS)).numpy() == make(MOST_PARTS)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=f"image 3 has {MOST_PARTS + 1} scans or compressed texts"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"image 3 has {MOST_PARTS + 1} scans or compressed parts"):
         in_graph(make(MOST_PARTS + 1))
 
 
