@@ -10,6 +10,7 @@ reason, all others are translated, and the exit code is 1.
 
 import functools
 import json
+import pathlib
 
 import tensorflow as tf
 from absl import flags
@@ -17,6 +18,7 @@ from absl import flags
 from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
 from pipelines import blocks, command, engine
 from pipelines.command import InputError
+from pipelines.disk import naming_full_disk
 from pipelines.inventory import summed
 from pipelines.manifest import is_sharded
 from pipelines.place import AnyPath, is_below, make_folder, place, put
@@ -47,8 +49,9 @@ def main(argv: list[str]) -> int:
         to_shards=options.format == "shards",
         max_pixels=options.max_pixels,
     )
-    engine.run(work, todo)
-    return finish(output, blocks.results(todo), options.format)
+    with naming_full_disk(pathlib.Path(options.output), "the results"):
+        engine.run(work, todo)
+        return finish(output, blocks.results(todo), options.format)
 
 
 def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[blocks.Block]:

@@ -17,7 +17,7 @@ from absl import flags
 from export import trained
 from export.ship import ship
 from pipelines import command
-from pipelines.disk import check_writable
+from pipelines.disk import check_writable, naming_full_disk
 
 try:
     import onnxruntime
@@ -44,7 +44,8 @@ def main(argv: list[str]) -> int:
     def translate(source: np.ndarray) -> np.ndarray:
         return session.run(None, {"source": source[None]})[0][0]
 
-    return 0 if ship(folder, run, values.parity_images, [("model.onnx", file, translate, BOUND)]) else 1
+    with naming_full_disk(folder, "the export"):
+        return 0 if ship(folder, run, values.parity_images, [("model.onnx", file, translate, BOUND)]) else 1
 
 
 def convert(generator: keras.Model) -> bytes:

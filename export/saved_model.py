@@ -23,7 +23,7 @@ from export.versions import choose_version, new_version
 from export.warmup import write_warmup
 from pipelines import command, images
 from pipelines.command import InputError, progress_bar
-from pipelines.disk import check_writable
+from pipelines.disk import check_writable, naming_full_disk
 from pipelines.size import define_max_pixels
 
 # Float images may differ by this much, of the range [-1, 1]; PNGs not at all.
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     # Of requests; validation pairs are read by the run's own limit.
     form = dataclasses.replace(run.form, max_pixels=values.max_pixels or run.form.max_pixels)
     servable = Servable(run.generator, form, run.config.depth, values.max_batch_size)
-    with new_version(export_dir, version) as folder:
+    with naming_full_disk(export_dir, "the export"), new_version(export_dir, version) as folder:
         tf.saved_model.save(servable, str(folder), signatures=servable.signatures())
         parity = check(folder, run, values.max_batch_size > 0)
         source = run.pairs[0][0]

@@ -16,7 +16,7 @@ from export import trained
 from export.litert import KINDS, Runner, convert
 from export.ship import ship
 from pipelines import command
-from pipelines.disk import check_writable
+from pipelines.disk import check_writable, naming_full_disk
 
 
 def main(argv: list[str]) -> int:
@@ -31,7 +31,8 @@ def main(argv: list[str]) -> int:
         (f"{kind}.tflite", file, Runner(file, os.cpu_count() or 1), KINDS[kind].bound)
         for kind, file in convert(run.generator, values.kinds, sources)
     )
-    return 0 if ship(folder, run, values.parity_images, exports) else 1
+    with naming_full_disk(folder, "the export"):
+        return 0 if ship(folder, run, values.parity_images, exports) else 1
 
 
 def define_flags() -> None:

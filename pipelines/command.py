@@ -1,5 +1,6 @@
 """What every command line shares: a user's mistake ends in one line, never in a traceback."""
 
+import errno
 import io
 import logging
 import re
@@ -12,6 +13,9 @@ from absl import app, flags
 from tqdm import tqdm
 
 USAGE_EXIT_CODE = 2
+# EX_IOERR of sysexits.h, and not above 127: started again at once, it would fail again.
+DISK_FULL_EXIT_CODE = 74
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 
@@ -41,6 +45,9 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             print_error(str(error))
             return error.exit_code
         except OSError as error:
+            if error.errno in NO_ROOM:
+                print_error(f"no room on the disk for {error.filename or 'what is written'}; make room")
+                return DISK_FULL_EXIT_CODE
             print_error(f"{error.filename or ''}: {error.strerror or error}")
         except Exception as error:
             # By its name: some commands do without TensorFlow.

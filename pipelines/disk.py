@@ -1,7 +1,6 @@
 """Files and folders that are on the disk whole or not at all, and what is said where there is no room for them."""
 
 import contextlib
-import errno
 import os
 import pathlib
 import shutil
@@ -9,16 +8,15 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.command import DISK_FULL_EXIT_CODE, NO_ROOM, InputError
 
 MIB = 2**20
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DiskFullError(InputError):
-    """There is no room; EX_IOERR of sysexits.h, and not above 127: started again at once, it would fail again."""
+    """There is no room."""
 
-    exit_code = 74
+    exit_code = DISK_FULL_EXIT_CODE
 
 
 def write_whole(path: pathlib.Path, contents: str | bytes) -> None:
@@ -47,7 +45,7 @@ def check_room(folder: pathlib.Path, what: str, needed: int) -> None:
     usage = shutil.disk_usage(folder)
     # Some file systems over a network do not say how large they are.
     if usage.total and usage.free < needed:
-        raise DiskFullError(_no_room(folder, what, needed, usage.free))
+        raise DiskFullError(_no_room(folder, what, needed))
 
 
 @contextlib.contextmanager
@@ -64,17 +62,19 @@ def naming_full_disk(folder: pathlib.Path, what: str, needed: int = 0) -> Iterat
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-        raise DiskFullError(_no_room(folder, what, needed, shutil.disk_usage(folder).free)) from None
-    except tf.errors.OpError as error:
-        if not any(os.strerror(number) in error.message for number in NO_ROOM):
+        raise DiskFullError(_no_room(folder, what, needed)) from None
+    except (tf.errors.OpError, RuntimeError) as error:
+        # Beam's is a RuntimeError, with TensorFlow's words in it.
+        if not any(os.strerror(number) in str(error) for number in NO_ROOM):
             raise
-        raise DiskFullError(_no_room(folder, what, needed, shutil.disk_usage(folder).free)) from None
+        raise DiskFullError(_no_room(folder, what, needed)) from None
 
 
-def _no_room(folder: pathlib.Path, what: str, needed: int, free: int) -> str:
+def _no_room(folder: pathlib.Path, what: str, needed: int) -> str:
     disk = folder.resolve()
     while not disk.is_mount():
         disk = disk.parent
+    free = shutil.disk_usage(disk).free
     has = f"the disk at {disk} has {free / MIB:.1f} MiB free"
     if needed > free:
         state = f"it needs {needed / MIB:.1f} MiB and {has}, so {(needed - free) / MIB:.1f} MiB are missing"

@@ -89,7 +89,7 @@ def _check(manifest: Manifest) -> None:
     counts += [count for shard in manifest.shards for count in (shard.records, shard.bytes)]
     if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
         raise ValueError("what counts something is no number")
-    if not manifest.shards or manifest.records != sum(shard.records for shard in manifest.shards):
+    if not manifest.records or manifest.records != sum(shard.records for shard in manifest.shards):
         raise ValueError("its shards have more records, or fewer")
     if len(manifest.heights) != 2 or len(manifest.widths) != 2 or manifest.kind not in KINDS:
         raise ValueError("it is of another kind")

@@ -22,6 +22,7 @@ from pipelines.check import bad_files, halves
 from pipelines.combine import combine
 from pipelines.command import InputError
 from pipelines.datasets import DATASETS
+from pipelines.disk import naming_full_disk
 from pipelines.find import DEMO, dataset_folder
 from pipelines.manifest import KINDS, Manifest
 from pipelines.place import AnyPath, place
@@ -37,7 +38,8 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2 or argv[1] not in COMMANDS:
         given = " ".join(argv[1:]) or "nothing"
         raise InputError(f"{given!r} was given, where one of {', '.join(COMMANDS)} is expected; see --help")
-    return COMMANDS[argv[1]]()
+    with naming_full_disk(pathlib.Path(flags.FLAGS.output or flags.FLAGS.data_dir), "the result"):
+        return COMMANDS[argv[1]]()
 
 
 def fetch_command() -> int:

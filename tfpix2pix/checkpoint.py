@@ -185,8 +185,12 @@ class Checkpoints:
                 os.replace(self.path(step), aside)
                 why = reason(error) if error else "another worker's part of it cannot be read"
                 warn(f"warning: the checkpoint of step {step} is damaged and was set aside as {aside} ({why})")
-        if count:
-            raise InputError(f"no checkpoint in {self.folder} can be read; train into another run_dir")
+        damaged = self.workers.from_chief(len(list(self.folder.glob(f"{DAMAGED}*"))) if self.is_chief else 0)
+        if count or damaged:
+            raise InputError(
+                f"no checkpoint in {self.folder} can be read; bring one back, delete its {DAMAGED}* to begin anew, or "
+                "train into another run_dir"
+            )
         return 0
 
     @property

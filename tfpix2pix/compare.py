@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 
 from pipelines import command
-from pipelines.disk import check_writable
+from pipelines.disk import check_writable, naming_full_disk
 from pipelines.pairs import Pairs, naming_unreadable
 from tfpix2pix import split
 from tfpix2pix.checkpoint import load_generator
@@ -53,8 +53,8 @@ def main(argv: list[str]) -> int:
         columns[run.name], needed = run_column(run, pairs)
         needs |= needed
         print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
-    names = pairs.files.names()
-    with tempfile.TemporaryDirectory() as drawn, naming_unreadable(pairs, *needs.values()):
+    names, room = pairs.files.names(), naming_full_disk(output, "the results")
+    with tempfile.TemporaryDirectory() as drawn, naming_unreadable(pairs, *needs.values()), room:
         shown = [group[0].name for group in groups.values()]
         gallery = Gallery(pathlib.Path(drawn), names, shown, values.report_images)
         dataset = batches_of(pairs, values.batch_size, **needs)

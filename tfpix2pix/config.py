@@ -79,7 +79,7 @@ class Config:
     source_channels: int = option(3, "1 gray, 2 gray and alpha, 3 RGB, 4 RGBA", least=1, below=5)
     target_channels: int = option(3, "as source_channels", least=1, below=5)
     bad_images: str = option(
-        "fail", "on a file that is no pair: fail before training, or skip it", choices=("fail", "skip")
+        "fail", "on a file that is no pair: fail, or go on without it", choices=("fail", "skip"), free=True
     )
     max_pixels: int = option(MAX_PIXELS, MAX_PIXELS_HELP, least=1, free=True)
     cache_mib: int = option(

@@ -6,6 +6,7 @@ import pathlib
 from pipelines import find
 from pipelines.command import InputError, one_line
 from pipelines.pairs import Pairs, open_pairs
+from tfpix2pix import data_file
 from tfpix2pix.config import Config
 from tfpix2pix.config_file import CONFIG_FILE
 from tfpix2pix.lock import Lock
@@ -46,7 +47,9 @@ def open_data(options: Config, run_dir: pathlib.Path, workers: Workers, lock: Lo
     def begin():
         run_dir.mkdir(parents=True, exist_ok=True)
         lock.take()
-        claim(run_dir, options, train)
+        claim(run_dir, options, train, val)
+        for pair in train.lost.values():
+            lost.add(pair)
 
     # A run directory is locked at once; one that is not there yet is made when the training is certain to begin.
     on_chief(lambda: lock.take() if (run_dir / CONFIG_FILE).exists() else None)
@@ -57,7 +60,7 @@ def open_data(options: Config, run_dir: pathlib.Path, workers: Workers, lock: Lo
         # Named data sets are fetched once where the folder is shared, and not by all at a time.
         on_chief(lambda: find.dataset_folder(options.data, options.data_dir))
     lost = Lost(run_dir)
-    train, val = workers.together(lambda: open_splits(options, lost))
+    train, val = workers.together(lambda: open_splits(options, run_dir, lost))
     if not workers.have_same(train.fingerprint()):
         raise InputError(f"data={options.data} has other training pairs on one worker than on another; make them equal")
     on_chief(begin)
@@ -65,13 +68,19 @@ def open_data(options: Config, run_dir: pathlib.Path, workers: Workers, lock: Lo
     return Data(train, val, lost, networks)
 
 
-def open_splits(options: Config, lost: Lost) -> tuple[Pairs, Pairs]:
+def open_splits(options: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
     """Opens train/ at load_size and val/ at image_size, after every file in them was read once."""
     folder = find.dataset_folder(options.data, options.data_dir)
-    splits = []
-    for split, size, without in (("train", options.load_size, lost.load()), ("val", options.image_size, [])):
+    splits, without = [], {pair.index: pair for pair in lost.load()}
+    if options.bad_images == "skip":
+        for pair in data_file.gone(run_dir, folder / "train"):
+            if pair.index not in without:
+                without[pair.index] = pair
+                place = folder / "train" / pair.name
+                print(one_line(f"lost {place}: it is gone since the run began; another stands in for it"))
+    for split, size, kept in (("train", options.load_size, [*without.values()]), ("val", options.image_size, [])):
         form = options.pair_format(size)
-        pairs = open_pairs(folder / split, form, options.bad_images, options.cache_mib, without)
+        pairs = open_pairs(folder / split, form, options.bad_images, options.cache_mib, kept)
         if pairs.skipped:
             print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
             for file, reason in pairs.skipped.items():

@@ -18,7 +18,7 @@ from absl import flags
 
 from pipelines import command
 from pipelines.command import InputError
-from pipelines.disk import check_writable
+from pipelines.disk import check_writable, naming_full_disk
 from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.shards import open_files
 from pipelines.spread import spread
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
             baselines |= others
             needs |= nearest
         dataset = batches_of(pairs, values.batch_size, **needs)
-        with naming_unreadable(*needs.values()):
+        with naming_unreadable(*needs.values()), naming_full_disk(output, "the results"):
             evaluate(config, run_dir, output, pairs, dataset, columns, baselines, at_hand, missing)
     return 0
 

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from pipelines.command import InputError
+from pipelines.files import Files
 from pipelines.loader import eval_dataset, indices_of, train_dataset
 from pipelines.pairs import READ_ERRORS, LostPair, Pairs
 from tfpix2pix.config import Config
+from tfpix2pix.data_file import most_gone
 from tfpix2pix.devices import distribute
 from tfpix2pix.lost import Lost
 from tfpix2pix.workers import Workers
@@ -138,11 +140,15 @@ def check_unreadable(found: dict[int, LostPair], pairs: Pairs, bad_images: str) 
     if found and gone:
         # A disk that is not there any more, perhaps; that is not one bad image.
         raise UnreadableError(f"{gone[0]} is gone; bring it back, and give the same command to go on")
+    if found and isinstance(pairs.files, Files):
+        missing = sum(not path.exists() for path in pairs.files)
+        if words := most_gone(missing, len(pairs.files), pairs.files.folder):
+            raise UnreadableError(words)
     if found and bad_images == "fail":
         words = "; ".join(f"{_place(pair, pairs)}: {pair.reason}" for pair in found.values())
         raise UnreadableError(
-            f"{words}. Bring it back as it was, and give the same command to go on; a training with --bad_images=skip "
-            "would go on without it"
+            f"{words}. Bring it back as it was, and give the same command to go on; or delete what is left of it, and "
+            "give --bad_images=skip to go on without it"
         )
 
 

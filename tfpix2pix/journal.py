@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import operator
 import pathlib
 
@@ -12,6 +13,8 @@ from tqdm import tqdm
 from pipelines.disk import write_whole
 from pipelines.parse import parse_json
 
+# No training has more; a figure's axis of 1e308 cannot be drawn.
+MOST_EPOCHS = 1e9
 LOG_FILE = "log.jsonl"
 
 
@@ -128,5 +131,8 @@ def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
         with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, OverflowError):
             record = parse_json(line)
             values = {name: float(value) for name, value in record.items()}
+            values = {name: value for name, value in values.items() if math.isfinite(value)}
+            if abs(values["epoch"]) > MOST_EPOCHS:
+                continue
             records.append(values | {"step": operator.index(record["step"]), "epoch": values["epoch"]})
     return records

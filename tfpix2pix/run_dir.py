@@ -1,17 +1,14 @@
 """The run directory: what must hold before a training may write into it."""
 
-import json
 import pathlib
 import time
 
 from pipelines.command import InputError
-from pipelines.disk import check_writable, refuse_links, write_whole
+from pipelines.disk import check_writable, refuse_links
 from pipelines.pairs import Pairs
-from pipelines.parse import parse_json
-from tfpix2pix import config_file
+from tfpix2pix import config_file, data_file
 from tfpix2pix.config import Config
 
-DATA_FILE = "data.json"
 # What a worker leaves for the others to find before it ends by itself, and they are missed by it.
 NOTE_FILE = "stopped.txt"
 # Network file systems may remember for up to a minute that a file was not there.
@@ -58,7 +55,7 @@ def wait_until_shared(run_dir: pathlib.Path) -> None:
         time.sleep(0.1)
 
 
-def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
+def claim(run_dir: pathlib.Path, config: Config, train: Pairs, val: Pairs) -> None:
     """Writes config.json and data.json into the run directory, once it is certain that the training can begin.
 
     Raises:
@@ -66,31 +63,5 @@ def claim(run_dir: pathlib.Path, config: Config, pairs: Pairs) -> None:
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / NOTE_FILE).unlink(missing_ok=True)
-    path = run_dir / DATA_FILE
-    data = {
-        "pairs": len(pairs),
-        "fingerprint": pairs.fingerprint(),
-        "contents": pairs.contents(),
-        "skipped": [str(f) for f in pairs.skipped],
-    }
-    if path.exists():
-        try:
-            before = parse_json(path.read_text())
-            before = {"contents": None, **before}
-            before = {name: before[name] for name in ("pairs", "fingerprint", "contents")}
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None
-        if before["fingerprint"] != data["fingerprint"]:
-            raise InputError(
-                f"run_dir={run_dir} was begun with {before['pairs']} training pairs, and now there are {len(pairs)}, "
-                "or their names or sizes differ; bring back the same files, or give another --run_dir"
-            )
-        # Of shards, the fingerprint is of their contents; runs from before this was written down have none.
-        if None not in (before["contents"], data["contents"]) and before["contents"] != data["contents"]:
-            raise InputError(
-                f"run_dir={run_dir} was begun with files of these names and sizes that held something else; bring back "
-                "the same files, or give another --run_dir"
-            )
-    else:
-        write_whole(path, json.dumps(data, indent=2) + "\n")
+    data_file.check(run_dir, train, val, config.bad_images)
     config_file.save(config, run_dir)

@@ -4,9 +4,9 @@ import pathlib
 
 import tensorflow as tf
 
-from pipelines.disk import write_whole
+from pipelines.disk import naming_full_disk, write_whole
 from tfpix2pix import actions, loop
-from tfpix2pix.checkpoint import Checkpoints
+from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.data import Data
 from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
@@ -90,7 +90,8 @@ class Training:
             if self.agreement:
                 return first_step
             train_step = make_train_step(self.model, self.strategy)
-            return loop.run(train_step, feed, [self._hold, *around], first_step, self.agreement.__bool__)
+            with naming_full_disk(self.run_dir, "what the training writes", self.model.nbytes() + FRAME_BYTES):
+                return loop.run(train_step, feed, [self._hold, *around], first_step, self.agreement.__bool__)
         except UnreadableError as error:
             if workers.count > 1:
                 # The others are inside a step that this worker cannot take, and learn of it by missing this one.

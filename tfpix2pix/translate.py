@@ -19,6 +19,7 @@ from absl import flags
 from pipelines import command, images
 from pipelines.check import problem
 from pipelines.command import InputError, progress_bar
+from pipelines.disk import naming_full_disk
 from pipelines.inputs import make_folders, plan_outputs
 from pipelines.pair_format import PairFormat
 from pipelines.size import define_max_pixels, define_size
@@ -44,7 +45,8 @@ def main(argv: list[str]) -> int:
     print(f"{len(outputs)} images by {values.run_dir}, step {step}", flush=True)
     keras.utils.set_random_seed(config.seed)
     config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
-    bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
+    with naming_full_disk(output, "the results"):
+        bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
         command.print_error(f"{file}: {reason}; it was left out")
     print(f"{len(outputs) - len(bad)} images in {output}")

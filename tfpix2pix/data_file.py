@@ -1,0 +1,123 @@
+"""data.json: the pairs that a run was begun with, so that it goes on with the same or says which are not."""
+
+import json
+import pathlib
+
+from pipelines.command import InputError
+from pipelines.disk import write_whole
+from pipelines.files import list_files
+from pipelines.manifest import is_sharded
+from pipelines.pairs import LostPair, Pairs
+from pipelines.parse import parse_json
+from pipelines.place import AnyPath
+
+DATA_FILE = "data.json"
+
+
+def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> None:
+    """Writes data.json, or, where it is there, compares.
+
+    Args:
+      run_dir: is there.
+      train: the training pairs.
+      val: the validation pairs; others than before are told of, and refused unless bad_images is `skip`.
+      bad_images: of the run's config.
+
+    Raises:
+      InputError: the run was begun with other files (names the first), so the order of the data would not be the same.
+    """
+    path = run_dir / DATA_FILE
+    now = {**_described(train), "validation": _described(val)}
+    if not path.exists():
+        write_whole(path, json.dumps(now, indent=2) + "\n")
+        return
+    before = _load(path)
+    reason = _difference(before, now, "training")
+    if reason:
+        raise InputError(
+            f"run_dir={run_dir} was begun with {reason}; bring back the same files, or give another --run_dir"
+        )
+    reason = _difference(before["validation"], now["validation"], "validation") if "validation" in before else None
+    if reason and bad_images == "fail":
+        raise InputError(
+            f"run_dir={run_dir} was begun with {reason}; bring back the same files, or give --bad_images=skip to go on "
+            "with what is there"
+        )
+    if reason:
+        print(f"note: the run was begun with {reason}; validation's numbers do not compare with those before")
+
+
+def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
+    """The training pairs that the run was begun with and whose files are not there any more; none of shards.
+
+    Raises:
+      InputError: data.json cannot be read, or most of them are gone, which is no matter of single files.
+    """
+    path = run_dir / DATA_FILE
+    if not path.exists() or not folder.is_dir() or is_sharded(folder):
+        return []
+    before = _load(path).get("files") or {}
+    names = {file.relative_to(folder).as_posix() for file in list_files(folder)}
+    found = []
+    for index, (name, (size, digest)) in enumerate(before.items()):
+        if name not in names:
+            found.append(LostPair(index, name, "it is gone", size, digest))
+    if words := most_gone(len(found), len(before), folder):
+        raise InputError(words)
+    return found
+
+
+def most_gone(count: int, of: int, folder: AnyPath) -> str | None:
+    """In words that so many of a folder's files are gone that a disk, perhaps, is not there; else None."""
+    if 2 * count <= of:
+        return None
+    return f"{count} of {of} files in {folder} are gone; bring them back, and give the same command to go on"
+
+
+def _described(pairs: Pairs) -> dict:
+    found = {
+        "pairs": len(pairs),
+        "fingerprint": pairs.fingerprint(),
+        "contents": pairs.contents(),
+        "skipped": [str(file) for file in pairs.skipped],
+    }
+    if pairs.digests is not None:
+        sizes, digests = pairs.sizes.tolist(), (digest.tobytes().hex() for digest in pairs.digests)
+        # A line a file.
+        found["files"] = {
+            name: f"{size} {digest}" for name, size, digest in zip(pairs.files.names(), sizes, digests, strict=True)
+        }
+    return found
+
+
+def _load(path: pathlib.Path) -> dict:
+    """Raises InputError where it is not as `check` writes it; files are (size, digest) by name."""
+    try:
+        before = parse_json(path.read_text())
+        for split in (before, *([before["validation"]] if "validation" in before else [])):
+            split["pairs"], split["fingerprint"]
+            files = {name: value.split(" ") for name, value in split.get("files", {}).items()}
+            split["files"] = {name: (int(size), digest) for name, (size, digest) in files.items()}
+        return before
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None
+
+
+def _difference(before: dict, now: dict, split: str) -> str | None:
+    """In words, with the first file that differs; None where nothing does."""
+    files = {name: tuple(value.split(" ")) for name, value in now.get("files", {}).items()}
+    files = {name: (int(size), digest) for name, (size, digest) in files.items()}
+    first = ""
+    if before["files"] and files:
+        changed = [f"{name} is gone" for name in before["files"] if name not in files]
+        changed += [f"{name} is new" for name in files if name not in before["files"]]
+        changed += [f"{name} is another" for name in files if before["files"].get(name, files[name]) != files[name]]
+        first = f": {changed[0]}" if changed else ""
+    if before["fingerprint"] != now["fingerprint"]:
+        return (
+            f"{before['pairs']} {split} pairs, and now there are {now['pairs']}, or their names or sizes differ{first}"
+        )
+    # Of shards, the fingerprint is of their contents; runs from before this was written down have none.
+    if None not in (before.get("contents"), now["contents"]) and before["contents"] != now["contents"]:
+        return f"{split} files of these names and sizes that held something else{first}"
+    return None
