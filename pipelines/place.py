@@ -100,8 +100,8 @@ def sha256(path: AnyPath) -> str:
 
 def unfinished(path: AnyPath) -> AnyPath:
     """A name beside a file, hidden and never used twice, to write under until it is whole."""
-    # Without its name, which may be as long as names can be.
-    return path.with_name(f".unfinished-{uuid.uuid4().hex}")
+    # Its beginning only: the name may be as long as names can be.
+    return path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}")
 
 
 def put(path: AnyPath, contents: bytes, unfinished_in: AnyPath | None = None) -> None:

@@ -139,9 +139,24 @@ def test_a_folder_that_is_gone_is_no_bad_image(folder, strategies, tmp_path, lin
 def test_none_left(folder, strategies, tmp_path, lines):
     pairs = open_train(folder, SKIP)
     for file in (folder / "train").iterdir():
-        file.unlink()
+        file.write_bytes(b"")
     with pytest.raises(InputError, match=r"none of the 7 pairs in .* can be read any more"):
         list(feed(pairs, SKIP, strategies, tmp_path, lines))
+
+
+@pytest.mark.parametrize(("count", "is_most"), [(3, False), (4, True)])
+def test_most_of_the_files_gone_is_no_matter_of_single_files(folder, strategies, tmp_path, lines, count, is_most):
+    """A disk that is away for a moment; nothing is noted as lost for ever."""
+    pairs = open_train(folder, SKIP)
+    for number in range(count):
+        (folder / "train" / f"{number}.png").unlink()
+    if not is_most:
+        list(feed(pairs, SKIP, strategies, tmp_path, lines))
+        assert len(lines) == count
+        return
+    with pytest.raises(InputError, match=f"4 of 7 files in {folder / 'train'} are gone; bring them back"):
+        list(feed(pairs, SKIP, strategies, tmp_path, lines))
+    assert not (tmp_path / "lost").exists()
 
 
 def test_what_can_be_read_again_is_read_again(folder, strategies, tmp_path, lines, monkeypatch):

@@ -9,11 +9,14 @@ import tracemalloc
 import numpy as np
 import pytest
 from checksum import masked_crc
+from runs import make_pairs
 
 from pipelines import command, records
 from pipelines.command import InputError
 from pipelines.manifest import Manifest
 from pipelines.manifest import load as load_manifest
+from pipelines.pair_format import PairFormat
+from pipelines.pairs import open_pairs
 from pipelines.parse import parse_json
 from pipelines.records import write_shard
 from pipelines.shards import Shards
@@ -173,18 +176,11 @@ def test_a_checkpoint_without_a_validation_that_can_be_read(tmp_path, text):
 
 
 def test_data_json_that_is_nested_too_deep(tmp_path):
-    class Pairs(tuple):
-        skipped = ()
-
-        def fingerprint(self):
-            return "f"
-
-        def contents(self):
-            return None
-
-    (tmp_path / "data.json").write_text(DEEP)
-    with pytest.raises(InputError, match=r"data.json cannot be read; delete it"):
-        run_dir.claim(tmp_path, Config(), Pairs())
+    pairs = open_pairs(make_pairs(tmp_path / "p") / "train", PairFormat("AtoB", (64, 64)))
+    for contents in (DEEP, '{"pairs": 6}', "[]", '{"pairs": 6, "fingerprint": "", "files": {"0.png": "1"}}'):
+        (tmp_path / "data.json").write_text(contents)
+        with pytest.raises(InputError, match=r"data.json cannot be read; delete it"):
+            run_dir.claim(tmp_path, Config(), pairs, pairs)
 
 
 @pytest.fixture

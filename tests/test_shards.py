@@ -324,9 +324,9 @@ def test_a_run_refuses_other_shards(trainings):
     dataclasses.replace(found, shards=changed).save(folder)
     options = config_file.load(run_dir)
     with pytest.raises(InputError, match="or their names or sizes differ"):
-        claim(run_dir, options, open_pairs(folder, FORM))
+        claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
     found.save(folder)
-    claim(run_dir, options, open_pairs(folder, FORM))
+    claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
 
 
 def test_a_killed_sharding_goes_on(tmp_path):

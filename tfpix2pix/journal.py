@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import operator
 import pathlib
 
@@ -13,8 +12,8 @@ from tqdm import tqdm
 from pipelines.disk import write_whole
 from pipelines.parse import parse_json
 
-# No training has more; a figure's axis of 1e308 cannot be drawn.
-MOST_EPOCHS = 1e9
+# An axis up to 1e308 cannot be drawn.
+MOST = 1e30
 LOG_FILE = "log.jsonl"
 
 
@@ -131,8 +130,7 @@ def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
         with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, OverflowError):
             record = parse_json(line)
             values = {name: float(value) for name, value in record.items()}
-            values = {name: value for name, value in values.items() if math.isfinite(value)}
-            if abs(values["epoch"]) > MOST_EPOCHS:
-                continue
+            # A NaN is left: it tells.
+            values = {name: value for name, value in values.items() if not abs(value) > MOST}
             records.append(values | {"step": operator.index(record["step"]), "epoch": values["epoch"]})
     return records
