@@ -9,11 +9,13 @@ import shutil
 
 import keras
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from pipelines.command import InputError, reason
 from pipelines.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
 from pipelines.parse import parse_json
 from tfpix2pix import config_file
+from tfpix2pix.bundle import check_index
 from tfpix2pix.config import Config
 from tfpix2pix.footprint import check_fits
 from tfpix2pix.quality.metrics import METRICS
@@ -41,9 +43,9 @@ SHARED_STATE = (
 )
 ALONE = Workers()
 
-# What reading raises where files are cut short, have flipped bits, or are missing. Lack of memory is an OpError
-# too, but no damage.
-DAMAGE = (tf.errors.OpError, AssertionError, ValueError, KeyError, IndexError)
+# What reading raises where files are cut short, have flipped bits, or are missing, or a forged object graph names what
+# is not there. Lack of memory is an OpError too, but no damage.
+DAMAGE = (tf.errors.OpError, AssertionError, ValueError, LookupError, TypeError, AttributeError, DecodeError)
 
 
 class Checkpoints:
@@ -234,7 +236,7 @@ class Checkpoints:
         if not model.config.pool_size:
             return True
         try:
-            names = tf.train.load_checkpoint(str(self.path(step) / PREFIX)).get_variable_to_shape_map()
+            names = check_index(self.path(step) / PREFIX)
         except DAMAGE:
             return True
         pools = {re.match(r"model/pools/(\d+)/", name) for name in names} - {None}
@@ -243,6 +245,7 @@ class Checkpoints:
 
     def _read(self, step: int, model: Pix2Pix, with_pools: bool) -> None:
         path = self.path(step)
+        check_index(path / PREFIX)
         if self.is_chief and with_pools:
             tf.train.Checkpoint(model=model).read(str(path / PREFIX)).assert_consumed()
             return
@@ -250,6 +253,7 @@ class Checkpoints:
         part = tf.train.Checkpoint(model=tf.train.Checkpoint(**shared))
         part.read(str(path / PREFIX)).assert_existing_objects_matched().expect_partial()
         if with_pools and model.config.pool_size:
+            check_index(path / self._worker_prefix)
             _pools(model).read(str(path / self._worker_prefix)).assert_consumed()
 
 
@@ -293,6 +297,7 @@ def load_generator(
         raise InputError(str(error)) from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
     try:
+        check_index(checkpoints.path(step) / PREFIX)
         part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
     except tf.errors.ResourceExhaustedError:
         raise

@@ -27,6 +27,7 @@ import atheris
 # Target to the modules whose coverage guides the inputs.
 TARGETS = {
     "archive": ("pipelines.archive", "tarfile"),
+    "bundle": ("tfpix2pix.bundle",),
     "cluster": ("pipelines.parse", "tfpix2pix.cluster"),
     "config": ("pipelines.parse", "tfpix2pix.config", "tfpix2pix.config_file"),
     "flags": ("pipelines.command", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
