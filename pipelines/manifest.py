@@ -44,7 +44,7 @@ class Manifest:
     def fingerprint(self) -> str:
         """Tells whether these are the same records in the same order, by the shards' digests."""
         lines = "".join(f"{shard.name} {shard.records} {shard.sha256}\n" for shard in self.shards)
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
     def save(self, folder: AnyPath) -> None:
         """Writes it whole or not at all."""
@@ -85,6 +85,8 @@ def _check(manifest: Manifest) -> None:
             raise ValueError("a shard's name is none of ours")
         if any(type(digest) is not str for digest in (shard.sha256, shard.index_sha256)):
             raise TypeError("a digest is no text")
+        if not (shard.sha256 + shard.index_sha256).isascii():
+            raise ValueError("a digest is none")
     counts = [manifest.records, manifest.image_bytes, *manifest.channels.values(), *manifest.heights, *manifest.widths]
     counts += [count for shard in manifest.shards for count in (shard.records, shard.bytes)]
     if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):

@@ -234,6 +234,7 @@ def test_record_of_a_forged_length(shards, length):
         {"records": 3},
         {"records": True},
         {"shards": [], "records": 0},
+        {"sha256": "\ud800"},
         {"shards": {}},
         {"kind": "others"},
         {"kind": []},

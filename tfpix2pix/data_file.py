@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from pipelines.command import InputError
+from pipelines.command import InputError, one_line
 from pipelines.disk import write_whole
 from pipelines.files import list_files
 from pipelines.manifest import is_sharded
@@ -44,7 +44,7 @@ def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> N
             "with what is there"
         )
     if reason:
-        print(f"note: the run was begun with {reason}; validation's numbers do not compare with those before")
+        print(one_line(f"note: the run was begun with {reason}; validation's numbers do not compare with those before"))
 
 
 def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
@@ -95,7 +95,8 @@ def _load(path: pathlib.Path) -> dict:
     try:
         before = parse_json(path.read_text())
         for split in (before, *([before["validation"]] if "validation" in before else [])):
-            split["pairs"], split["fingerprint"]
+            if type(split["pairs"]) is not int or type(split["fingerprint"]) is not str:
+                raise TypeError("what counts and what tells is another")
             files = {name: value.split(" ") for name, value in split.get("files", {}).items()}
             split["files"] = {name: (int(size), digest) for name, (size, digest) in files.items()}
         return before

@@ -1,14 +1,16 @@
-"""log.jsonl, data.json and meta.json of a run directory, one behind the other."""
+"""log.jsonl, data.json, meta.json and a lost pair of a run directory, one behind the other."""
 
 import math
+import types
 
+import numpy as np
 from mutate import mutator
 
 from pipelines.command import InputError
-from tfpix2pix import run_dir
+from tfpix2pix import data_file
 from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.config import Config
 from tfpix2pix.journal import read_log
+from tfpix2pix.lost import Lost
 
 EXPECTED = (InputError,)
 SPLIT = b"\n----\n"
@@ -16,8 +18,10 @@ SEEDS = [
     SPLIT.join(
         [
             b'{"step": 1, "epoch": 0.5, "generator/l1": 0.25}\n{"step": 2, "epoch": 1.0, "validation/l1": NaN}\n{"st',
-            b'{"pairs": 3, "fingerprint": "f", "skipped": []}',
+            b'{"pairs": 1, "fingerprint": "f", "skipped": [], "files": {"0.png": "7 0000000000000000"}, "validation": '
+            b'{"pairs": 1, "fingerprint": "f", "contents": "c"}}',
             b'{"step": 1, "validation": {"l1": 0.5}}',
+            b'{"index": 0, "name": "0.png", "reason": "gone", "size": 7, "digest": "0000000000000000"}',
         ]
     ),
     SPLIT.join(
@@ -29,19 +33,25 @@ MUTATOR = mutator(split=SPLIT)
 
 
 class Pairs:
-    """What claim asks of a data set."""
+    """What data_file asks of a data set."""
 
     skipped = ()
+    sizes = np.array([7])
+    digests = np.zeros((1, 8), np.uint8)
+    files = types.SimpleNamespace(names=lambda: ["0.png"])
 
     def __len__(self):
-        return 3
+        return 1
 
     def fingerprint(self):
         return "f"
 
+    def contents(self):
+        return "c"
+
 
 def target(data, folder):
-    log, pairs, meta = [*data.split(SPLIT), b"", b""][:3]
+    log, pairs, meta, lost = [*data.split(SPLIT), b"", b"", b""][:4]
     (folder / "log.jsonl").write_bytes(log)
     for record in read_log(folder):
         assert type(record["step"]) is int
@@ -52,4 +62,10 @@ def target(data, folder):
     assert checkpoints.choose("best") == 1
     assert all(math.isnan(value) or value <= math.inf for value in checkpoints.validation(1).values())
     (folder / "data.json").write_bytes(pairs)
-    run_dir.claim(folder, Config(), Pairs())
+    (folder / "train").mkdir()
+    (folder / "train" / "1.png").touch()
+    assert all(type(pair.name) is str for pair in data_file.gone(folder, folder / "train"))
+    data_file.check(folder, Pairs(), Pairs(), "skip")
+    (folder / "lost").mkdir()
+    (folder / "lost" / "00000000.json").write_bytes(lost)
+    assert all(0 <= pair.index < 1 << 63 for pair in Lost(folder).load())

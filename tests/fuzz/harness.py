@@ -32,7 +32,13 @@ TARGETS = {
     "config": ("pipelines.parse", "tfpix2pix.config", "tfpix2pix.config_file"),
     "flags": ("pipelines.command", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
     "manifest": ("pipelines.manifest", "pipelines.parse", "pipelines.shards"),
-    "run_dir": ("pipelines.parse", "tfpix2pix.checkpoint", "tfpix2pix.journal", "tfpix2pix.run_dir"),
+    "run_dir": (
+        "pipelines.parse",
+        "tfpix2pix.checkpoint",
+        "tfpix2pix.data_file",
+        "tfpix2pix.journal",
+        "tfpix2pix.lost",
+    ),
     "torch": ("tfpix2pix.quality.torch_file", "tfpix2pix.quality.torch_objects", "pickletools", "zipfile"),
 }
 SECONDS_FOR_ONE = 10
