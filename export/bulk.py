@@ -86,7 +86,8 @@ def finish(output: AnyPath, found: list[dict], kind: str) -> int:
     """Writes the dead-letter list and, of shards, the manifest; returns the exit code."""
     failed = {name: reason for result in found for name, reason in result["skipped"].items()}
     lines = (json.dumps({"name": name, "reason": reason}, ensure_ascii=False) + "\n" for name, reason in failed.items())
-    put(output / FAILED_FILE, "".join(lines).encode(errors="surrogateescape"))
+    # What is no UTF-8 in a name becomes JSON's own escape.
+    put(output / FAILED_FILE, "".join(lines).encode(errors="backslashreplace"))
     if kind == "shards":
         manifest = summed(found, "images")
         manifest.save(output)

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines import blocks, records
+from pipelines import blocks, command, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, problem
 from pipelines.command import InputError
 from pipelines.header import checked
 from pipelines.inventory import Inventory
 from pipelines.place import place, put
+
+# What writing raises where a folder has the file's name, or the name is no UTF-8; a full disk is another error.
+NO_SUCH_NAME = (tf.errors.FailedPreconditionError, tf.errors.AlreadyExistsError, UnicodeEncodeError)
 
 SIGNATURE = "serving_default"
 TENSOR = "image_bytes"
@@ -77,12 +80,12 @@ def translate_block(
         skipped, inventory = {}, Inventory()
         translated = translations(block, load_model(model), batch_size, max_pixels, skipped)
         if not to_shards:
-            return {"translated": write_files(block, translated, output), "skipped": skipped}
+            return {"translated": write_files(block, translated, output, skipped), "skipped": skipped}
 
         def counted() -> Iterator[tuple[str, bytes]]:
             for name, contents in translated:
                 inventory.add(contents)
-                yield name, contents
+                yield output_name(name), contents
 
         shard = records.write_shard(place(output) / f"{block.stem}{records.SHARD_SUFFIX}", counted())
         return {
@@ -98,7 +101,7 @@ def translate_block(
 def translations(
     block: Block, translate: Translate, batch_size: int, max_pixels: int, skipped: dict[str, str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and PNG of each result, in order; what cannot be translated is put into `skipped`, with the reason."""
+    """Name of each image and PNG of its result, in order; puts what cannot be translated into `skipped`, with why."""
 
     def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
         found = []
@@ -130,20 +133,23 @@ def translate_batch(
             for image in images:
                 yield from translate_batch([image], translate, skipped)
         return
-    yield from zip(map(output_name, names), results, strict=True)
+    yield from zip(names, results, strict=True)
 
 
-def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: str) -> int:
-    """Writes each result whole or not at all; returns how many."""
+def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: str, skipped: dict[str, str]) -> int:
+    """Writes each result whole or not at all; returns how many. Those that no file can be called go into `skipped`."""
     unfinished, made, count = place(block.output) / "unfinished", set(), 0
     tf.io.gfile.makedirs(str(unfinished))
     for name, contents in translated:
-        path = place(output) / name
-        if path.parent not in made:
-            tf.io.gfile.makedirs(str(path.parent))
-            made.add(path.parent)
-        put(path, contents, unfinished)
-        count += 1
+        path = place(output) / output_name(name)
+        try:
+            if path.parent not in made:
+                tf.io.gfile.makedirs(str(path.parent))
+                made.add(path.parent)
+            put(path, contents, unfinished)
+            count += 1
+        except NO_SUCH_NAME as error:
+            skipped[name] = f"its result cannot be written ({command.reason(error)})"
     return count
 
 

@@ -1,6 +1,7 @@
 """Bulk translation: every image once, whatever happens on the way, and a list of those that cannot be."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -182,3 +183,19 @@ def test_a_model_without_the_signature(made, tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
     with pytest.raises(InputError, match="has no serving_default from image_bytes"):
         translate(made[1], tmp_path / "out", f"--model={tmp_path / 'other'}")
+
+
+def test_names_that_no_result_can_have(made, tmp_path):
+    """A folder of a result's name, bytes that are no UTF-8, and a name with no room for one more letter."""
+    _, folder = made
+    source = tmp_path / "in"
+    (source / "a.png").mkdir(parents=True)
+    contents = next((folder / "images").glob("*.jpg")).read_bytes()
+    longest = "n" * 251 + ".png"
+    for name in ("a.jpg", "a.png/b.jpg", "c.jpg", longest, os.fsdecode(b"\xff.png")):
+        (source / name).write_bytes(contents)
+    assert translate(folder, tmp_path / "out", source=source) == 1
+    assert set(results(tmp_path / "out")) == {"a.png", "c.png", longest}
+    found = failed(tmp_path / "out")
+    assert set(found) == {"a.png/b.jpg", os.fsdecode(b"\xff.png")}
+    assert all("its result cannot be written" in reason for reason in found.values())
