@@ -72,7 +72,7 @@ def test_training_is_refused_before_anything_is_written(tmp_path, flag):
 @pytest.mark.parametrize("module", [translate, evaluate])
 def test_a_run_from_elsewhere_is_refused(short_run, tmp_path, module, values):
     run_dir = shutil.copytree(short_run, tmp_path / "run")
-    config = json.loads((run_dir / "config.json").read_text()) | values
+    config = json.loads((run_dir / "config.json").read_text()) | values | {"load_size": [0, 0]}
     (run_dir / "config.json").write_text(json.dumps(config))
     pairs = short_run.parent / "pairs"
     options = (f"--input={pairs / 'val'}",) if module is translate else ("--nofeatures",)
