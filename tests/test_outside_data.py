@@ -175,9 +175,12 @@ def test_a_checkpoint_without_a_validation_that_can_be_read(tmp_path, text):
     assert Checkpoints(tmp_path).choose("best") == 7
 
 
-def test_data_json_that_is_nested_too_deep(tmp_path):
+OUTSIDE = '{"pairs": 6, "fingerprint": "", "files": {"../0.png": "1 0000000000000000"}}'
+
+
+def test_data_json_of_something_else(tmp_path):
     pairs = open_pairs(make_pairs(tmp_path / "p") / "train", PairFormat("AtoB", (64, 64)))
-    for contents in (DEEP, '{"pairs": 6}', "[]", '{"pairs": 6, "fingerprint": "", "files": {"0.png": "1"}}'):
+    for contents in (DEEP, '{"pairs": 6}', "[]", '{"pairs": 6, "fingerprint": "", "files": {"0.png": "1"}}', OUTSIDE):
         (tmp_path / "data.json").write_text(contents)
         with pytest.raises(InputError, match=r"data.json cannot be read; delete it"):
             run_dir.claim(tmp_path, Config(), pairs, pairs)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 from pipelines.command import InputError, one_line
 from pipelines.disk import write_whole
@@ -9,7 +10,7 @@ from pipelines.files import list_files
 from pipelines.manifest import is_sharded
 from pipelines.pairs import LostPair, Pairs
 from pipelines.parse import parse_json
-from pipelines.place import AnyPath
+from pipelines.place import AnyPath, is_below
 
 DATA_FILE = "data.json"
 
@@ -56,12 +57,13 @@ def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
     path = run_dir / DATA_FILE
     if not path.exists() or not folder.is_dir() or is_sharded(folder):
         return []
-    before = _load(path).get("files") or {}
+    before = _load(path)["files"]
     names = {file.relative_to(folder).as_posix() for file in list_files(folder)}
     found = []
-    for index, (name, (size, digest)) in enumerate(before.items()):
+    for index, (name, known) in enumerate(before.items()):
         if name not in names:
-            found.append(LostPair(index, name, "it is gone", size, digest))
+            size, digest = known.split(" ")
+            found.append(LostPair(index, name, "it is gone", int(size), digest))
     if words := most_gone(len(found), len(before), folder):
         raise InputError(words)
     return found
@@ -91,14 +93,17 @@ def _described(pairs: Pairs) -> dict:
 
 
 def _load(path: pathlib.Path) -> dict:
-    """Raises InputError where it is not as `check` writes it; files are (size, digest) by name."""
+    """Raises InputError where it is not as `check` writes it."""
     try:
         before = parse_json(path.read_text())
         for split in (before, *([before["validation"]] if "validation" in before else [])):
             if type(split["pairs"]) is not int or type(split["fingerprint"]) is not str:
                 raise TypeError("what counts and what tells is another")
-            files = {name: value.split(" ") for name, value in split.get("files", {}).items()}
-            split["files"] = {name: (int(size), digest) for name, (size, digest) in files.items()}
+            split.setdefault("files", {})
+            for name, known in split["files"].items():
+                # Size and digest.
+                if not is_below(name) or not re.fullmatch(r"\d{1,18} [0-9a-f]{16}", known):
+                    raise ValueError("a file is none of ours")
         return before
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None
@@ -106,13 +111,11 @@ def _load(path: pathlib.Path) -> dict:
 
 def _difference(before: dict, now: dict, split: str) -> str | None:
     """In words, with the first file that differs; None where nothing does."""
-    files = {name: tuple(value.split(" ")) for name, value in now.get("files", {}).items()}
-    files = {name: (int(size), digest) for name, (size, digest) in files.items()}
-    first = ""
-    if before["files"] and files:
-        changed = [f"{name} is gone" for name in before["files"] if name not in files]
-        changed += [f"{name} is new" for name in files if name not in before["files"]]
-        changed += [f"{name} is another" for name in files if before["files"].get(name, files[name]) != files[name]]
+    first, old, new = "", before["files"], now.get("files")
+    if old and new:
+        changed = [f"{name} is gone" for name in old if name not in new]
+        changed += [f"{name} is new" for name in new if name not in old]
+        changed += [f"{name} is another" for name in new if old.get(name, new[name]) != new[name]]
         first = f": {changed[0]}" if changed else ""
     if before["fingerprint"] != now["fingerprint"]:
         return (
