@@ -43,6 +43,8 @@ def import_beam():
     """
     # Its remarks on other packages that it might use are not for users.
     logging.getLogger().setLevel(logging.ERROR)
+    # Its workers print what they raise; it comes to us as well, to be said in one line.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
         import apache_beam
     except ImportError:

@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import tensorflow as tf
 from commands import call
 from golden import SHARED, needs_shared
 from PIL import Image
-from runs import TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
+from runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
 
 from pipelines import manifest, prepare, records
 from pipelines.command import InputError
@@ -368,3 +370,19 @@ def test_facades_in_four_shards(tmp_path):
     from_shards = train_dataset(open_pairs(output / "train", form), **options)
     assert isinstance(open_files(facades / "train"), Files)
     assert_same(from_shards.as_numpy_iterator(), from_files.as_numpy_iterator())
+
+
+def test_a_full_disk_ends_in_one_line(folder, tmp_path):
+    """Beam wraps what its workers raise, and prints it."""
+    script = (
+        "import os, sys, errno\n"
+        "from pipelines import command, prepare, sharding\n"
+        "def full(*_): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "sharding.write_block = full\n"
+        "prepare.define_flags()\n"
+        "command.run(prepare.main)\n"
+    )
+    arguments = ("shard", f"--data={folder}", f"--output={tmp_path / 's'}", "--kind=images")
+    process = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 74, process.stderr
+    assert_one_clear_line(process, f"error: no room for the result in {tmp_path / 's'}", "MiB free", "Make room")
