@@ -126,7 +126,7 @@ class Pairs:
           InputError: none is left.
         """
         lost = {**self.lost, **lost}
-        if lost.keys() >= set(range(len(self))):
+        if sum(index < len(self) for index in lost) == len(self):
             raise InputError(
                 f"none of the {len(self)} pairs in {self.files.folder} can be read any more; bring them back"
             )

@@ -291,8 +291,6 @@ def load_generator(
     try:
         check_fits(f"the generator of run_dir={run_dir}", lambda: [build()])
         generator = build()
-    except InputError:
-        raise
     except ValueError as error:
         raise InputError(str(error)) from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))

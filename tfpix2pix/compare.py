@@ -53,8 +53,12 @@ def main(argv: list[str]) -> int:
         columns[run.name], needed = run_column(run, pairs)
         needs |= needed
         print(f"{run.name}: {run.folder}, step {run.step}, norm statistics {run.config.norm_statistics}", flush=True)
-    names, room = pairs.files.names(), naming_full_disk(output, "the results")
-    with tempfile.TemporaryDirectory() as drawn, naming_unreadable(pairs, *needs.values()), room:
+    names = pairs.files.names()
+    with (
+        tempfile.TemporaryDirectory() as drawn,
+        naming_unreadable(pairs, *needs.values()),
+        naming_full_disk(output, "the results"),
+    ):
         shown = [group[0].name for group in groups.values()]
         gallery = Gallery(pathlib.Path(drawn), names, shown, values.report_images)
         dataset = batches_of(pairs, values.batch_size, **needs)
