@@ -3,9 +3,7 @@
 import base64
 import http.client
 import json
-import queue
 import re
-import threading
 import time
 
 import grpc
@@ -15,6 +13,7 @@ import tensorflow as tf
 import urllib3
 
 from export.protocol import model_pb2, predict_pb2, prediction_service_pb2_grpc
+from pipelines.deadline import LateError, within
 from pipelines.header import PNG_START
 from pipelines.parse import parse_json
 
@@ -118,27 +117,18 @@ class Rest:
 
     def _try(self, body: dict) -> tuple[requests.Response, bytes]:
         """One request and its answer, in bounded time: requests' own bound begins anew with each byte."""
-        answers = queue.SimpleQueue()
 
-        def post() -> None:
-            try:
-                with self.session.post(self.url, json=body, timeout=self.timeout, stream=True) as response:
-                    if response.is_redirect:
-                        target = response.headers["Location"][:MAX_REASON].removesuffix(self.path)
-                        raise UnreachableError(f"the server answers with a redirect to {target}; give that as --server")
-                    answers.put((response, _read(response)))
-            except Exception as error:
-                answers.put(error)
+        def post() -> tuple[requests.Response, bytes]:
+            with self.session.post(self.url, json=body, timeout=self.timeout, stream=True) as response:
+                if response.is_redirect:
+                    target = response.headers["Location"][:MAX_REASON].removesuffix(self.path)
+                    raise UnreachableError(f"the server answers with a redirect to {target}; give that as --server")
+                return response, _read(response)
 
-        # A daemon, so that one that is kept waiting does not keep the command from ending.
-        threading.Thread(target=post, daemon=True).start()
         try:
-            answer = answers.get(timeout=self.timeout + GRACE)
-        except queue.Empty:
+            return within(self.timeout + GRACE, post)
+        except LateError:
             raise requests.Timeout from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
 
 class _Session(requests.Session):

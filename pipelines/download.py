@@ -3,10 +3,8 @@
 import http.client
 import os
 import pathlib
-import queue
 import re
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
@@ -16,6 +14,7 @@ import tqdm
 
 from pipelines import place
 from pipelines.command import InputError, one_line
+from pipelines.deadline import LateError, within
 
 TIMEOUT_SECONDS = 30  # of silence, not of the whole transfer
 ANSWER_SECONDS = 60  # until all headers are there, redirects included
@@ -96,7 +95,11 @@ def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.
     _require_http(url)
     opener = urllib.request.build_opener(_HttpOnlyRedirects)
     try:
-        return _answer(opener, urllib.request.Request(url, headers=headers))
+        request = urllib.request.Request(url, headers=headers)
+        # urllib's own bound begins anew with each byte of a header.
+        return within(ANSWER_SECONDS, lambda: opener.open(request, timeout=TIMEOUT_SECONDS))
+    except LateError:
+        raise _TransientError(f"no answer in {ANSWER_SECONDS} s") from None
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -110,27 +113,6 @@ def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.
         reason = getattr(error, "reason", error)  # what urllib wrapped, if it did
         transient = isinstance(reason, ConnectionError | TimeoutError | http.client.HTTPException)
         raise (_TransientError if transient else _RefusedError)(f"no answer ({reason})") from error
-
-
-def _answer(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> http.client.HTTPResponse:
-    """Opens, in bounded time: urllib's own bound begins anew with each byte of a header."""
-    answers = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answers.put(opener.open(request, timeout=TIMEOUT_SECONDS))
-        except Exception as error:
-            answers.put(error)
-
-    # A daemon, so that one that is kept waiting does not keep the command from ending.
-    threading.Thread(target=ask, daemon=True).start()
-    try:
-        answer = answers.get(timeout=ANSWER_SECONDS)
-    except queue.Empty:
-        raise _TransientError(f"no answer in {ANSWER_SECONDS} s") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def _append(
