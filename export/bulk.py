@@ -16,15 +16,16 @@ import tensorflow as tf
 from absl import flags
 
 from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
-from pipelines import blocks, command, engine
-from pipelines.command import InputError
-from pipelines.disk import naming_full_disk
+from pipelines import blocks, engine
 from pipelines.inventory import summed
 from pipelines.manifest import is_sharded
-from pipelines.place import AnyPath, is_below, make_folder, place, put
 from pipelines.sharding import clean
 from pipelines.shards import open_files
 from pipelines.size import define_max_pixels
+from pipelines.system import terminal
+from pipelines.system.disk import naming_full_disk
+from pipelines.system.paths import AnyPath, is_below, make_folder, place, put
+from pipelines.system.terminal import InputError
 
 # Below the output: what is done, and what is not whole yet.
 BLOCKS_FOLDER = ".blocks"
@@ -33,7 +34,7 @@ FAILED_FILE = "failed.jsonl"
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     options = flags.FLAGS
     engine.import_beam()
     source, output = place(options.input), place(options.output)
@@ -96,7 +97,7 @@ def finish(output: AnyPath, found: list[dict], kind: str) -> int:
         tf.io.gfile.rmtree(str(output / BLOCKS_FOLDER / "unfinished"))
     print(f"{sum(result['translated'] for result in found)} images in {output}")
     if failed:
-        command.print_error(f"{len(failed)} images could not be translated; see {output / FAILED_FILE}")
+        terminal.print_error(f"{len(failed)} images could not be translated; see {output / FAILED_FILE}")
     return 1 if failed else 0
 
 
@@ -115,4 +116,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

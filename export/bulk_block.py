@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines import blocks, command, records
+from pipelines import blocks, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, problem
-from pipelines.command import InputError
 from pipelines.header import checked
 from pipelines.inventory import Inventory
-from pipelines.place import place, put
+from pipelines.system import terminal
+from pipelines.system.paths import place, put
+from pipelines.system.terminal import InputError
 
 # What writing raises where a folder has the file's name, or the name is no UTF-8; a full disk is another error.
 NO_SUCH_NAME = (tf.errors.FailedPreconditionError, tf.errors.AlreadyExistsError, UnicodeEncodeError)
@@ -149,7 +150,7 @@ def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: s
             put(path, contents, unfinished)
             count += 1
         except NO_SUCH_NAME as error:
-            skipped[name] = f"its result cannot be written ({command.reason(error)})"
+            skipped[name] = f"its result cannot be written ({terminal.reason(error)})"
     return count
 
 

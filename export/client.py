@@ -15,9 +15,9 @@ import numpy as np
 from absl import flags
 
 from export.transport import Grpc, RefusedError, Rest, UnreachableError
-from pipelines import command
-from pipelines.command import InputError, progress_bar
 from pipelines.inputs import list_inputs, make_folders, plan_outputs
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError, progress_bar
 
 PROTOCOLS = {"rest": Rest, "grpc": Grpc}
 PORTS = {"rest": 8501, "grpc": 8500}
@@ -26,7 +26,7 @@ PERCENTILES = (50, 95, 99)
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     source = pathlib.Path(values.input)
     if values.output:
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         except UnreachableError as error:
             raise InputError(f"server={server} cannot translate: {error}") from None
     for file, reason in refused.items():
-        command.print_error(f"{file}: {reason}; it was left out")
+        terminal.print_error(f"{file}: {reason}; it was left out")
     where = f" in {values.output}" if values.output else ""
     print(f"{len(outputs) - len(refused)} images{where}\n{latency(milliseconds)}")
     return 1 if refused else 0
@@ -117,4 +117,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

@@ -16,8 +16,8 @@ from absl import flags
 
 from export import trained
 from export.ship import ship
-from pipelines import command
-from pipelines.disk import check_writable, naming_full_disk
+from pipelines.system import terminal
+from pipelines.system.disk import check_writable, naming_full_disk
 
 try:
     import onnxruntime
@@ -33,7 +33,7 @@ BOUND = 90.0
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     folder = pathlib.Path(values.export_dir)
     check_writable(folder, "export_dir")
@@ -66,4 +66,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipelines.command import progress_bar
+from pipelines.system.terminal import progress_bar
 from tfpix2pix.quality.metrics import image_metrics
 
 

@@ -21,10 +21,11 @@ from export.servable import Servable
 from export.trained import EXPORT_FILE, Trained
 from export.versions import choose_version, new_version
 from export.warmup import write_warmup
-from pipelines import command, images
-from pipelines.command import InputError, progress_bar
-from pipelines.disk import check_writable, naming_full_disk
+from pipelines import images
 from pipelines.size import define_max_pixels
+from pipelines.system import terminal
+from pipelines.system.disk import check_writable, naming_full_disk
+from pipelines.system.terminal import InputError, progress_bar
 
 # Float images may differ by this much, of the range [-1, 1]; PNGs not at all.
 TOLERANCE = 1e-5
@@ -32,7 +33,7 @@ TOLERANCE = 1e-5
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     export_dir = pathlib.Path(values.export_dir)
     version = choose_version(export_dir, values.version)
@@ -136,4 +137,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

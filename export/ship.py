@@ -8,7 +8,7 @@ import numpy as np
 
 from export.parity import compare, table
 from export.trained import EXPORT_FILE, Trained
-from pipelines.disk import write_whole
+from pipelines.system.disk import write_whole
 
 
 def ship(

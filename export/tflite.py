@@ -15,13 +15,13 @@ from absl import flags
 from export import trained
 from export.litert import KINDS, Runner, convert
 from export.ship import ship
-from pipelines import command
-from pipelines.disk import check_writable, naming_full_disk
+from pipelines.system import terminal
+from pipelines.system.disk import check_writable, naming_full_disk
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     folder = pathlib.Path(values.export_dir)
     check_writable(folder, "export_dir")
@@ -47,4 +47,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

@@ -11,10 +11,10 @@ from absl import flags
 
 from pipelines import find, images
 from pipelines.check import problem
-from pipelines.command import InputError
 from pipelines.pair_format import PairFormat
 from pipelines.shards import open_files
 from pipelines.size import define_size
+from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.generator import check_depth

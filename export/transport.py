@@ -13,9 +13,9 @@ import tensorflow as tf
 import urllib3
 
 from export.protocol import model_pb2, predict_pb2, prediction_service_pb2_grpc
-from pipelines.deadline import LateError, within
 from pipelines.header import PNG_START
-from pipelines.parse import parse_json
+from pipelines.system.deadline import LateError, within
+from pipelines.system.untrusted_json import parse_json
 
 SIGNATURE = "serving_default"
 TENSOR = "image_bytes"

@@ -7,8 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from pipelines.command import InputError
-from pipelines.disk import sync_files, sync_folder
+from pipelines.system.disk import sync_files, sync_folder
+from pipelines.system.terminal import InputError
 
 
 def choose_version(export_dir: pathlib.Path, version: int | None = None) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from pipelines.check import Readable, length
-from pipelines.parse import parse_json
-from pipelines.place import AnyPath, place, put
+from pipelines.system.paths import AnyPath, place, put
+from pipelines.system.untrusted_json import parse_json
 
 Result = TypeVar("Result")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from pipelines import header, images
-from pipelines.command import progress_bar
 from pipelines.images import ODD_WIDTH
-from pipelines.place import AnyPath, size
 from pipelines.shards import Record
 from pipelines.size import MAX_PIXELS
+from pipelines.system.paths import AnyPath, size
+from pipelines.system.terminal import progress_bar
 
 # What can be an encoded image.
 Readable = AnyPath | Record

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from pipelines import header, images
 from pipelines.check import problem
-from pipelines.command import InputError, progress_bar
 from pipelines.files import list_files
 from pipelines.size import MAX_PIXELS
+from pipelines.system.terminal import InputError, progress_bar
 
 
 def combine(

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pipelines.command import InputError
 from pipelines.scene import PALETTE, STREET, UNITS, Colour, Scene
+from pipelines.system.terminal import InputError
 
 # Splits start far apart, so that the size of one does not change the pictures of another.
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}

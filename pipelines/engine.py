@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 
 # Flags made by define_flags belong to the module that asks for them, and are shown in its --help.
 flags.disclaim_key_flags()

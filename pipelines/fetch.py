@@ -6,11 +6,11 @@ import pathlib
 import shutil
 import sys
 
-from pipelines.archive import ArchiveError, unpack
-from pipelines.command import InputError
 from pipelines.datasets import DatasetSpec
-from pipelines.download import download
 from pipelines.files import SUFFIXES
+from pipelines.system.archive import ArchiveError, unpack
+from pipelines.system.download import download
+from pipelines.system.terminal import InputError
 
 
 def contents_digest(folder: pathlib.Path, suffixes: tuple[str, ...] = SUFFIXES) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from pipelines.command import InputError
 from pipelines.manifest import is_sharded
-from pipelines.place import AnyPath, Place, size
 from pipelines.records import SHARD_SUFFIX
+from pipelines.system.paths import AnyPath, Place, size
+from pipelines.system.terminal import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 

@@ -2,11 +2,11 @@
 
 import pathlib
 
-from pipelines.command import InputError
 from pipelines.datasets import DATASETS
 from pipelines.demo import make_demo
 from pipelines.fetch import fetch
-from pipelines.place import AnyPath, place
+from pipelines.system.paths import AnyPath, place
+from pipelines.system.terminal import InputError
 
 DEMO = "demo"
 

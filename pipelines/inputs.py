@@ -3,8 +3,8 @@
 import pathlib
 from collections.abc import Iterable
 
-from pipelines.command import InputError
 from pipelines.files import list_files
+from pipelines.system.terminal import InputError
 
 
 def list_inputs(source: pathlib.Path) -> list[pathlib.Path]:

@@ -7,10 +7,10 @@ import os
 import re
 from collections.abc import Sequence
 
-from pipelines.command import InputError
-from pipelines.parse import parse_json
-from pipelines.place import AnyPath, put
 from pipelines.records import SHARD_SUFFIX, Shard
+from pipelines.system.paths import AnyPath, put
+from pipelines.system.terminal import InputError
+from pipelines.system.untrusted_json import parse_json
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1

@@ -11,14 +11,14 @@ import tensorflow as tf
 
 from pipelines import images
 from pipelines.check import bad_files, problem
-from pipelines.command import InputError
-from pipelines.disk import MIB
 from pipelines.files import Files
-from pipelines.memory import FLOAT_BYTES, check_memory
 from pipelines.pair_format import PairFormat
-from pipelines.place import AnyPath
 from pipelines.shards import Record, Shards, open_files
 from pipelines.size import format_size
+from pipelines.system.disk import MIB
+from pipelines.system.memory import FLOAT_BYTES, check_memory
+from pipelines.system.paths import AnyPath
+from pipelines.system.terminal import InputError
 
 # What reading raises inside tf.data; the latter where TensorFlow quotes from a record what is no text.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)

@@ -17,18 +17,19 @@ import sys
 
 from absl import flags
 
-from pipelines import command, engine
+from pipelines import engine
 from pipelines.check import bad_files, halves
 from pipelines.combine import combine
-from pipelines.command import InputError
 from pipelines.datasets import DATASETS
-from pipelines.disk import naming_full_disk
 from pipelines.find import DEMO, dataset_folder
 from pipelines.manifest import KINDS, Manifest
-from pipelines.place import AnyPath, place
 from pipelines.sharding import shard
 from pipelines.shards import open_files
 from pipelines.size import define_max_pixels
+from pipelines.system import terminal
+from pipelines.system.disk import naming_full_disk
+from pipelines.system.paths import AnyPath, place
+from pipelines.system.terminal import InputError
 
 SPLITS = ("train", "val", "test")
 
@@ -74,7 +75,7 @@ def check_command() -> int:
         files = open_files(split)
         bad = bad_files(files, lambda _, contents: halves(contents, max_pixels), str(split), max_pixels)
         for file, reason in bad.items():
-            print(command.one_line(f"{file}: {reason}"), file=sys.stderr)
+            print(terminal.one_line(f"{file}: {reason}"), file=sys.stderr)
         print(f"{split}: {len(files) - len(bad)} good, {len(bad)} bad")
         count += len(bad)
     for missing in [split for split in SPLITS[:2] if not (folder / split).is_dir()]:
@@ -149,4 +150,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

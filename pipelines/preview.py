@@ -8,8 +8,6 @@ python -m pipelines.preview --data=facades --output=preview.png
 import numpy as np
 from absl import flags
 
-from pipelines import command
-from pipelines.command import InputError
 from pipelines.figure import image_rows
 from pipelines.find import dataset_folder, usual_direction
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
@@ -17,11 +15,13 @@ from pipelines.loader import train_dataset
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import Pairs, open_pairs
 from pipelines.size import check_load_size, define_max_pixels, define_size, paper_load_size
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     folder = dataset_folder(values.data, values.data_dir)
     direction = usual_direction(values.data) if values.direction == "auto" else values.direction
@@ -68,4 +68,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

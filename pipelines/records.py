@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.place import AnyPath, put, sha256, unfinished
+from pipelines.system.paths import AnyPath, put, sha256, unfinished
 
 # What TFRecord adds to a record: its length and two checksums.
 FRAME_BYTES = 16

@@ -10,14 +10,14 @@ import tensorflow as tf
 from pipelines import blocks, engine, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, halves, problem, whole
-from pipelines.command import InputError
 from pipelines.files import list_files
 from pipelines.inventory import Inventory, summed
 from pipelines.manifest import Manifest, is_sharded
-from pipelines.place import AnyPath, make_folder, place, size
 from pipelines.shards import Shards
 from pipelines.size import MAX_PIXELS
 from pipelines.spread import spread
+from pipelines.system.paths import AnyPath, make_folder, place, size
+from pipelines.system.terminal import InputError
 
 # A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
 SHARD_BYTES = 200 * 2**20

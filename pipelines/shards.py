@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import manifest, records
-from pipelines.command import InputError
 from pipelines.files import Files, list_files
 from pipelines.manifest import Manifest, is_sharded
-from pipelines.place import AnyPath, place, size
+from pipelines.system.paths import AnyPath, place, size
+from pipelines.system.terminal import InputError
 
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
 OPENERS = 16

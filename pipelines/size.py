@@ -4,7 +4,7 @@ import re
 
 from absl import flags
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 
 Size = tuple[int, int]
 

@@ -19,7 +19,7 @@ import tfpix2pix.data
 import tfpix2pix.interruption
 import tfpix2pix.step
 import tfpix2pix.validation
-from pipelines import command
+from pipelines.system import terminal
 from tfpix2pix import train
 
 MOMENT, MARK, SECONDS = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3])
@@ -132,4 +132,4 @@ match MOMENT:
 
 sys.argv = ["train", *sys.argv[4:]]
 train.define_flags()
-command.run(train.main)
+terminal.run(train.main)

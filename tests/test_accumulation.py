@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from test_distribution import flat
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.state import Pix2Pix
 from tfpix2pix.step import make_train_step

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import loop
 from tfpix2pix.actions import Log, Save, Schedule, check_finite
 from tfpix2pix.checkpoint import Checkpoints

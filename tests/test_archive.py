@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from pipelines import archive
+from pipelines.system import archive
 
 TOP = "facades"
 CAP = 100_000

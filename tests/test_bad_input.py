@@ -11,7 +11,7 @@ from commands import call, entries, run_all
 from PIL import Image
 from runs import TINY, assert_one_clear_line, make_pairs
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import train, translate
 from tfpix2pix.config import Config
 from tfpix2pix.config_file import save

@@ -6,11 +6,11 @@ import tensorflow as tf
 from PIL import Image
 from runs import make_pairs
 
-from pipelines.command import InputError
 from pipelines.files import Files
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import open_pairs
 from pipelines.shards import open_files
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.baselines import Training
 
 FORM = PairFormat("AtoB", (64, 64))

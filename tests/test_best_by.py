@@ -9,7 +9,7 @@ from commands import call, entries
 from oracle import inputs
 from runs import TINY, make_pairs
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import train
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config

@@ -13,9 +13,9 @@ from test_servable import expected, servable
 
 from export import bulk
 from pipelines import manifest, prepare
-from pipelines.command import InputError
-from pipelines.place import Place, put
 from pipelines.shards import open_files
+from pipelines.system.paths import Place, put
+from pipelines.system.terminal import InputError
 
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
 

@@ -18,7 +18,7 @@ from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
 from tensorflow.core.framework.tensor_slice_pb2 import TensorSliceProto
 from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleHeaderProto
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import train, translate
 from tfpix2pix.bundle import MOST_BYTES, OBJECT_GRAPH, check_index
 from tfpix2pix.checkpoint import Checkpoints, load_generator

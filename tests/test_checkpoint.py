@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.command import InputError
-from pipelines.disk import DiskFullError
+from pipelines.system.disk import DiskFullError
+from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.config_file import save

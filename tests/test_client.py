@@ -25,7 +25,7 @@ from export import client, saved_model
 from export.client import latency
 from export.protocol import predict_pb2, prediction_service_pb2_grpc
 from export.transport import Grpc, RefusedError, Rest, UnreachableError
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import translate
 
 PROTOCOLS = ("rest", "grpc")

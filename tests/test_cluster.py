@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.cluster import Cluster, find_cluster
 
 SLURM = {

@@ -8,8 +8,9 @@ import pytest
 from commands import call
 from runs import ROOT, TINY, make_pairs
 
-from pipelines import command, prepare
-from pipelines.command import InputError, one_line
+from pipelines import prepare
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError, one_line
 from tfpix2pix import train
 
 # A red line, the cursor to the top, the window's title, letters turned around, a line that nobody wrote, no UTF-8.
@@ -32,14 +33,14 @@ def test_what_is_printed_is_escaped_line_by_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["x"])
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     with pytest.raises(SystemExit):
-        command.run(main)
+        terminal.run(main)
     assert capsys.readouterr().out == "a\n  b \\x1b[31m\\x1b[H\\x1b]0;title\n\ngröße\n"
 
 
 def test_help_is_no_failure(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["prepare", "--help"])
     with pytest.raises(SystemExit) as end:
-        command.run(prepare.main)
+        terminal.run(prepare.main)
     assert end.value.code == 0
     assert "--help" in capsys.readouterr().out
 

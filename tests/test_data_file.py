@@ -7,7 +7,7 @@ import pytest
 from commands import call
 from runs import TINY, assert_same_state, make_pairs
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import train
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import read_log

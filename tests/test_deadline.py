@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipelines.deadline import LateError, within
+from pipelines.system.deadline import LateError, within
 
 
 def test_what_is_in_time_is_as_without():

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from pipelines import demo
-from pipelines.command import InputError
 from pipelines.demo import draw_pair, make_demo
 from pipelines.scene import CLASSES, PALETTE, SHADOW_TINT, SKY, Scene
+from pipelines.system.terminal import InputError
 
 COLOURS = np.array(list(PALETTE.values()))
 

@@ -8,8 +8,8 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from pipelines.command import InputError
-from pipelines.disk import DiskFullError, check_room, check_writable, naming_full_disk, write_whole
+from pipelines.system.disk import DiskFullError, check_room, check_writable, naming_full_disk, write_whole
+from pipelines.system.terminal import InputError
 
 
 def test_a_file_is_replaced_whole(tmp_path):

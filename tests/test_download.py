@@ -19,9 +19,10 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines import download, fetch
-from pipelines.command import InputError
+from pipelines import fetch
 from pipelines.datasets import DATASETS, DatasetSpec
+from pipelines.system import download
+from pipelines.system.terminal import InputError
 
 ROOT = pathlib.Path(__file__).parents[1]
 SHARED_FACADES = pathlib.Path(__file__).parents[2] / "shared" / "data" / "facades"

@@ -15,7 +15,7 @@ from commands import call
 from PIL import Image
 from runs import make_pairs
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import compare, evaluate, split
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.quality.segmentation import PALETTES

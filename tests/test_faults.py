@@ -16,7 +16,7 @@ from faults import (
 from runs import run, tensors
 from victim import FLAGS, STEPS, Bench, last
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import train
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import read_log

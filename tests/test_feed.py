@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from runs import make_pairs
 
-from pipelines.command import InputError
 from pipelines.loader import indices_of, train_dataset
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import open_pairs
+from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.lost import Lost

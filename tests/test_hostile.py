@@ -13,12 +13,12 @@ from runs import make_pairs
 
 from export.bulk import plan
 from pipelines import manifest, records
-from pipelines.command import InputError
 from pipelines.inventory import Inventory, summed
 from pipelines.loader import eval_dataset
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.shards import Shards
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.config import Config
 

@@ -10,7 +10,7 @@ import torch_writer
 from oracle import inputs
 from PIL import Image
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.inception import FEATURES, Inception, preprocess
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")

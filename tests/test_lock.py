@@ -10,7 +10,7 @@ import sys
 import pytest
 from runs import ROOT
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.lock import Lock
 
 # Without TensorFlow, which the lock does not need.

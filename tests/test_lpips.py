@@ -9,7 +9,7 @@ import tensorflow as tf
 import torch_writer
 from oracle import inputs
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.lpips import MIN_SIDE, Lpips
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")

@@ -10,8 +10,8 @@ import tensorflow as tf
 from commands import call
 from runs import TINY, make_pairs
 
-from pipelines import command
-from pipelines.command import InputError
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError
 from tfpix2pix import evaluate, train, translate
 from tfpix2pix.config import Config
 from tfpix2pix.discriminator import patchgan
@@ -94,7 +94,7 @@ def test_lack_of_memory_ends_in_one_line(monkeypatch, capsys, error):
 
     monkeypatch.setattr("sys.argv", ["x"])
     with pytest.raises(SystemExit) as end:
-        command.run(main)
+        terminal.run(main)
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     words = "MemoryError" if isinstance(error, MemoryError) else "OOM when allocating tensor"
@@ -107,4 +107,4 @@ def test_other_errors_pass(monkeypatch):
 
     monkeypatch.setattr("sys.argv", ["x"])
     with pytest.raises(ZeroDivisionError):
-        command.run(main)
+        terminal.run(main)

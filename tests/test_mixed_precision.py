@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.actions import check_finite
 from tfpix2pix.checkpoint import Checkpoints, load_generator

@@ -11,15 +11,16 @@ import pytest
 from checksum import masked_crc
 from runs import make_pairs
 
-from pipelines import command, records
-from pipelines.command import InputError
+from pipelines import records
 from pipelines.manifest import Manifest
 from pipelines.manifest import load as load_manifest
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import open_pairs
-from pipelines.parse import parse_json
 from pipelines.records import write_shard
 from pipelines.shards import Shards
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError
+from pipelines.system.untrusted_json import parse_json
 from tfpix2pix import config_file, run_dir
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.cluster import find_cluster
@@ -81,7 +82,7 @@ def test_options_are_finite(value):
 def test_flagfile(tmp_path, capsys, contents, reason):
     (tmp_path / "x.flags").write_bytes(contents)
     with pytest.raises(SystemExit) as end:
-        command._parse(["x", f"--flagfile={tmp_path / 'x.flags'}"])
+        terminal._parse(["x", f"--flagfile={tmp_path / 'x.flags'}"])
     assert end.value.code == 2
     printed = capsys.readouterr().err
     assert printed.startswith(f"error: {reason}")

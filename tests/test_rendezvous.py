@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import rendezvous as module
 from tfpix2pix.cluster import Cluster, split_address
 from tfpix2pix.rendezvous import rendezvous

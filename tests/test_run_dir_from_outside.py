@@ -8,8 +8,8 @@ import pytest
 from commands import call
 from runs import TINY
 
-from pipelines.command import InputError
-from pipelines.disk import check_writable, write_whole
+from pipelines.system.disk import check_writable, write_whole
+from pipelines.system.terminal import InputError
 from tfpix2pix import evaluate, train, translate
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.lock import Lock

@@ -16,7 +16,7 @@ from export import saved_model
 from export.servable import Servable
 from export.trained import weights_digest
 from pipelines import images
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import translate
 from tfpix2pix.checkpoint import load_generator
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from golden import SHARED, needs_shared
 
-from pipelines.command import InputError
 from pipelines.pair_format import PairFormat
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.segmentation import PALETTES, Palette, confusions, labels_of, load_segmenter, scores
 
 TWO = Palette({"red": (255, 0, 0), "blue": (0, 0, 255)}, ignored=((0, 0, 0),))

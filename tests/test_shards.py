@@ -15,13 +15,13 @@ from PIL import Image
 from runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
 
 from pipelines import manifest, prepare, records
-from pipelines.command import InputError
 from pipelines.files import Files, list_files
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import naming_unreadable, open_pairs
-from pipelines.place import Place, place, put
 from pipelines.shards import Shards, open_files
+from pipelines.system.paths import Place, place, put
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file, evaluate, train
 from tfpix2pix.run_dir import claim
 

@@ -13,7 +13,7 @@ import pytest
 import torch_writer
 from oracle import inputs
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.torch_file import read_tensors, require
 
 ORACLE = pathlib.Path(__file__).parent / "oracle"

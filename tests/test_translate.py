@@ -10,7 +10,7 @@ from commands import call, entries
 from PIL import Image
 from runs import TINY, make_pairs, tensors
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import train, translate
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config

@@ -3,7 +3,7 @@
 import pytest
 
 from export.versions import choose_version, new_version
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 
 
 def test_the_next_number(tmp_path):

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from pipelines import download
-from pipelines.command import InputError
+from pipelines.system import download
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.weights import WEIGHTS, WeightsSpec, find_weights
 
 BODY = bytes(range(256)) * 100

@@ -4,8 +4,8 @@ import pathlib
 import time
 from collections.abc import Callable
 
-from pipelines.command import InputError
 from pipelines.figure import image_rows, to_array
+from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import Journal
 from tfpix2pix.loop import Stopwatch

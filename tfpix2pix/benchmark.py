@@ -21,10 +21,11 @@ import tensorflow as tf  # noqa: E402
 from absl import flags  # noqa: E402
 from tensorflow.python.eager import context  # noqa: E402 (nothing public gives the optimised graph)
 
-from pipelines import command, find  # noqa: E402
+from pipelines import find  # noqa: E402
 from pipelines.loader import train_dataset  # noqa: E402
 from pipelines.pairs import Pairs  # noqa: E402
 from pipelines.shards import open_files  # noqa: E402
+from pipelines.system import terminal  # noqa: E402
 from tfpix2pix import config  # noqa: E402
 from tfpix2pix.devices import distribute, make_strategy  # noqa: E402
 from tfpix2pix.state import Pix2Pix  # noqa: E402
@@ -38,7 +39,7 @@ PIPELINE_PAIRS = 100
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     options = config.from_flags()
     options = options.resolved(find.usual_direction(options.data))
     figures = measure(options, flags.FLAGS.steps)
@@ -169,4 +170,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

@@ -11,9 +11,9 @@ import keras
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from pipelines.command import InputError, reason
-from pipelines.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
-from pipelines.parse import parse_json
+from pipelines.system.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
+from pipelines.system.terminal import InputError, reason
+from pipelines.system.untrusted_json import parse_json
 from tfpix2pix import config_file
 from tfpix2pix.bundle import check_index
 from tfpix2pix.config import Config

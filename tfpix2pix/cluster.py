@@ -16,8 +16,8 @@ from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import
     expand_tasks_per_node,
 )
 
-from pipelines.command import InputError, print_error
-from pipelines.parse import parse_json
+from pipelines.system.terminal import InputError, print_error
+from pipelines.system.untrusted_json import parse_json
 
 # What Kubeflow's training operator takes for a failure after which a restart helps, as it does all above 127.
 LOST_EXIT_CODE = 138

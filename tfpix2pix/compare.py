@@ -17,9 +17,9 @@ import keras
 import numpy as np
 from absl import flags
 
-from pipelines import command
-from pipelines.disk import check_writable, naming_full_disk
 from pipelines.pairs import Pairs, naming_unreadable
+from pipelines.system import terminal
+from pipelines.system.disk import check_writable, naming_full_disk
 from tfpix2pix import split
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.contenders import Run, check_alike, parse
@@ -188,4 +188,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

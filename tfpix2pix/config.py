@@ -9,7 +9,6 @@ import math
 
 from absl import flags
 
-from pipelines.command import InputError
 from pipelines.images import DIRECTIONS, RESIZE_METHODS
 from pipelines.pair_format import PairFormat
 from pipelines.size import (
@@ -22,6 +21,7 @@ from pipelines.size import (
     format_size,
     paper_load_size,
 )
+from pipelines.system.terminal import InputError
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth
 from tfpix2pix.layers import NORM_STATISTICS, NORMS

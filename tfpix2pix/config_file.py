@@ -4,10 +4,10 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from pipelines.command import InputError
-from pipelines.disk import refuse_links, write_whole
-from pipelines.parse import parse_json
 from pipelines.size import MAX_SIDE
+from pipelines.system.disk import refuse_links, write_whole
+from pipelines.system.terminal import InputError
+from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.config import Config
 
 CONFIG_FILE = "config.json"

@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 import re
 
-from pipelines.command import InputError
 from pipelines.size import format_size
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config

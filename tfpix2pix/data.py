@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 
 from pipelines import find
-from pipelines.command import InputError, one_line
 from pipelines.pairs import Pairs, open_pairs
+from pipelines.system.terminal import InputError, one_line
 from tfpix2pix import data_file
 from tfpix2pix.config import Config
 from tfpix2pix.config_file import CONFIG_FILE

@@ -4,13 +4,13 @@ import json
 import pathlib
 import re
 
-from pipelines.command import InputError, one_line
-from pipelines.disk import write_whole
 from pipelines.files import list_files
 from pipelines.manifest import is_sharded
 from pipelines.pairs import LostPair, Pairs
-from pipelines.parse import parse_json
-from pipelines.place import AnyPath, is_below
+from pipelines.system.disk import write_whole
+from pipelines.system.paths import AnyPath, is_below
+from pipelines.system.terminal import InputError, one_line
+from pipelines.system.untrusted_json import parse_json
 
 DATA_FILE = "data.json"
 

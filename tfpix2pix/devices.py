@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.cluster import Cluster
 from tfpix2pix.config import Config
 from tfpix2pix.rendezvous import rendezvous

@@ -16,12 +16,12 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from pipelines import command
-from pipelines.command import InputError
-from pipelines.disk import check_writable, naming_full_disk
 from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.shards import open_files
 from pipelines.spread import spread
+from pipelines.system import terminal
+from pipelines.system.disk import check_writable, naming_full_disk
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file, split
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
@@ -40,7 +40,7 @@ from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     run_dir = pathlib.Path(values.run_dir)
     config = config_of(run_dir)
@@ -254,4 +254,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

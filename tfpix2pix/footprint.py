@@ -6,7 +6,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from pipelines.memory import FLOAT_BYTES, check_memory
+from pipelines.system.memory import FLOAT_BYTES, check_memory
 
 # Of each weight in training: itself, its gradient, and Adam's two moments.
 TRAINED = 4

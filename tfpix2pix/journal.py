@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from pipelines.disk import write_whole
-from pipelines.parse import parse_json
+from pipelines.system.disk import write_whole
+from pipelines.system.untrusted_json import parse_json
 
 # An axis up to 1e308 cannot be drawn.
 MOST = 1e30

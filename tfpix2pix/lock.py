@@ -6,7 +6,7 @@ import os
 import pathlib
 import socket
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 
 LOCK_FILE = "lock"
 # What a file system says where another process has the lock; anything else means that it has no locks.

@@ -5,11 +5,11 @@ import json
 import pathlib
 import re
 
-from pipelines.command import InputError
-from pipelines.disk import write_whole
 from pipelines.pairs import LostPair
-from pipelines.parse import parse_json
-from pipelines.place import is_below
+from pipelines.system.disk import write_whole
+from pipelines.system.paths import is_below
+from pipelines.system.terminal import InputError
+from pipelines.system.untrusted_json import parse_json
 
 FOLDER = "lost"
 

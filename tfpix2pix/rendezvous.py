@@ -4,7 +4,7 @@ import contextlib
 import socket
 import time
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.cluster import CONNECT_SECONDS, Cluster, split_address
 
 NEWS_SECONDS = 30.0

@@ -3,9 +3,9 @@
 import pathlib
 import time
 
-from pipelines.command import InputError
-from pipelines.disk import check_writable, refuse_links
 from pipelines.pairs import Pairs
+from pipelines.system.disk import check_writable, refuse_links
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file, data_file
 from tfpix2pix.config import Config
 

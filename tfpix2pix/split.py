@@ -6,11 +6,11 @@ import tensorflow as tf
 from absl import flags
 
 from pipelines import find
-from pipelines.command import InputError
 from pipelines.loader import eval_dataset
 from pipelines.pairs import Pairs, open_pairs
-from pipelines.place import AnyPath
 from pipelines.size import define_max_pixels
+from pipelines.system.paths import AnyPath
+from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 
 # A split that needs no more than this is read once, a larger one from its files each time: memory stays bounded.

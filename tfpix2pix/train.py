@@ -13,8 +13,9 @@ import shutil
 
 from absl import flags
 
-from pipelines import command, find
-from pipelines.disk import naming_full_disk
+from pipelines import find
+from pipelines.system import terminal
+from pipelines.system.disk import naming_full_disk
 from tfpix2pix import config
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.cluster import Cluster, find_cluster
@@ -33,7 +34,7 @@ from tfpix2pix.workers import Workers
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     options = config.from_flags()
     options = options.resolved(find.usual_direction(options.data))
     run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(options.data).name}")
@@ -118,4 +119,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

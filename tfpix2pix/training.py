@@ -4,7 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
-from pipelines.disk import naming_full_disk, write_whole
+from pipelines.system.disk import naming_full_disk, write_whole
 from tfpix2pix import actions, loop
 from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints
 from tfpix2pix.config import Config

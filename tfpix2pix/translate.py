@@ -16,13 +16,14 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from pipelines import command, images
+from pipelines import images
 from pipelines.check import problem
-from pipelines.command import InputError, progress_bar
-from pipelines.disk import naming_full_disk
 from pipelines.inputs import make_folders, plan_outputs
 from pipelines.pair_format import PairFormat
 from pipelines.size import define_max_pixels, define_size
+from pipelines.system import terminal
+from pipelines.system.disk import naming_full_disk
+from pipelines.system.terminal import InputError, progress_bar
 from tfpix2pix import config_file
 from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.layers import NORM_STATISTICS
@@ -30,7 +31,7 @@ from tfpix2pix.layers import NORM_STATISTICS
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    command.no_arguments(argv)
+    terminal.no_arguments(argv)
     values = flags.FLAGS
     output = pathlib.Path(values.output)
     outputs = plan_outputs(pathlib.Path(values.input), output, f".{values.format}")
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
     with naming_full_disk(output, "the results"):
         bad = translate(generator, config.pair_format(size), outputs, values.pairs, values.batch_size)
     for file, reason in bad.items():
-        command.print_error(f"{file}: {reason}; it was left out")
+        terminal.print_error(f"{file}: {reason}; it was left out")
     print(f"{len(outputs) - len(bad)} images in {output}")
     return 1 if bad else 0
 
@@ -116,4 +117,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    terminal.run(main)

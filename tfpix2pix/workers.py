@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.cluster import Cluster
 
 T = TypeVar("T")

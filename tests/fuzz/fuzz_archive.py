@@ -4,7 +4,7 @@ import gzip
 import io
 import tarfile
 
-from pipelines.archive import ArchiveError, unpack
+from pipelines.system.archive import ArchiveError, unpack
 
 EXPECTED = (ArchiveError,)
 CAP = 1 << 20

@@ -2,7 +2,7 @@
 
 from mutate import mutator
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.cluster import find_cluster
 
 EXPECTED = (InputError,)

@@ -4,7 +4,7 @@ import json
 
 from mutate import mutator
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.config import Config
 

@@ -7,8 +7,8 @@ import math
 from absl import flags
 from absl.testing import flagsaver
 
-from pipelines import command
-from pipelines.command import InputError
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError
 from tfpix2pix import config
 
 EXPECTED = (InputError,)
@@ -33,12 +33,12 @@ def target(data, folder):
     saved = flagsaver.save_flag_values()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
-            rest = command._parse(["train", "--flagfile=recipe.flags"])
-        command.no_arguments(rest)
+            rest = terminal._parse(["train", "--flagfile=recipe.flags"])
+        terminal.no_arguments(rest)
         options = config.from_flags().resolved()
         assert math.isfinite(options.learning_rate)
     except SystemExit as end:
-        if end.code != command.USAGE_EXIT_CODE:
+        if end.code != terminal.USAGE_EXIT_CODE:
             raise AssertionError(f"exit code {end.code}") from end
     finally:
         flagsaver.restore_flag_values(saved)

@@ -10,10 +10,10 @@ import tempfile
 from mutate import mutator
 
 from pipelines import records
-from pipelines.command import InputError
 from pipelines.manifest import Manifest
 from pipelines.records import write_shard
 from pipelines.shards import Shards
+from pipelines.system.terminal import InputError
 
 EXPECTED = (InputError,)
 SPLIT = b"\n--index--\n"

@@ -6,7 +6,7 @@ import types
 import numpy as np
 from mutate import mutator
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix import data_file
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import read_log

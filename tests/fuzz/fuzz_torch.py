@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.torch_file import read_tensors
 
 EXPECTED = (InputError,)

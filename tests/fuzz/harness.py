@@ -26,14 +26,14 @@ import atheris
 
 # Target to the modules whose coverage guides the inputs.
 TARGETS = {
-    "archive": ("pipelines.archive", "tarfile"),
+    "archive": ("pipelines.system.archive", "tarfile"),
     "bundle": ("tfpix2pix.bundle",),
-    "cluster": ("pipelines.parse", "tfpix2pix.cluster"),
-    "config": ("pipelines.parse", "tfpix2pix.config", "tfpix2pix.config_file"),
-    "flags": ("pipelines.command", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
-    "manifest": ("pipelines.manifest", "pipelines.parse", "pipelines.shards"),
+    "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.cluster"),
+    "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.config_file"),
+    "flags": ("pipelines.system.terminal", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
+    "manifest": ("pipelines.manifest", "pipelines.system.untrusted_json", "pipelines.shards"),
     "run_dir": (
-        "pipelines.parse",
+        "pipelines.system.untrusted_json",
         "tfpix2pix.checkpoint",
         "tfpix2pix.data_file",
         "tfpix2pix.journal",

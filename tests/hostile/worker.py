@@ -123,7 +123,7 @@ def _serve(pipe) -> None:
 
     from absl import flags
 
-    from pipelines import command
+    from pipelines.system import terminal
 
     modules = {}
     for name in (
@@ -150,7 +150,7 @@ def _serve(pipe) -> None:
                     code = _serve_images(*arguments)
                 else:
                     modules[name].define_flags()
-                    command.run(modules[name].main)
+                    terminal.run(modules[name].main)
             except SystemExit as end:
                 code = end.code or 0
             except BaseException:

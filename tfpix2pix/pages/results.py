@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.disk import write_whole
+from pipelines.system.disk import write_whole
 from tfpix2pix.pages.report import Table
 from tfpix2pix.quality.bootstrap import LEAST_IMAGES, interval, interval_of_set
 from tfpix2pix.quality.kid import SUBSET_SIZE

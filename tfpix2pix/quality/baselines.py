@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.check import bad_files
-from pipelines.command import InputError
 from pipelines.files import Files
 from pipelines.images import normalise, resize
 from pipelines.pair_format import PairFormat
 from pipelines.pairs import Pairs
 from pipelines.shards import Shards
+from pipelines.system.terminal import InputError
 
 # Sources are compared at this size, (height, width): what differs is layout, and thousands fit into memory.
 SKETCH = (32, 32)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from pipelines.command import progress_bar
+from pipelines.system.terminal import progress_bar
 from tfpix2pix.losses import l1
 from tfpix2pix.quality.metrics import image_metrics
 from tfpix2pix.quality.segmentation import Palette, confusions, labels_of

@@ -5,8 +5,8 @@ import pathlib
 
 from absl import flags
 
-from pipelines.command import InputError
 from pipelines.size import format_size
+from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.quality.inception import Inception
 from tfpix2pix.quality.lpips import MIN_SIDE, Lpips

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.command import InputError
 from pipelines.images import to_uint8
+from pipelines.system.terminal import InputError
 
 Color = tuple[int, int, int]
 SIGNATURE = "serving_default"

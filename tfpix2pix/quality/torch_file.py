@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 from tfpix2pix.quality.torch_objects import Storage, Tensor, read_object
 
 # The first two objects of the legacy format (torch.serialization: MAGIC_NUMBER, PROTOCOL_VERSION).

@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 
-from pipelines.command import InputError
-from pipelines.download import download
+from pipelines.system.download import download
+from pipelines.system.terminal import InputError
 
 FOLDER = "weights"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 
 # Read at a time where a whole file need not be in memory.
 CHUNK_BYTES = 1 << 22

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from pipelines.command import DISK_FULL_EXIT_CODE, NO_ROOM, InputError
+from pipelines.system.terminal import DISK_FULL_EXIT_CODE, NO_ROOM, InputError
 
 MIB = 2**20
 

@@ -2,7 +2,7 @@
 
 import os
 
-from pipelines.command import InputError
+from pipelines.system.terminal import InputError
 
 FLOAT_BYTES = 4
 GIB = 2**30

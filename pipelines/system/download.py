@@ -12,9 +12,9 @@ import urllib.request
 
 import tqdm
 
-from pipelines import place
-from pipelines.command import InputError, one_line
-from pipelines.deadline import LateError, within
+from pipelines.system import paths
+from pipelines.system.deadline import LateError, within
+from pipelines.system.terminal import InputError, one_line
 
 TIMEOUT_SECONDS = 30  # of silence, not of the whole transfer
 ANSWER_SECONDS = 60  # until all headers are there, redirects included
@@ -64,7 +64,7 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
                 raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
             print(one_line(f"{url}: {error}; trying again in {wait} s"), file=sys.stderr)
         time.sleep(wait)
-    if sha256 is not None and (found := place.sha256(part)) != sha256:
+    if sha256 is not None and (found := paths.sha256(part)) != sha256:
         _discard(part)
         raise InputError(f"{url}: sha256 {found} instead of {sha256}, so it was removed; try again later, or {remedy}")
     os.replace(part, file)
