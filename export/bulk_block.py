@@ -12,7 +12,7 @@ import tensorflow as tf
 from pipelines import blocks, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, problem
-from pipelines.header import checked
+from pipelines.images.header import checked
 from pipelines.inventory import Inventory
 from pipelines.system import terminal
 from pipelines.system.paths import place, put

@@ -21,8 +21,8 @@ from export.servable import Servable
 from export.trained import EXPORT_FILE, Trained
 from export.versions import choose_version, new_version
 from export.warmup import write_warmup
-from pipelines import images
-from pipelines.size import define_max_pixels
+from pipelines.images import transforms
+from pipelines.images.size import define_max_pixels
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         parity = check(folder, run, values.max_batch_size > 0)
         source = run.pairs[0][0]
         requests = [
-            ("serving_default", {"image_bytes": tf.stack([images.encode(source, ".png")])}),
+            ("serving_default", {"image_bytes": tf.stack([transforms.encode(source, ".png")])}),
             ("translate", {"source": source[None]}),
         ]
         write_warmup(folder, export_dir.name, requests)
@@ -91,8 +91,8 @@ def check(folder: pathlib.Path, run: Trained, batches_requests: bool) -> Parity:
         # In this order: with dropout on, the n-th call of either has the n-th mask.
         expected.append(translate(source))
         generated.append(signatures["translate"](source=tf.constant(source[None]))["generated"][0].numpy())
-        file = images.encode(source, ".png")
-        png = images.encode(translate(images.normalise(run.form.read_source(file, pair=False))), ".png")
+        file = transforms.encode(source, ".png")
+        png = transforms.encode(translate(transforms.normalise(run.form.read_source(file, pair=False))), ".png")
         served = signatures["serving_default"](image_bytes=tf.stack([file]))["image_bytes"][0]
         levels = level_difference(served, png)
         if levels > (1 if batches_requests else 0):

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from pipelines import images
-from pipelines.pair_format import PairFormat
+from pipelines.images import transforms
+from pipelines.images.pair_format import PairFormat
 
 # Images in one request, whatever the size of the batches that they are computed in.
 MAX_REQUEST = 1024
@@ -51,14 +51,16 @@ class Servable(tf.Module):
         generated = tf.ensure_shape(self._batched(sources), (None, *self.form.size, self.form.target_channels))
         return {
             "image_bytes": tf.map_fn(
-                lambda image: images.encode(image, ".png"), generated, fn_output_signature=tf.TensorSpec((), tf.string)
+                lambda image: transforms.encode(image, ".png"),
+                generated,
+                fn_output_signature=tf.TensorSpec((), tf.string),
             )
         }
 
     def _source(self, image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         place, contents = image
         name = tf.strings.format("image {}", place)
-        return images.normalise(self.form.read_source(contents, pair=False, name=name))
+        return transforms.normalise(self.form.read_source(contents, pair=False, name=name))
 
     def _translate(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""

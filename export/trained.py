@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from pipelines import find, images
+from pipelines import find
 from pipelines.check import problem
-from pipelines.pair_format import PairFormat
+from pipelines.images import transforms
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import define_size
 from pipelines.shards import open_files
-from pipelines.size import define_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
@@ -115,7 +116,7 @@ def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[
             break
         problem(
             file,
-            lambda contents: pairs.append(tuple(images.normalise(i).numpy() for i in form.read(contents))),
+            lambda contents: pairs.append(tuple(transforms.normalise(i).numpy() for i in form.read(contents))),
             form.max_pixels,
         )
     if not pairs:

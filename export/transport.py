@@ -13,7 +13,7 @@ import tensorflow as tf
 import urllib3
 
 from export.protocol import model_pb2, predict_pb2, prediction_service_pb2_grpc
-from pipelines.header import PNG_START
+from pipelines.images.header import PNG_START
 from pipelines.system.deadline import LateError, within
 from pipelines.system.untrusted_json import parse_json
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from pipelines import header, images
-from pipelines.images import ODD_WIDTH
+from pipelines.images import header, transforms
+from pipelines.images.size import MAX_PIXELS
+from pipelines.images.transforms import ODD_WIDTH
 from pipelines.shards import Record
-from pipelines.size import MAX_PIXELS
 from pipelines.system.paths import AnyPath, size
 from pipelines.system.terminal import progress_bar
 
@@ -49,14 +49,14 @@ def length(file: Readable) -> int:
     return file.stop - file.start if isinstance(file, Record) else size(file)
 
 
-def halves(contents: bytes, max_pixels: int) -> images.Pair:
+def halves(contents: bytes, max_pixels: int) -> transforms.Pair:
     """Decodes and splits a side-by-side image, at full size."""
-    return images.split(whole(contents, max_pixels), "AtoB")
+    return transforms.split(whole(contents, max_pixels), "AtoB")
 
 
-def whole(contents: bytes, max_pixels: int) -> images.Image:
+def whole(contents: bytes, max_pixels: int) -> transforms.Image:
     """Decodes an image."""
-    return images.decode(tf.constant(contents), max_pixels=max_pixels)
+    return transforms.decode(tf.constant(contents), max_pixels=max_pixels)
 
 
 def bad_files(

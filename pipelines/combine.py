@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines import header, images
 from pipelines.check import problem
 from pipelines.files import list_files
-from pipelines.size import MAX_PIXELS
+from pipelines.images import header, transforms
+from pipelines.images.size import MAX_PIXELS
 from pipelines.system.terminal import InputError, progress_bar
 
 
@@ -90,7 +90,7 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
     contents = read(bytes)
     with_alpha = any(_has_transparency(c) for c in contents)
     deep = any(_png_byte(c, header.PNG_DEPTH_BYTE) == 16 for c in contents)
-    pair = read(lambda c: images.decode(tf.constant(c), with_alpha, max_pixels))
+    pair = read(lambda c: transforms.decode(tf.constant(c), with_alpha, max_pixels))
     sizes = ["x".join(map(str, image.shape[:2])) for image in pair]
     if sizes[0] != sizes[1]:
         raise InputError(f"{left} has {sizes[0]} pixels and {right} has {sizes[1]}; the two halves must have one size")

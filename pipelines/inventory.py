@@ -5,7 +5,8 @@ import struct
 
 import tensorflow as tf
 
-from pipelines import header, records
+from pipelines import records
+from pipelines.images import header
 from pipelines.manifest import Manifest
 
 # A PNG's channels by its kind of colour; a palette has those of its colours.

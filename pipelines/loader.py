@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pipelines import images
+from pipelines.images import transforms
 from pipelines.pairs import Pairs
 
 
@@ -42,8 +42,8 @@ def train_dataset(
 
     def pair_at(position):
         index = index_at(position, len(pairs), batch_size, seed)
-        pair = images.jitter(read(index), image_size, flip, tf.stack([seed, position]))
-        return tuple(images.normalise(image) for image in pair)
+        pair = transforms.jitter(read(index), image_size, flip, tf.stack([seed, position]))
+        return tuple(transforms.normalise(image) for image in pair)
 
     share = batch_size // workers
     # A position counts the pairs of the whole training, so it names both the step and the place in its batch.
@@ -77,7 +77,7 @@ def eval_dataset(pairs: Pairs, batch_size: int) -> tf.data.Dataset:
     read = pairs.reader()
     dataset = tf.data.Dataset.range(len(pairs))
     dataset = dataset.map(
-        lambda index: tuple(images.normalise(image) for image in read(index)),
+        lambda index: tuple(transforms.normalise(image) for image in read(index)),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)

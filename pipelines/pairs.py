@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipelines import images
 from pipelines.check import bad_files, problem
 from pipelines.files import Files
-from pipelines.pair_format import PairFormat
+from pipelines.images import transforms
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import format_size
 from pipelines.shards import Record, Shards, open_files
-from pipelines.size import format_size
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
 from pipelines.system.paths import AnyPath
@@ -77,7 +77,7 @@ class Pairs:
         """Tells whether the files hold what they did, and not their names and sizes alone; None of shards."""
         return None if self.digests is None else hashlib.sha256(self.digests.tobytes()).hexdigest()
 
-    def reader(self) -> Callable[[tf.Tensor], images.Pair]:
+    def reader(self) -> Callable[[tf.Tensor], transforms.Pair]:
         """Returns a function from a scalar int64 index to the pair in [0, 1], to be used inside tf.data."""
         # A data set's tensors stay on the host, also where there is a GPU.
         with tf.device("CPU"):
@@ -88,7 +88,7 @@ class Pairs:
             else:
                 contents = self.files.reader()
 
-        def read(index: tf.Tensor) -> images.Pair:
+        def read(index: tf.Tensor) -> transforms.Pair:
             if self.lost:
                 is_lost = tf.equal(lost, index)
                 index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, present, 0)), index)

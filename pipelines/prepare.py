@@ -22,10 +22,10 @@ from pipelines.check import bad_files, halves
 from pipelines.combine import combine
 from pipelines.datasets import DATASETS
 from pipelines.find import DEMO, dataset_folder
+from pipelines.images.size import define_max_pixels
 from pipelines.manifest import KINDS, Manifest
 from pipelines.sharding import shard
 from pipelines.shards import open_files
-from pipelines.size import define_max_pixels
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.paths import AnyPath, place

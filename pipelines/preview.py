@@ -8,13 +8,13 @@ python -m pipelines.preview --data=facades --output=preview.png
 import numpy as np
 from absl import flags
 
-from pipelines.figure import image_rows
 from pipelines.find import dataset_folder, usual_direction
-from pipelines.images import DIRECTIONS, RESIZE_METHODS
+from pipelines.images.figure import image_rows
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import check_load_size, define_max_pixels, define_size, paper_load_size
+from pipelines.images.transforms import DIRECTIONS, RESIZE_METHODS
 from pipelines.loader import train_dataset
-from pipelines.pair_format import PairFormat
 from pipelines.pairs import Pairs, open_pairs
-from pipelines.size import check_load_size, define_max_pixels, define_size, paper_load_size
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
 

@@ -11,10 +11,10 @@ from pipelines import blocks, engine, records
 from pipelines.blocks import Block
 from pipelines.check import Readable, halves, problem, whole
 from pipelines.files import list_files
+from pipelines.images.size import MAX_PIXELS
 from pipelines.inventory import Inventory, summed
 from pipelines.manifest import Manifest, is_sharded
 from pipelines.shards import Shards
-from pipelines.size import MAX_PIXELS
 from pipelines.spread import spread
 from pipelines.system.paths import AnyPath, make_folder, place, size
 from pipelines.system.terminal import InputError

@@ -7,7 +7,7 @@ from PIL import Image
 from runs import make_pairs
 
 from pipelines.files import Files
-from pipelines.pair_format import PairFormat
+from pipelines.images.pair_format import PairFormat
 from pipelines.pairs import open_pairs
 from pipelines.shards import open_files
 from pipelines.system.terminal import InputError

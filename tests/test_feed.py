@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from runs import make_pairs
 
+from pipelines.images.pair_format import PairFormat
 from pipelines.loader import indices_of, train_dataset
-from pipelines.pair_format import PairFormat
 from pipelines.pairs import open_pairs
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config

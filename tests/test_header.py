@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from pipelines.header import MOST_PARTS, checked, excess, excess_bytes
+from pipelines.images.header import MOST_PARTS, checked, excess, excess_bytes
 
 MAX_PIXELS = 1000
 

@@ -13,9 +13,9 @@ from runs import make_pairs
 
 from export.bulk import plan
 from pipelines import manifest, records
+from pipelines.images.pair_format import PairFormat
 from pipelines.inventory import Inventory, summed
 from pipelines.loader import eval_dataset
-from pipelines.pair_format import PairFormat
 from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.shards import Shards
 from pipelines.system.terminal import InputError

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, JpegImagePlugin
 
-from pipelines import images
+from pipelines.images import transforms
 
 RNG = np.random.default_rng(0)
 HEIGHT, WIDTH = 9, 14
@@ -56,7 +56,7 @@ def both_ways(function, *inputs):
 
 
 def decoded(contents, with_alpha=False):
-    return both_ways(lambda c: images.decode(c, with_alpha), contents)
+    return both_ways(lambda c: transforms.decode(c, with_alpha), contents)
 
 
 RGB = Image.fromarray(noise(HEIGHT, WIDTH, 3))
@@ -120,45 +120,47 @@ def test_decode_keeps_16_bits(colour, channels):
 @pytest.mark.parametrize("contents", [b"", b"text", FILES["JPEG RGB"][:-1], FILES["PNG RGB"][:-20], b"\x89PNG"])
 def test_decode_refuses_what_is_not_whole(contents):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        images.decode(tf.constant(contents))
+        transforms.decode(tf.constant(contents))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        tf.data.Dataset.from_tensors(contents).map(images.decode).get_single_element()
+        tf.data.Dataset.from_tensors(contents).map(transforms.decode).get_single_element()
 
 
 def test_to_channels():
     rgba = noise(HEIGHT, WIDTH, 4)
     unit = rgba / np.float32(255)
-    got = {channels: both_ways(lambda x, c=channels: images.to_channels(x, c), unit) for channels in (1, 2, 3, 4)}
+    got = {channels: both_ways(lambda x, c=channels: transforms.to_channels(x, c), unit) for channels in (1, 2, 3, 4)}
     np.testing.assert_array_equal(got[4], unit)
     np.testing.assert_array_equal(got[3], unit[..., :3])
     # Pillow has the same weights to 4e-6, and rounds to whole levels.
     luminance = np.asarray(Image.fromarray(rgba[..., :3]).convert("L"))
     assert abs(got[1][..., 0] * 255 - luminance).max() <= 0.502
     np.testing.assert_array_equal(got[2], np.concatenate([got[1], unit[..., 3:]], axis=-1))
-    np.testing.assert_allclose(images.to_channels(np.eye(3, dtype=np.float32)[None], 1)[0, :, 0], [0.299, 0.587, 0.114])
+    np.testing.assert_allclose(
+        transforms.to_channels(np.eye(3, dtype=np.float32)[None], 1)[0, :, 0], [0.299, 0.587, 0.114]
+    )
     # What was gray stays what it was.
     gray = np.repeat(unit[..., :1], 3, axis=-1)
-    np.testing.assert_allclose(images.to_channels(gray, 1), gray[..., :1], atol=1e-6)
+    np.testing.assert_allclose(transforms.to_channels(gray, 1), gray[..., :1], atol=1e-6)
 
 
 def test_split():
     image = np.arange(2 * 6 * 3, dtype=np.float32).reshape(2, 6, 3)
-    a, b = both_ways(lambda x: images.split(x, "AtoB"), image)
+    a, b = both_ways(lambda x: transforms.split(x, "AtoB"), image)
     np.testing.assert_array_equal(a, image[:, :3])
     np.testing.assert_array_equal(b, image[:, 3:])
-    source, target = both_ways(lambda x: images.split(x, "BtoA"), image)
+    source, target = both_ways(lambda x: transforms.split(x, "BtoA"), image)
     np.testing.assert_array_equal(source, b)
     np.testing.assert_array_equal(target, a)
 
 
 def test_split_refuses_an_odd_width():
     def halves(contents):
-        return images.split(images.decode(contents), "AtoB")
+        return transforms.split(transforms.decode(contents), "AtoB")
 
     dataset = tf.data.Dataset.from_tensors(file_of(Image.fromarray(noise(4, 7, 3)), "PNG"))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=images.ODD_WIDTH):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=transforms.ODD_WIDTH):
         halves(dataset.get_single_element())
-    with pytest.raises(tf.errors.InvalidArgumentError, match=images.ODD_WIDTH):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=transforms.ODD_WIDTH):
         dataset.map(halves).get_single_element()
 
 
@@ -176,7 +178,7 @@ def pillow_resize(image, size, method):
 
 
 def resized(image, size, method):
-    return both_ways(lambda x: images.resize(x, size, method), image)
+    return both_ways(lambda x: transforms.resize(x, size, method), image)
 
 
 # Smaller, larger, one side of each, one side as it was.
@@ -213,7 +215,7 @@ def test_resize_to_nearest_makes_no_new_values():
     np.testing.assert_array_equal(resized(image, (15, 14), "nearest"), np.kron(image, np.ones((3, 2, 1))))
 
 
-@pytest.mark.parametrize("method", images.RESIZE_METHODS)
+@pytest.mark.parametrize("method", transforms.RESIZE_METHODS)
 def test_resize_to_the_same_size_is_the_identity(method):
     image = RNG.random((HEIGHT, WIDTH, 4), np.float32)
     np.testing.assert_array_equal(resized(image, (HEIGHT, WIDTH), method), image)
@@ -244,7 +246,7 @@ def positioned_pair(height, width):
 
 def test_jitter_is_one_for_both_images_and_all_places_are_as_likely():
     pair, size, draws = positioned_pair(6, 8), (4, 5), 2400
-    crops = tf.data.Dataset.range(draws).map(lambda i: images.jitter(pair, size, True, tf.stack([7, i])))
+    crops = tf.data.Dataset.range(draws).map(lambda i: transforms.jitter(pair, size, True, tf.stack([7, i])))
     seen = collections.Counter(place(*crop, size) for crop in crops.as_numpy_iterator())
     assert set(seen) == set(itertools.product(range(3), range(4), (False, True)))
     # Each of 24 is expected 100 times with a standard deviation of 10, mirrored ones 1200 times with one of 24.
@@ -255,7 +257,9 @@ def test_jitter_is_one_for_both_images_and_all_places_are_as_likely():
 def test_jitter_follows_from_the_seed():
     def jittered(seed):
         return both_ways(
-            lambda *x: images.jitter(x[:2], (4, 5), True, x[2]), *positioned_pair(30, 40), tf.constant(seed, tf.int64)
+            lambda *x: transforms.jitter(x[:2], (4, 5), True, x[2]),
+            *positioned_pair(30, 40),
+            tf.constant(seed, tf.int64),
         )
 
     for x, y in zip(jittered([3, 4]), jittered([3, 4]), strict=True):
@@ -266,34 +270,34 @@ def test_jitter_follows_from_the_seed():
 
 def test_jitter_without_flip_never_mirrors():
     pair = positioned_pair(6, 8)
-    assert not any(place(*images.jitter(pair, (4, 5), False, [0, i]), (4, 5))[2] for i in range(50))
+    assert not any(place(*transforms.jitter(pair, (4, 5), False, [0, i]), (4, 5))[2] for i in range(50))
 
 
 def test_jitter_of_equal_sizes_crops_nothing():
     pair = positioned_pair(6, 8)
-    assert {place(*images.jitter(pair, (6, 8), False, [0, i]), (6, 8)) for i in range(20)} == {(0, 0, False)}
-    seen = {place(*images.jitter(pair, (6, 8), True, [0, i]), (6, 8)) for i in range(20)}
+    assert {place(*transforms.jitter(pair, (6, 8), False, [0, i]), (6, 8)) for i in range(20)} == {(0, 0, False)}
+    seen = {place(*transforms.jitter(pair, (6, 8), True, [0, i]), (6, 8)) for i in range(20)}
     assert seen == {(0, 0, False), (0, 0, True)}
 
 
 def test_every_level_survives_normalise_and_to_uint8():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    normal = both_ways(images.normalise, levels / np.float32(255))
+    normal = both_ways(transforms.normalise, levels / np.float32(255))
     np.testing.assert_allclose(normal, levels / 127.5 - 1.0, rtol=0, atol=1e-6)
     assert (normal.min(), normal.max()) == (-1, 1)
-    np.testing.assert_array_equal(both_ways(images.to_uint8, normal), levels)
+    np.testing.assert_array_equal(both_ways(transforms.to_uint8, normal), levels)
 
 
 def test_to_uint8_takes_the_nearest_level_and_clips():
     levels = np.array([-300.0, -1.0, 0.4, 0.6, 99.6, 100.4, 254.4, 254.6, 256.0, 1000.0])
-    got = images.to_uint8(tf.constant(levels / 127.5 - 1, tf.float32))
+    got = transforms.to_uint8(tf.constant(levels / 127.5 - 1, tf.float32))
     np.testing.assert_array_equal(got, [0, 0, 0, 1, 100, 100, 254, 255, 255, 255])
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
 def test_encode_as_png_loses_nothing(channels, mode):
     pixels = noise(HEIGHT, WIDTH, channels)
-    contents = both_ways(lambda x: images.encode(x, ".png"), pixels / np.float32(127.5) - 1)
+    contents = both_ways(lambda x: transforms.encode(x, ".png"), pixels / np.float32(127.5) - 1)
     picture = Image.open(io.BytesIO(contents))
     assert (picture.format, picture.mode) == ("PNG", mode)
     np.testing.assert_array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
@@ -303,7 +307,7 @@ def test_encode_as_png_loses_nothing(channels, mode):
 def test_encode_as_jpeg_keeps_colours_in_place(channels):
     # Blocks of 4×4 saturated colours: halved chroma, or a low quality, would wash them out.
     pixels = np.kron(noise(4, 6, channels) // 128 * 255, np.ones((4, 4, 1), np.uint8))
-    picture = Image.open(io.BytesIO(images.encode(pixels / np.float32(127.5) - 1, ".jpg").numpy()))
+    picture = Image.open(io.BytesIO(transforms.encode(pixels / np.float32(127.5) - 1, ".jpg").numpy()))
     assert picture.format == "JPEG"
     if channels == 3:
         assert JpegImagePlugin.get_sampling(picture) == 0  # 4:4:4
@@ -316,6 +320,6 @@ def test_every_level_is_the_same_in_a_graph(dtype, levels):
     """Whatever TensorFlow makes of the division there: served results shall equal translated ones to the last bit."""
     png = tf.io.encode_png(np.arange(levels, dtype=dtype).reshape(1, -1, 1))
     wanted = (np.arange(levels) / np.float32(levels - 1)).astype(np.float32)
-    in_graph = tf.function(lambda contents: images.normalise(images.decode(contents)))(png)
-    np.testing.assert_array_equal(images.decode(png)[0, :, 0], wanted)
+    in_graph = tf.function(lambda contents: transforms.normalise(transforms.decode(contents)))(png)
+    np.testing.assert_array_equal(transforms.decode(png)[0, :, 0], wanted)
     np.testing.assert_array_equal(in_graph[0, :, 0], wanted * np.float32(2) - np.float32(1))

@@ -8,8 +8,8 @@ import tensorflow as tf
 from golden import SHARED, needs_shared
 from test_distribution import flat
 
+from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
-from pipelines.pair_format import PairFormat
 from pipelines.pairs import open_pairs
 from tfpix2pix.config import Config
 from tfpix2pix.state import Pix2Pix

@@ -14,8 +14,8 @@ from PIL import Image
 from runs import make_pairs
 
 from pipelines import prepare, preview
-from pipelines.pair_format import PairFormat
-from pipelines.size import MAX_PIXELS
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import MAX_PIXELS
 from pipelines.system.terminal import InputError
 from tfpix2pix import config_file, evaluate, train, translate
 from tfpix2pix.config import Config

@@ -12,9 +12,9 @@ from checksum import masked_crc
 from runs import make_pairs
 
 from pipelines import records
+from pipelines.images.pair_format import PairFormat
 from pipelines.manifest import Manifest
 from pipelines.manifest import load as load_manifest
-from pipelines.pair_format import PairFormat
 from pipelines.pairs import open_pairs
 from pipelines.records import write_shard
 from pipelines.shards import Shards

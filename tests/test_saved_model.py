@@ -15,7 +15,7 @@ from serving import Model
 from export import saved_model
 from export.servable import Servable
 from export.trained import weights_digest
-from pipelines import images
+from pipelines.images import transforms
 from pipelines.system.terminal import InputError
 from tfpix2pix import translate
 from tfpix2pix.checkpoint import load_generator
@@ -136,7 +136,7 @@ def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoilt
 
         def _translate_bytes(self, image_bytes):
             result = super()._translate_bytes(image_bytes)
-            black = images.encode(tf.fill((64, 64, 3), -1.0), ".png")
+            black = transforms.encode(tf.fill((64, 64, 3), -1.0), ".png")
             return {"image_bytes": tf.fill([1], black)} if spoilt == "serving_default" else result
 
     monkeypatch.setattr(saved_model, "Servable", Broken)
@@ -151,7 +151,9 @@ def test_batches_over_requests_may_round_otherwise(short_run, tmp_path):
 
 
 def test_level_difference():
-    pngs = [images.encode(tf.fill((2, width, 3), value), ".png") for width, value in ((2, 0.0), (2, 3 / 255), (3, 0.0))]
+    pngs = [
+        transforms.encode(tf.fill((2, width, 3), value), ".png") for width, value in ((2, 0.0), (2, 3 / 255), (3, 0.0))
+    ]
     assert [saved_model.level_difference(pngs[0], png) for png in pngs] == [0, 1, 256]
 
 
@@ -188,6 +190,6 @@ def test_a_data_set_without_val(short_run, tmp_path):
 def test_max_pixels_is_kept(short_run, tmp_path):
     assert export(short_run, tmp_path / "m", "--max_pixels=4096") == 0
     serve = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures["serving_default"]
-    png = images.encode(tf.zeros((64, 65, 3)), ".png")
+    png = transforms.encode(tf.zeros((64, 65, 3)), ".png")
     with pytest.raises(tf.errors.InvalidArgumentError, match="64x65 pixels, and at most 4096"):
         serve(image_bytes=tf.stack([png]))

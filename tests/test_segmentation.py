@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from golden import SHARED, needs_shared
 
-from pipelines.pair_format import PairFormat
+from pipelines.images.pair_format import PairFormat
 from pipelines.system.terminal import InputError
 from tfpix2pix.quality.segmentation import PALETTES, Palette, confusions, labels_of, load_segmenter, scores
 

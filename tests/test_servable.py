@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from export.servable import Servable
-from pipelines import images
-from pipelines.pair_format import PairFormat
+from pipelines.images import transforms
+from pipelines.images.pair_format import PairFormat
 from tfpix2pix.generator import unet
 
 SIZE = (16, 24)
@@ -46,8 +46,8 @@ def files():
 
 def expected(plain, contents):
     """What translate writes: one image at a time, by plain functions."""
-    source = images.normalise(plain.form.read_source(tf.constant(contents), pair=False))
-    return images.encode(plain.generator(source[None], training=False)[0], ".png").numpy()
+    source = transforms.normalise(plain.form.read_source(tf.constant(contents), pair=False))
+    return transforms.encode(plain.generator(source[None], training=False)[0], ".png").numpy()
 
 
 def serve(model, contents):

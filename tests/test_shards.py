@@ -16,8 +16,8 @@ from runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pair
 
 from pipelines import manifest, prepare, records
 from pipelines.files import Files, list_files
+from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
-from pipelines.pair_format import PairFormat
 from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.shards import Shards, open_files
 from pipelines.system.paths import Place, place, put

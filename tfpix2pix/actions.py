@@ -4,7 +4,7 @@ import pathlib
 import time
 from collections.abc import Callable
 
-from pipelines.figure import image_rows, to_array
+from pipelines.images.figure import image_rows, to_array
 from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import Journal

@@ -9,9 +9,8 @@ import math
 
 from absl import flags
 
-from pipelines.images import DIRECTIONS, RESIZE_METHODS
-from pipelines.pair_format import PairFormat
-from pipelines.size import (
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import (
     MAX_PIXELS,
     MAX_PIXELS_HELP,
     MAX_SIDE,
@@ -21,6 +20,7 @@ from pipelines.size import (
     format_size,
     paper_load_size,
 )
+from pipelines.images.transforms import DIRECTIONS, RESIZE_METHODS
 from pipelines.system.terminal import InputError
 from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.generator import check_depth, default_depth

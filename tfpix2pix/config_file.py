@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from pipelines.size import MAX_SIDE
+from pipelines.images.size import MAX_SIDE
 from pipelines.system.disk import refuse_links, write_whole
 from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import re
 
-from pipelines.size import format_size
+from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.checkpoint import Checkpoints

@@ -6,9 +6,9 @@ import tensorflow as tf
 from absl import flags
 
 from pipelines import find
+from pipelines.images.size import define_max_pixels
 from pipelines.loader import eval_dataset
 from pipelines.pairs import Pairs, open_pairs
-from pipelines.size import define_max_pixels
 from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config

@@ -5,7 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
-from pipelines.size import format_size
+from pipelines.images.size import format_size
 from tfpix2pix.config import Config
 from tfpix2pix.discriminator import patchgan
 from tfpix2pix.footprint import TRAINED, check_fits

@@ -16,11 +16,11 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from pipelines import images
 from pipelines.check import problem
+from pipelines.images import transforms
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import define_max_pixels, define_size
 from pipelines.inputs import make_folders, plan_outputs
-from pipelines.pair_format import PairFormat
-from pipelines.size import define_max_pixels, define_size
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar
@@ -81,10 +81,10 @@ def translate(
         reason = problem(file, lambda contents: found.append(form.read_source(contents, pairs)), form.max_pixels)
         if reason:
             bad[file] = reason
-        return None if reason else images.normalise(found[0])
+        return None if reason else transforms.normalise(found[0])
 
     def write(file: pathlib.Path, image: tf.Tensor) -> None:
-        outputs[file].write_bytes(images.encode(image, outputs[file].suffix).numpy())
+        outputs[file].write_bytes(transforms.encode(image, outputs[file].suffix).numpy())
 
     files = list(outputs)
     chunks = [files[i : i + batch_size] for i in range(0, len(files), batch_size)]

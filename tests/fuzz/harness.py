@@ -30,7 +30,7 @@ TARGETS = {
     "bundle": ("tfpix2pix.bundle",),
     "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.cluster"),
     "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.config_file"),
-    "flags": ("pipelines.system.terminal", "pipelines.size", "tfpix2pix.config", "absl.flags._flagvalues"),
+    "flags": ("pipelines.system.terminal", "pipelines.images.size", "tfpix2pix.config", "absl.flags._flagvalues"),
     "manifest": ("pipelines.manifest", "pipelines.system.untrusted_json", "pipelines.shards"),
     "run_dir": (
         "pipelines.system.untrusted_json",

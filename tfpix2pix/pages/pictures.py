@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from pipelines.images import to_uint8
+from pipelines.images.transforms import to_uint8
 
 # WebP's, 0 to 100: a photo of 256×256 takes 16 kB, and is off by 2 of 255 levels in the mean.
 QUALITY = 90

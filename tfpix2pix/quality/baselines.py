@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from pipelines.check import bad_files
 from pipelines.files import Files
-from pipelines.images import normalise, resize
-from pipelines.pair_format import PairFormat
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.transforms import normalise, resize
 from pipelines.pairs import Pairs
 from pipelines.shards import Shards
 from pipelines.system.terminal import InputError

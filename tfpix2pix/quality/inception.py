@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from pipelines.images import to_uint8
+from pipelines.images.transforms import to_uint8
 from tfpix2pix.quality.rgb import rgb
 from tfpix2pix.quality.torch_file import Tensors, read_tensors, require
 

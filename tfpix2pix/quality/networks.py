@@ -5,7 +5,7 @@ import pathlib
 
 from absl import flags
 
-from pipelines.size import format_size
+from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.quality.inception import Inception

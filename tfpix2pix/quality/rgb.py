@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pipelines.images import has_alpha
+from pipelines.images.transforms import has_alpha
 
 
 def rgb(images: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import to_uint8
+from pipelines.images.transforms import to_uint8
 from pipelines.system.terminal import InputError
 
 Color = tuple[int, int, int]

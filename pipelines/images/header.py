@@ -4,7 +4,7 @@ import re
 
 import tensorflow as tf
 
-from pipelines.size import MAX_PIXELS
+from pipelines.images.size import MAX_PIXELS
 
 PNG_SIGNATURE = b"\x89PNG"
 JPEG_SIGNATURE = b"\xff\xd8\xff"

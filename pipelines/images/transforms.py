@@ -5,8 +5,8 @@ Images are `(height, width, channels)` float32, in [0, 1] until `normalise`. All
 
 import tensorflow as tf
 
-from pipelines import header
-from pipelines.size import MAX_PIXELS
+from pipelines.images import header
+from pipelines.images.size import MAX_PIXELS
 
 DIRECTIONS = ("AtoB", "BtoA")
 RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines.images import to_uint8
+from pipelines.images.transforms import to_uint8
 
 # Smaller images are shown larger, pixel by pixel, so that a 64×64 result can be judged by eye.
 LEAST_CELL = 160
