@@ -19,9 +19,9 @@ from export.bulk_block import load_model, model_fingerprint, output_name, transl
 from pipelines import blocks, engine
 from pipelines.images.size import define_max_pixels
 from pipelines.inventory import summed
-from pipelines.manifest import is_sharded
 from pipelines.sharding import clean
-from pipelines.shards import open_files
+from pipelines.storage.manifest import is_sharded
+from pipelines.storage.shards import open_files
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.paths import AnyPath, is_below, make_folder, place, put

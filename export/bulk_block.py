@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines import blocks, records
+from pipelines import blocks
 from pipelines.blocks import Block
-from pipelines.check import Readable, problem
 from pipelines.images.header import checked
 from pipelines.inventory import Inventory
+from pipelines.storage import records
+from pipelines.storage.validity import Readable, problem
 from pipelines.system import terminal
 from pipelines.system.paths import place, put
 from pipelines.system.terminal import InputError

@@ -10,11 +10,11 @@ import tensorflow as tf
 from absl import flags
 
 from pipelines import find
-from pipelines.check import problem
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import define_size
-from pipelines.shards import open_files
+from pipelines.storage.shards import open_files
+from pipelines.storage.validity import problem
 from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from pipelines.check import Readable, length
+from pipelines.storage.validity import Readable, length
 from pipelines.system.paths import AnyPath, place, put
 from pipelines.system.untrusted_json import parse_json
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines.check import problem
-from pipelines.files import list_files
 from pipelines.images import header, transforms
 from pipelines.images.size import MAX_PIXELS
+from pipelines.storage.image_files import list_files
+from pipelines.storage.validity import problem
 from pipelines.system.terminal import InputError, progress_bar
 
 

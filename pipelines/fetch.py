@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from pipelines.datasets import DatasetSpec
-from pipelines.files import SUFFIXES
+from pipelines.storage.image_files import SUFFIXES
 from pipelines.system.archive import ArchiveError, unpack
 from pipelines.system.download import download
 from pipelines.system.terminal import InputError

@@ -5,9 +5,9 @@ import struct
 
 import tensorflow as tf
 
-from pipelines import records
 from pipelines.images import header
-from pipelines.manifest import Manifest
+from pipelines.storage import records
+from pipelines.storage.manifest import Manifest
 
 # A PNG's channels by its kind of colour; a palette has those of its colours.
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipelines.check import bad_files, problem
-from pipelines.files import Files
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import format_size
-from pipelines.shards import Record, Shards, open_files
+from pipelines.storage.image_files import Files
+from pipelines.storage.shards import Record, Shards, open_files
+from pipelines.storage.validity import bad_files, problem
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
 from pipelines.system.paths import AnyPath

@@ -18,14 +18,14 @@ import sys
 from absl import flags
 
 from pipelines import engine
-from pipelines.check import bad_files, halves
 from pipelines.combine import combine
 from pipelines.datasets import DATASETS
 from pipelines.find import DEMO, dataset_folder
 from pipelines.images.size import define_max_pixels
-from pipelines.manifest import KINDS, Manifest
 from pipelines.sharding import shard
-from pipelines.shards import open_files
+from pipelines.storage.manifest import KINDS, Manifest
+from pipelines.storage.shards import open_files
+from pipelines.storage.validity import bad_files, halves
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.paths import AnyPath, place

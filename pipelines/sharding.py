@@ -7,15 +7,16 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from pipelines import blocks, engine, records
+from pipelines import blocks, engine
 from pipelines.blocks import Block
-from pipelines.check import Readable, halves, problem, whole
-from pipelines.files import list_files
 from pipelines.images.size import MAX_PIXELS
 from pipelines.inventory import Inventory, summed
-from pipelines.manifest import Manifest, is_sharded
-from pipelines.shards import Shards
-from pipelines.spread import spread
+from pipelines.storage import records
+from pipelines.storage.image_files import list_files
+from pipelines.storage.manifest import Manifest, is_sharded
+from pipelines.storage.sample import spread
+from pipelines.storage.shards import Shards
+from pipelines.storage.validity import Readable, halves, problem, whole
 from pipelines.system.paths import AnyPath, make_folder, place, size
 from pipelines.system.terminal import InputError
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from runs import assert_one_clear_line, run, start, wait_for
 from victim import FLAGS, GAP, STAND, STEPS, TRAIN, Victim, assert_nothing_lost, finish, losses
 
-from pipelines.files import list_files
-from pipelines.manifest import Manifest
-from pipelines.records import shard_name, write_shard
+from pipelines.storage.image_files import list_files
+from pipelines.storage.manifest import Manifest
+from pipelines.storage.records import shard_name, write_shard
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import read_log
 

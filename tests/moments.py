@@ -14,7 +14,7 @@ import time
 
 import tensorflow as tf
 
-import pipelines.check
+import pipelines.storage.validity
 import tfpix2pix.data
 import tfpix2pix.interruption
 import tfpix2pix.step
@@ -109,7 +109,7 @@ def note_step(self):
 tfpix2pix.interruption.Interruption.hold = note_step
 match MOMENT:
     case "reading":
-        before(pipelines.check, "problem")
+        before(pipelines.storage.validity, "problem")
     case "opened":
         before(tfpix2pix.data, "claim")
     case "tracing":

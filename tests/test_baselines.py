@@ -6,10 +6,10 @@ import tensorflow as tf
 from PIL import Image
 from runs import make_pairs
 
-from pipelines.files import Files
 from pipelines.images.pair_format import PairFormat
 from pipelines.pairs import open_pairs
-from pipelines.shards import open_files
+from pipelines.storage.image_files import Files
+from pipelines.storage.shards import open_files
 from pipelines.system.terminal import InputError
 from tfpix2pix.quality.baselines import Training
 

@@ -12,8 +12,9 @@ from runs import start, wait_for
 from test_servable import expected, servable
 
 from export import bulk
-from pipelines import manifest, prepare
-from pipelines.shards import open_files
+from pipelines import prepare
+from pipelines.storage import manifest
+from pipelines.storage.shards import open_files
 from pipelines.system.paths import Place, put
 from pipelines.system.terminal import InputError
 

@@ -12,12 +12,12 @@ from checksum import masked_crc
 from runs import make_pairs
 
 from export.bulk import plan
-from pipelines import manifest, records
 from pipelines.images.pair_format import PairFormat
 from pipelines.inventory import Inventory, summed
 from pipelines.loader import eval_dataset
 from pipelines.pairs import naming_unreadable, open_pairs
-from pipelines.shards import Shards
+from pipelines.storage import manifest, records
+from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.config import Config

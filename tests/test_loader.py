@@ -8,11 +8,11 @@ import tensorflow as tf
 from golden import SHARED, needs_shared
 from PIL import Image
 
-from pipelines.files import list_files
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import ODD_WIDTH, to_uint8
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
+from pipelines.storage.image_files import list_files
 from pipelines.system.terminal import InputError
 
 PAIRS = 7

@@ -11,13 +11,13 @@ import pytest
 from checksum import masked_crc
 from runs import make_pairs
 
-from pipelines import records
 from pipelines.images.pair_format import PairFormat
-from pipelines.manifest import Manifest
-from pipelines.manifest import load as load_manifest
 from pipelines.pairs import open_pairs
-from pipelines.records import write_shard
-from pipelines.shards import Shards
+from pipelines.storage import records
+from pipelines.storage.manifest import Manifest
+from pipelines.storage.manifest import load as load_manifest
+from pipelines.storage.records import write_shard
+from pipelines.storage.shards import Shards
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json

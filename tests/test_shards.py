@@ -14,12 +14,13 @@ from golden import SHARED, needs_shared
 from PIL import Image
 from runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
 
-from pipelines import manifest, prepare, records
-from pipelines.files import Files, list_files
+from pipelines import prepare
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import naming_unreadable, open_pairs
-from pipelines.shards import Shards, open_files
+from pipelines.storage import manifest, records
+from pipelines.storage.image_files import Files, list_files
+from pipelines.storage.shards import Shards, open_files
 from pipelines.system.paths import Place, place, put
 from pipelines.system.terminal import InputError
 from tfpix2pix import config_file, evaluate, train

@@ -1,4 +1,4 @@
-from pipelines.spread import spread
+from pipelines.storage.sample import spread
 
 
 def test_by_hand():

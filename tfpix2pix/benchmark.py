@@ -24,7 +24,7 @@ from tensorflow.python.eager import context  # noqa: E402 (nothing public gives 
 from pipelines import find  # noqa: E402
 from pipelines.loader import train_dataset  # noqa: E402
 from pipelines.pairs import Pairs  # noqa: E402
-from pipelines.shards import open_files  # noqa: E402
+from pipelines.storage.shards import open_files  # noqa: E402
 from pipelines.system import terminal  # noqa: E402
 from tfpix2pix import config  # noqa: E402
 from tfpix2pix.devices import distribute, make_strategy  # noqa: E402

@@ -4,9 +4,9 @@ import json
 import pathlib
 import re
 
-from pipelines.files import list_files
-from pipelines.manifest import is_sharded
 from pipelines.pairs import LostPair, Pairs
+from pipelines.storage.image_files import list_files
+from pipelines.storage.manifest import is_sharded
 from pipelines.system.disk import write_whole
 from pipelines.system.paths import AnyPath, is_below
 from pipelines.system.terminal import InputError, one_line

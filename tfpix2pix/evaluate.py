@@ -17,8 +17,8 @@ import tensorflow as tf
 from absl import flags
 
 from pipelines.pairs import Pairs, naming_unreadable
-from pipelines.shards import open_files
-from pipelines.spread import spread
+from pipelines.storage.sample import spread
+from pipelines.storage.shards import open_files
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 from pipelines.system.terminal import InputError

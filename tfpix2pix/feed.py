@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines.files import Files
 from pipelines.loader import eval_dataset, indices_of, train_dataset
 from pipelines.pairs import READ_ERRORS, LostPair, Pairs
+from pipelines.storage.image_files import Files
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.data_file import most_gone

@@ -16,11 +16,11 @@ import keras
 import tensorflow as tf
 from absl import flags
 
-from pipelines.check import problem
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import define_max_pixels, define_size
-from pipelines.inputs import make_folders, plan_outputs
+from pipelines.storage.input_output import make_folders, plan_outputs
+from pipelines.storage.validity import problem
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar

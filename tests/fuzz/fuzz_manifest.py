@@ -9,10 +9,10 @@ import tempfile
 
 from mutate import mutator
 
-from pipelines import records
-from pipelines.manifest import Manifest
-from pipelines.records import write_shard
-from pipelines.shards import Shards
+from pipelines.storage import records
+from pipelines.storage.manifest import Manifest
+from pipelines.storage.records import write_shard
+from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError
 
 EXPECTED = (InputError,)

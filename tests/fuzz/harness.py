@@ -31,7 +31,7 @@ TARGETS = {
     "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.cluster"),
     "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.config_file"),
     "flags": ("pipelines.system.terminal", "pipelines.images.size", "tfpix2pix.config", "absl.flags._flagvalues"),
-    "manifest": ("pipelines.manifest", "pipelines.system.untrusted_json", "pipelines.shards"),
+    "manifest": ("pipelines.storage.manifest", "pipelines.system.untrusted_json", "pipelines.storage.shards"),
     "run_dir": (
         "pipelines.system.untrusted_json",
         "tfpix2pix.checkpoint",

@@ -25,7 +25,7 @@ from runs import make_pairs  # noqa: E402
 from tally import Tally  # noqa: E402
 from worker import MOST_MIB, MOST_SECONDS, Outcome, Worker  # noqa: E402
 
-from pipelines import manifest  # noqa: E402
+from pipelines.storage import manifest  # noqa: E402
 
 # Exit codes where some of a folder's images are spoiled.
 CODES = {"check": 1, "shard": 0, "train": 0, "translate": 1, "evaluate": 0, "bulk": 1}

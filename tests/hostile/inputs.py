@@ -14,8 +14,8 @@ import tensorflow as tf
 from checksum import masked_crc
 from mutations import mutations, reworded
 
-from pipelines import manifest, records
-from pipelines.manifest import MANIFEST_FILE
+from pipelines.storage import manifest, records
+from pipelines.storage.manifest import MANIFEST_FILE
 
 COUNTS = {
     "shard": 30,

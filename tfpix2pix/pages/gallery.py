@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipelines.spread import spread
+from pipelines.storage.sample import spread
 from tfpix2pix.pages.pictures import error_map, webp
 from tfpix2pix.pages.report import Card
 from tfpix2pix.quality.measure import Batch

@@ -5,12 +5,12 @@ import threading
 import numpy as np
 import tensorflow as tf
 
-from pipelines.check import bad_files
-from pipelines.files import Files
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import normalise, resize
 from pipelines.pairs import Pairs
-from pipelines.shards import Shards
+from pipelines.storage.image_files import Files
+from pipelines.storage.shards import Shards
+from pipelines.storage.validity import bad_files
 from pipelines.system.terminal import InputError
 
 # Sources are compared at this size, (height, width): what differs is layout, and thousands fit into memory.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipelines import manifest, records
-from pipelines.files import Files, list_files
-from pipelines.manifest import Manifest, is_sharded
+from pipelines.storage import manifest, records
+from pipelines.storage.image_files import Files, list_files
+from pipelines.storage.manifest import Manifest, is_sharded
 from pipelines.system.paths import AnyPath, place, size
 from pipelines.system.terminal import InputError
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from pipelines.records import SHARD_SUFFIX, Shard
+from pipelines.storage.records import SHARD_SUFFIX, Shard
 from pipelines.system.paths import AnyPath, put
 from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from pipelines.manifest import is_sharded
-from pipelines.records import SHARD_SUFFIX
+from pipelines.storage.manifest import is_sharded
+from pipelines.storage.records import SHARD_SUFFIX
 from pipelines.system.paths import AnyPath, Place, size
 from pipelines.system.terminal import InputError
 

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Iterable
 
-from pipelines.files import list_files
+from pipelines.storage.image_files import list_files
 from pipelines.system.terminal import InputError
 
 

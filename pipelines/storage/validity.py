@@ -9,7 +9,7 @@ import tensorflow as tf
 from pipelines.images import header, transforms
 from pipelines.images.size import MAX_PIXELS
 from pipelines.images.transforms import ODD_WIDTH
-from pipelines.shards import Record
+from pipelines.storage.shards import Record
 from pipelines.system.paths import AnyPath, size
 from pipelines.system.terminal import progress_bar
 
