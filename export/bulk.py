@@ -16,10 +16,10 @@ import tensorflow as tf
 from absl import flags
 
 from export.bulk_block import load_model, model_fingerprint, output_name, translate_block
-from pipelines import blocks, engine
 from pipelines.images.size import define_max_pixels
-from pipelines.inventory import summed
-from pipelines.sharding import clean
+from pipelines.sharding import beam, blocks
+from pipelines.sharding.inventory import summed
+from pipelines.sharding.shard import clean
 from pipelines.storage.manifest import is_sharded
 from pipelines.storage.shards import open_files
 from pipelines.system import terminal
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     terminal.no_arguments(argv)
     options = flags.FLAGS
-    engine.import_beam()
+    beam.import_beam()
     source, output = place(options.input), place(options.output)
     load_model(options.model)
     todo = plan(source, output, options.block)
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         max_pixels=options.max_pixels,
     )
     with naming_full_disk(pathlib.Path(options.output), "the results"):
-        engine.run(work, todo)
+        beam.run(work, todo)
         return finish(output, blocks.results(todo), options.format)
 
 
@@ -110,7 +110,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_integer("block", 256, "images that a worker does in one go: what is lost when it dies", lower_bound=1)
     define_max_pixels()
-    engine.define_flags()
+    beam.define_flags()
     flags.adopt_module_key_flags(engine)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines import blocks
-from pipelines.blocks import Block
 from pipelines.images.header import checked
-from pipelines.inventory import Inventory
+from pipelines.sharding import blocks
+from pipelines.sharding.blocks import Block
+from pipelines.sharding.inventory import Inventory
 from pipelines.storage import records
 from pipelines.storage.validity import Readable, problem
 from pipelines.system import terminal

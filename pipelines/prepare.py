@@ -17,12 +17,11 @@ import sys
 
 from absl import flags
 
-from pipelines import engine
 from pipelines.combine import combine
 from pipelines.datasets import DATASETS
 from pipelines.find import DEMO, dataset_folder
 from pipelines.images.size import define_max_pixels
-from pipelines.sharding import shard
+from pipelines.sharding import beam, shard
 from pipelines.storage.manifest import KINDS, Manifest
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import bad_files, halves
@@ -144,7 +143,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("bad_images", "fail", ("fail", "skip"), "shard: what becomes of files that are no images")
     flags.DEFINE_enum("kind", "pairs", KINDS, "shard: side-by-side pairs, or single images, to be translated")
     define_max_pixels()
-    engine.define_flags()
+    beam.define_flags()
     flags.adopt_module_key_flags(engine)
 
 

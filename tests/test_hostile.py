@@ -13,9 +13,9 @@ from runs import make_pairs
 
 from export.bulk import plan
 from pipelines.images.pair_format import PairFormat
-from pipelines.inventory import Inventory, summed
 from pipelines.loader import eval_dataset
 from pipelines.pairs import naming_unreadable, open_pairs
+from pipelines.sharding.inventory import Inventory, summed
 from pipelines.storage import manifest, records
 from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError

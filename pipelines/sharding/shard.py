@@ -7,10 +7,10 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from pipelines import blocks, engine
-from pipelines.blocks import Block
 from pipelines.images.size import MAX_PIXELS
-from pipelines.inventory import Inventory, summed
+from pipelines.sharding import beam, blocks
+from pipelines.sharding.blocks import Block
+from pipelines.sharding.inventory import Inventory, summed
 from pipelines.storage import records
 from pipelines.storage.image_files import list_files
 from pipelines.storage.manifest import Manifest, is_sharded
@@ -52,7 +52,7 @@ def shard(
     Raises:
       InputError: no images, bad ones with `fail`, or an output that has other shards or cannot be written.
     """
-    engine.import_beam()
+    beam.import_beam()
     files = list_files(folder)
     count = min(count or shard_count(files), len(files))
     names = [file.relative_to(folder).as_posix() for file in files]
@@ -63,7 +63,7 @@ def shard(
         return made.manifest
     make_folder(output, "output")
     todo = blocks.cut(names, files, count, output, title)
-    engine.run(functools.partial(shard_block, kind=kind, max_pixels=max_pixels), todo)
+    beam.run(functools.partial(shard_block, kind=kind, max_pixels=max_pixels), todo)
     found = blocks.results(todo)
     manifest = summed(found, kind)
     if manifest.skipped and (bad_images == "fail" or not manifest.records):
