@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from pipelines import find
+from pipelines.datasets import locate
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import define_size
@@ -89,7 +89,7 @@ def open_trained(max_pairs: int, *, any_size: bool = False, products: bool | Non
     except ValueError as error:
         raise InputError(str(error)) from None
     form = config.pair_format(size)
-    folder = find.dataset_folder(values.data or config.data, config.data_dir, make=bool(values.data)) / "val"
+    folder = locate.dataset_folder(values.data or config.data, config.data_dir, make=bool(values.data)) / "val"
     return Trained(
         generator,
         dataclasses.replace(config, norm_statistics=values.norm_statistics or config.norm_statistics),

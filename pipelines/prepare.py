@@ -17,9 +17,9 @@ import sys
 
 from absl import flags
 
-from pipelines.combine import combine
-from pipelines.datasets import DATASETS
-from pipelines.find import DEMO, dataset_folder
+from pipelines.datasets.catalogue import DATASETS
+from pipelines.datasets.combine import combine
+from pipelines.datasets.locate import DEMO, dataset_folder
 from pipelines.images.size import define_max_pixels
 from pipelines.sharding import beam, shard
 from pipelines.storage.manifest import KINDS, Manifest

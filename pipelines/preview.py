@@ -8,7 +8,7 @@ python -m pipelines.preview --data=facades --output=preview.png
 import numpy as np
 from absl import flags
 
-from pipelines.find import dataset_folder, usual_direction
+from pipelines.datasets.locate import dataset_folder, usual_direction
 from pipelines.images.figure import image_rows
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import check_load_size, define_max_pixels, define_size, paper_load_size

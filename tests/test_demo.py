@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import demo
-from pipelines.demo import draw_pair, make_demo
-from pipelines.scene import CLASSES, PALETTE, SHADOW_TINT, SKY, Scene
+from pipelines.datasets import demo
+from pipelines.datasets.demo import draw_pair, make_demo
+from pipelines.datasets.demo_scene import CLASSES, PALETTE, SHADOW_TINT, SKY, Scene
 from pipelines.system.terminal import InputError
 
 COLOURS = np.array(list(PALETTE.values()))

@@ -19,8 +19,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines import fetch
-from pipelines.datasets import DATASETS, DatasetSpec
+from pipelines.datasets import fetch
+from pipelines.datasets.catalogue import DATASETS, DatasetSpec
 from pipelines.system import download
 from pipelines.system.terminal import InputError
 

@@ -7,7 +7,7 @@ from PIL import Image
 from runs import assert_one_clear_line, make_pairs
 
 from pipelines import prepare, preview
-from pipelines.combine import combine, side_by_side
+from pipelines.datasets.combine import combine, side_by_side
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import decode, to_uint8
 from pipelines.loader import train_dataset

@@ -21,7 +21,7 @@ import tensorflow as tf  # noqa: E402
 from absl import flags  # noqa: E402
 from tensorflow.python.eager import context  # noqa: E402 (nothing public gives the optimised graph)
 
-from pipelines import find  # noqa: E402
+from pipelines.datasets import locate  # noqa: E402
 from pipelines.loader import train_dataset  # noqa: E402
 from pipelines.pairs import Pairs  # noqa: E402
 from pipelines.storage.shards import open_files  # noqa: E402
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     terminal.no_arguments(argv)
     options = config.from_flags()
-    options = options.resolved(find.usual_direction(options.data))
+    options = options.resolved(locate.usual_direction(options.data))
     figures = measure(options, flags.FLAGS.steps)
     if flags.FLAGS.json:
         print(json.dumps(figures))
@@ -126,7 +126,7 @@ def count_operations(first_step: Callable[[], None]) -> int:
 
 def pipeline_images_per_second(options: config.Config) -> float:
     """Training pairs a second that the input pipeline makes by itself, read from files."""
-    folder = find.dataset_folder(options.data, options.data_dir)
+    folder = locate.dataset_folder(options.data, options.data_dir)
     pairs = Pairs(open_files(folder / "train"), options.pair_format(options.load_size), skipped={})
     batches = -(-PIPELINE_PAIRS // options.batch_size)
     dataset = iter(

@@ -62,7 +62,7 @@ class Config:
 
     # Data
     data: str = option(
-        "demo", "a data set's name (see pipelines/datasets.py), or a folder with train/ and val/", free=True
+        "demo", "a data set's name (see pipelines/datasets/catalogue.py), or a folder with train/ and val/", free=True
     )
     data_dir: str = option("data", "folder in which named data sets are kept", free=True)
     direction: str = option(

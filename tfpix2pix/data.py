@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from pipelines import find
+from pipelines.datasets import locate
 from pipelines.pairs import Pairs, open_pairs
 from pipelines.system.terminal import InputError, one_line
 from tfpix2pix import data_file
@@ -58,7 +58,7 @@ def open_data(options: Config, run_dir: pathlib.Path, workers: Workers, lock: Lo
     networks = on_chief(lambda: networks_for(options))
     if workers.count > 1:
         # Named data sets are fetched once where the folder is shared, and not by all at a time.
-        on_chief(lambda: find.dataset_folder(options.data, options.data_dir))
+        on_chief(lambda: locate.dataset_folder(options.data, options.data_dir))
     lost = Lost(run_dir)
     train, val = workers.together(lambda: open_splits(options, run_dir, lost))
     if not workers.have_same(train.fingerprint()):
@@ -70,7 +70,7 @@ def open_data(options: Config, run_dir: pathlib.Path, workers: Workers, lock: Lo
 
 def open_splits(options: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
     """Opens train/ at load_size and val/ at image_size, after every file in them was read once."""
-    folder = find.dataset_folder(options.data, options.data_dir)
+    folder = locate.dataset_folder(options.data, options.data_dir)
     splits, without = [], {pair.index: pair for pair in lost.load()}
     if options.bad_images == "skip":
         for pair in data_file.gone(run_dir, folder / "train"):

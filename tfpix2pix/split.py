@@ -5,7 +5,7 @@ import dataclasses
 import tensorflow as tf
 from absl import flags
 
-from pipelines import find
+from pipelines.datasets import locate
 from pipelines.images.size import define_max_pixels
 from pipelines.loader import eval_dataset
 from pipelines.pairs import Pairs, open_pairs
@@ -23,7 +23,7 @@ def split_folder(config: Config, split: str) -> AnyPath:
     Raises:
       InputError: there is no such data set, or no such split in it.
     """
-    folder = find.dataset_folder(config.data, config.data_dir, make=bool(flags.FLAGS.data))
+    folder = locate.dataset_folder(config.data, config.data_dir, make=bool(flags.FLAGS.data))
     if not (folder / split).is_dir():
         there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "no folders at all"
         raise InputError(f"split={split} is not in {folder}, which has {there}; give another --split, or --data")

@@ -13,7 +13,7 @@ import shutil
 
 from absl import flags
 
-from pipelines import find
+from pipelines.datasets import locate
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from tfpix2pix import config
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     terminal.no_arguments(argv)
     options = config.from_flags()
-    options = options.resolved(find.usual_direction(options.data))
+    options = options.resolved(locate.usual_direction(options.data))
     run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(options.data).name}")
     cluster = find_cluster(options.strategy)
     if not cluster or cluster.is_chief:

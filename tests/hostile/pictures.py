@@ -8,7 +8,7 @@ import numpy as np
 from mutations import mutations, with_checksums
 from PIL import Image
 
-from pipelines.demo import draw_pair
+from pipelines.datasets.demo import draw_pair
 
 # Of one image of a pair, in pixels.
 SIDE = 64

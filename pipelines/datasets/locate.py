@@ -2,9 +2,9 @@
 
 import pathlib
 
-from pipelines.datasets import DATASETS
-from pipelines.demo import make_demo
-from pipelines.fetch import fetch
+from pipelines.datasets.catalogue import DATASETS
+from pipelines.datasets.demo import make_demo
+from pipelines.datasets.fetch import fetch
 from pipelines.system.paths import AnyPath, place
 from pipelines.system.terminal import InputError
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pipelines.scene import PALETTE, STREET, UNITS, Colour, Scene
+from pipelines.datasets.demo_scene import PALETTE, STREET, UNITS, Colour, Scene
 from pipelines.system.terminal import InputError
 
 # Splits start far apart, so that the size of one does not change the pictures of another.

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import sys
 
-from pipelines.datasets import DatasetSpec
+from pipelines.datasets.catalogue import DatasetSpec
 from pipelines.storage.image_files import SUFFIXES
 from pipelines.system.archive import ArchiveError, unpack
 from pipelines.system.download import download
