@@ -18,8 +18,8 @@ from pipelines.storage.validity import problem
 from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
-from tfpix2pix.generator import check_depth
-from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.networks.generator import check_depth
+from tfpix2pix.networks.layers import NORM_STATISTICS
 
 # The description beside every export.
 EXPORT_FILE = "export.json"

@@ -7,8 +7,8 @@ import tensorflow as tf
 from golden import SHARED, learned, load_weights, needs_shared, running, state_dict
 
 from tfpix2pix.config import Config
-from tfpix2pix.discriminator import patchgan
-from tfpix2pix.generator import unet
+from tfpix2pix.networks.discriminator import patchgan
+from tfpix2pix.networks.generator import unet
 from tfpix2pix.optimizer import Adam
 from tfpix2pix.state import Pix2Pix, generator_of
 from tfpix2pix.step import discriminator_gradients, generator_gradients, make_train_step

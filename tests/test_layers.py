@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.generator import unet
-from tfpix2pix.layers import BatchNormalization, Dropout, normalization
+from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.layers import BatchNormalization, Dropout, normalization
 
 X = np.random.default_rng(0).normal(1.0, 2.0, (3, 4, 5, 2)).astype("float32")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.losses import GAN_LOSSES, average, correct, l1, per_image
+from tfpix2pix.networks.losses import GAN_LOSSES, average, correct, l1, per_image
 
 LOGITS = np.array([-30.0, -1.5, 0.0, 0.25, 40.0], np.float32)
 

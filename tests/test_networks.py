@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.discriminator import RECEPTIVE_FIELDS, patchgan
-from tfpix2pix.generator import default_depth, unet
-from tfpix2pix.layers import Dropout
+from tfpix2pix.networks.discriminator import RECEPTIVE_FIELDS, patchgan
+from tfpix2pix.networks.generator import default_depth, unet
+from tfpix2pix.networks.layers import Dropout
 
 
 def dropouts(network):

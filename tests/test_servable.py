@@ -11,7 +11,7 @@ from PIL import Image
 from export.servable import Servable
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
-from tfpix2pix.generator import unet
+from tfpix2pix.networks.generator import unet
 
 SIZE = (16, 24)
 DEPTH = 3

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from golden import SHARED, needs_shared
 
-from tfpix2pix.layers import NORM_EPSILON, normalization
+from tfpix2pix.networks.layers import NORM_EPSILON, normalization
 
 pytestmark = needs_shared
 

@@ -22,10 +22,10 @@ from pipelines.images.size import (
 )
 from pipelines.images.transforms import DIRECTIONS, RESIZE_METHODS
 from pipelines.system.terminal import InputError
-from tfpix2pix.discriminator import RECEPTIVE_FIELDS, check_size
-from tfpix2pix.generator import check_depth, default_depth
-from tfpix2pix.layers import NORM_STATISTICS, NORMS
-from tfpix2pix.losses import GAN_LOSSES
+from tfpix2pix.networks.discriminator import RECEPTIVE_FIELDS, check_size
+from tfpix2pix.networks.generator import check_depth, default_depth
+from tfpix2pix.networks.layers import NORM_STATISTICS, NORMS
+from tfpix2pix.networks.losses import GAN_LOSSES
 from tfpix2pix.quality.lpips import MIN_SIDE
 from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 

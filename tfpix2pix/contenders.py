@@ -9,7 +9,7 @@ from pipelines.system.terminal import InputError
 from tfpix2pix import config_file
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
-from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.networks.layers import NORM_STATISTICS
 
 # A folder's name may hold anything; what stands behind its last @ or : is taken for a checkpoint or statistics.
 RUN = re.compile(r"(?P<folder>.*?)(?:@(?P<checkpoint>[^@:/]+))?(?::(?P<statistics>[^@:/]+))?", re.DOTALL)

@@ -26,7 +26,7 @@ from tfpix2pix import config_file, split
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.journal import read_log
-from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.networks.layers import NORM_STATISTICS
 from tfpix2pix.pages import plots, results
 from tfpix2pix.pages.gallery import Gallery
 from tfpix2pix.pages.report import error_legend, write_page

@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from pipelines.images.size import format_size
 from tfpix2pix.config import Config
-from tfpix2pix.discriminator import patchgan
-from tfpix2pix.footprint import TRAINED, check_fits
-from tfpix2pix.generator import unet
 from tfpix2pix.image_pool import ImagePool
 from tfpix2pix.loss_scale import LossScale
+from tfpix2pix.networks.discriminator import patchgan
+from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.memory_estimate import TRAINED, check_fits
 from tfpix2pix.optimizer import Adam, LinearDecay
 
 

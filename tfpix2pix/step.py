@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfpix2pix.image_pool import ImagePool
-from tfpix2pix.losses import GAN_LOSSES, average, correct, l1, per_image
+from tfpix2pix.networks.losses import GAN_LOSSES, average, correct, l1, per_image
 from tfpix2pix.optimizer import Adam
 from tfpix2pix.state import Pix2Pix
 

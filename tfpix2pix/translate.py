@@ -26,7 +26,7 @@ from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar
 from tfpix2pix import config_file
 from tfpix2pix.checkpoint import load_generator
-from tfpix2pix.layers import NORM_STATISTICS
+from tfpix2pix.networks.layers import NORM_STATISTICS
 
 
 def main(argv: list[str]) -> int:

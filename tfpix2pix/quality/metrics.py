@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfpix2pix import losses
+from tfpix2pix.networks import losses
 
 # SSIM's window (Wang et al. 2004); smaller images have none.
 SSIM_WINDOW = 11

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers, ops
 from keras.backend import result_type
 
-from tfpix2pix.convolution import normal_initializer
+from tfpix2pix.networks.convolution import normal_initializer
 
 NORMS = ("batch", "instance", "none")
 NORM_STATISTICS = ("image", "moving")

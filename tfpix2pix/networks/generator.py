@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from tfpix2pix.convolution import DownConvolution, UpConvolution
-from tfpix2pix.layers import LEAKY_SLOPE, Dropout, normalization
+from tfpix2pix.networks.convolution import DownConvolution, UpConvolution
+from tfpix2pix.networks.layers import LEAKY_SLOPE, Dropout, normalization
 
 # The depth of the reference's U-Net 256, and the least at which the channels reach their full 8 × width.
 MAX_DEFAULT_DEPTH = 8

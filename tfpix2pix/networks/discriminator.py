@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from tfpix2pix.convolution import DownConvolution, UnitStrideConvolution, normal_initializer
-from tfpix2pix.layers import LEAKY_SLOPE, normalization
+from tfpix2pix.networks.convolution import DownConvolution, UnitStrideConvolution, normal_initializer
+from tfpix2pix.networks.layers import LEAKY_SLOPE, normalization
 
 # Side in pixels of the patch that one logit sees, by number of layers; 0 is the PixelGAN.
 RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, 574)
