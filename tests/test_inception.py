@@ -11,7 +11,7 @@ from oracle import inputs
 from PIL import Image
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.quality.inception import FEATURES, Inception, preprocess
+from tfpix2pix.quality.pretrained.inception import FEATURES, Inception, preprocess
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")
 # Of the features' length; measured 4e-7. From one image to another they change by 0.07 of it.

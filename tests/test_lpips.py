@@ -10,7 +10,7 @@ import torch_writer
 from oracle import inputs
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.quality.lpips import MIN_SIDE, Lpips
+from tfpix2pix.quality.pretrained.lpips import MIN_SIDE, Lpips
 
 PUBLISHED = np.load(pathlib.Path(__file__).parent / "oracle" / "published.npz")
 

@@ -14,7 +14,7 @@ import torch_writer
 from oracle import inputs
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.quality.torch_file import read_tensors, require
+from tfpix2pix.quality.pretrained.torch_file import read_tensors, require
 
 ORACLE = pathlib.Path(__file__).parent / "oracle"
 FILES = ("legacy.pth", "zip.pth", "protocol5.pth")

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.system import download
 from pipelines.system.terminal import InputError
-from tfpix2pix.quality.weights import WEIGHTS, WeightsSpec, find_weights
+from tfpix2pix.quality.pretrained.weights import WEIGHTS, WeightsSpec, find_weights
 
 BODY = bytes(range(256)) * 100
 SIZE = len(BODY)

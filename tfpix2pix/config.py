@@ -26,8 +26,8 @@ from tfpix2pix.networks.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.networks.generator import check_depth, default_depth
 from tfpix2pix.networks.layers import NORM_STATISTICS, NORMS
 from tfpix2pix.networks.losses import GAN_LOSSES
-from tfpix2pix.quality.lpips import MIN_SIDE
 from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
+from tfpix2pix.quality.pretrained.lpips import MIN_SIDE
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
 MAX_WIDTH = 4096

@@ -39,7 +39,12 @@ TARGETS = {
         "tfpix2pix.journal",
         "tfpix2pix.lost",
     ),
-    "torch": ("tfpix2pix.quality.torch_file", "tfpix2pix.quality.torch_objects", "pickletools", "zipfile"),
+    "torch": (
+        "tfpix2pix.quality.pretrained.torch_file",
+        "tfpix2pix.quality.pretrained.torch_objects",
+        "pickletools",
+        "zipfile",
+    ),
 }
 SECONDS_FOR_ONE = 10
 MIB_FOR_ALL = 2048

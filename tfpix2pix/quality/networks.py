@@ -8,12 +8,12 @@ from absl import flags
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.quality.inception import Inception
-from tfpix2pix.quality.lpips import MIN_SIDE, Lpips
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
+from tfpix2pix.quality.pretrained.inception import Inception
+from tfpix2pix.quality.pretrained.lpips import MIN_SIDE, Lpips
+from tfpix2pix.quality.pretrained.weights import WEIGHTS, find_weights
 from tfpix2pix.quality.segmentation import PALETTES, load_segmenter
-from tfpix2pix.quality.weights import WEIGHTS, find_weights
 
 
 def networks_for(config: Config) -> Networks:

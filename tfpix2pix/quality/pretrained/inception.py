@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras import layers
 
 from pipelines.images.transforms import to_uint8
-from tfpix2pix.quality.rgb import rgb
-from tfpix2pix.quality.torch_file import Tensors, read_tensors, require
+from tfpix2pix.quality.pretrained.rgb import rgb
+from tfpix2pix.quality.pretrained.torch_file import Tensors, read_tensors, require
 
 SIZE = (299, 299)
 FEATURES = 2048

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tfpix2pix.quality.rgb import rgb
-from tfpix2pix.quality.torch_file import Tensors, read_tensors, require
+from tfpix2pix.quality.pretrained.rgb import rgb
+from tfpix2pix.quality.pretrained.torch_file import Tensors, read_tensors, require
 
 # Of a smaller image nothing is left at the second pooling.
 MIN_SIDE = 31

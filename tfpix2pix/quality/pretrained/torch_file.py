@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.quality.torch_objects import Storage, Tensor, read_object
+from tfpix2pix.quality.pretrained.torch_objects import Storage, Tensor, read_object
 
 # The first two objects of the legacy format (torch.serialization: MAGIC_NUMBER, PROTOCOL_VERSION).
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
