@@ -17,7 +17,7 @@ import tensorflow as tf
 import pipelines.storage.validity
 import tfpix2pix.data
 import tfpix2pix.interruption
-import tfpix2pix.step
+import tfpix2pix.model.step
 import tfpix2pix.validation
 from pipelines.system import terminal
 from tfpix2pix import train
@@ -113,10 +113,10 @@ match MOMENT:
     case "opened":
         before(tfpix2pix.data, "claim")
     case "tracing":
-        before(tfpix2pix.step, "_sum_over_replicas")
+        before(tfpix2pix.model.step, "_sum_over_replicas")
     case "first step":
         # Inside the compiled step, at each of its runs.
-        before(tfpix2pix.step, "_sum_over_replicas", then=lambda: tf.py_function(stand, [], []))
+        before(tfpix2pix.model.step, "_sum_over_replicas", then=lambda: tf.py_function(stand, [], []))
     case "validation":
         before(tfpix2pix.validation, "measure", has_stepped)
     case "save":

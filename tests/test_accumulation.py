@@ -9,8 +9,8 @@ from test_distribution import flat
 
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.state import Pix2Pix
-from tfpix2pix.step import make_train_step
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.model.step import make_train_step
 
 CONFIG = Config(
     image_size=(32, 32),

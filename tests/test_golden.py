@@ -7,11 +7,11 @@ import tensorflow as tf
 from golden import SHARED, learned, load_weights, needs_shared, running, state_dict
 
 from tfpix2pix.config import Config
+from tfpix2pix.model.optimizer import Adam
+from tfpix2pix.model.state import Pix2Pix, generator_of
+from tfpix2pix.model.step import discriminator_gradients, generator_gradients, make_train_step
 from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
-from tfpix2pix.optimizer import Adam
-from tfpix2pix.state import Pix2Pix, generator_of
-from tfpix2pix.step import discriminator_gradients, generator_gradients, make_train_step
 
 pytestmark = needs_shared
 LOSS_NAMES = ("discriminator/real", "discriminator/fake", "generator/adversarial", "generator/l1")

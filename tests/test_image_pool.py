@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.image_pool import SLOT_STREAM, ImagePool
+from tfpix2pix.model.image_pool import SLOT_STREAM, ImagePool
 
 SHAPE = (2, 2, 1)
 

@@ -12,8 +12,8 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
 from tfpix2pix.config import Config
-from tfpix2pix.state import Pix2Pix
-from tfpix2pix.step import make_train_step
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.model.step import make_train_step
 
 pytestmark = needs_shared
 STEPS = 50

@@ -14,10 +14,10 @@ from pipelines.system import terminal
 from pipelines.system.terminal import InputError
 from tfpix2pix import evaluate, train, translate
 from tfpix2pix.config import Config
+from tfpix2pix.model.state import check_trainable
 from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
 from tfpix2pix.networks.memory_estimate import check_fits
-from tfpix2pix.state import check_trainable
 
 
 def bound(monkeypatch, gib, build, **options):

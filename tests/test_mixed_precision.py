@@ -12,9 +12,9 @@ from tfpix2pix import config_file
 from tfpix2pix.actions import check_finite
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
-from tfpix2pix.loss_scale import GROWTH_UPDATES, INITIAL_SCALE
-from tfpix2pix.state import Pix2Pix
-from tfpix2pix.step import make_train_step
+from tfpix2pix.model.loss_scale import GROWTH_UPDATES, INITIAL_SCALE
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.model.step import make_train_step
 
 CONFIG = Config(
     image_size=(32, 32), generator_width=2, discriminator_width=2, discriminator_layers=1, batch_size=2

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.optimizer import Adam, LinearDecay
+from tfpix2pix.model.optimizer import Adam, LinearDecay
 
 RATE, BETA1, BETA2, EPSILON = 1e-2, 0.5, 0.999, 1e-8
 GRADIENTS = [np.array(g, np.float32) for g in ([1.0, -2.0, 1e-9], [0.5, 0.1, 0.0], [-3.0, 1e3, 1e-9])]

@@ -15,7 +15,7 @@ from tfpix2pix import train, translate
 from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.config_file import save
-from tfpix2pix.state import Pix2Pix
+from tfpix2pix.model.state import Pix2Pix
 
 BEST, LATEST = 1, 2
 

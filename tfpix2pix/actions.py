@@ -9,8 +9,8 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.journal import Journal
 from tfpix2pix.loop import Stopwatch
-from tfpix2pix.state import Pix2Pix
-from tfpix2pix.step import Metrics
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.model.step import Metrics
 from tfpix2pix.validation import Validation
 
 VALIDATION = "validation/"

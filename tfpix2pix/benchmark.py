@@ -28,8 +28,8 @@ from pipelines.storage.shards import open_files  # noqa: E402
 from pipelines.system import terminal  # noqa: E402
 from tfpix2pix import config  # noqa: E402
 from tfpix2pix.devices import distribute, make_strategy  # noqa: E402
-from tfpix2pix.state import Pix2Pix  # noqa: E402
-from tfpix2pix.step import make_train_step  # noqa: E402
+from tfpix2pix.model.state import Pix2Pix  # noqa: E402
+from tfpix2pix.model.step import make_train_step  # noqa: E402
 
 # Runs that are not counted: the first one traces, the second one still allocates.
 WARM_UP = 2

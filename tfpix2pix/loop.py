@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from tfpix2pix.step import Metrics
+from tfpix2pix.model.step import Metrics
 
 Action = Callable[[int, Metrics], None]
 

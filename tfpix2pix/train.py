@@ -24,10 +24,10 @@ from tfpix2pix.devices import make_strategy
 from tfpix2pix.interruption import Interruption
 from tfpix2pix.journal import read_log
 from tfpix2pix.lock import Lock
+from tfpix2pix.model.state import check_trainable
 from tfpix2pix.pages import plots
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.run_dir import NOTE_FILE, open_run_dir
-from tfpix2pix.state import check_trainable
 from tfpix2pix.training import Training
 from tfpix2pix.workers import Workers
 

@@ -12,9 +12,9 @@ from tfpix2pix.data import Data
 from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.interruption import Agreement, Interruption
 from tfpix2pix.journal import Journal, Silence
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.model.step import Metrics, make_train_step
 from tfpix2pix.run_dir import NOTE_FILE
-from tfpix2pix.state import Pix2Pix
-from tfpix2pix.step import Metrics, make_train_step
 from tfpix2pix.validation import Validation
 from tfpix2pix.workers import Workers
 

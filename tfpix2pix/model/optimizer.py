@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfpix2pix.loss_scale import LossScale
+from tfpix2pix.model.loss_scale import LossScale
 
 
 class Adam(keras.optimizers.Adam):

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfpix2pix.image_pool import ImagePool
+from tfpix2pix.model.image_pool import ImagePool
+from tfpix2pix.model.optimizer import Adam
+from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.networks.losses import GAN_LOSSES, average, correct, l1, per_image
-from tfpix2pix.optimizer import Adam
-from tfpix2pix.state import Pix2Pix
 
 Metrics = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from pipelines.images.size import format_size
 from tfpix2pix.config import Config
-from tfpix2pix.image_pool import ImagePool
-from tfpix2pix.loss_scale import LossScale
+from tfpix2pix.model.image_pool import ImagePool
+from tfpix2pix.model.loss_scale import LossScale
+from tfpix2pix.model.optimizer import Adam, LinearDecay
 from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
 from tfpix2pix.networks.memory_estimate import TRAINED, check_fits
-from tfpix2pix.optimizer import Adam, LinearDecay
 
 
 class Pix2Pix(tf.Module):
