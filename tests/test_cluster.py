@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.cluster import Cluster, find_cluster
+from tfpix2pix.devices.cluster import Cluster, find_cluster
 
 SLURM = {
     "SLURM_STEP_NUM_TASKS": "5",

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
-from tfpix2pix.devices import distribute
+from tfpix2pix.devices.strategy import distribute
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 

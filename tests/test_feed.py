@@ -12,10 +12,10 @@ from pipelines.loader import indices_of, train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
+from tfpix2pix.devices.workers import Workers
 from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.lost import Lost
 from tfpix2pix.validation import Validation
-from tfpix2pix.workers import Workers
 
 FORM = PairFormat("AtoB", (70, 70))
 CONFIG = Config(image_size=(64, 64), batch_size=2, seed=3, validation_batch_size=2).resolved()

@@ -23,8 +23,8 @@ from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
 from tfpix2pix import config_file, run_dir
 from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.cluster import find_cluster
 from tfpix2pix.config import Config
+from tfpix2pix.devices.cluster import find_cluster
 from tfpix2pix.journal import read_log
 
 DEEP = "[" * 100_000

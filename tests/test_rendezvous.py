@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from pipelines.system.terminal import InputError
-from tfpix2pix import rendezvous as module
-from tfpix2pix.cluster import Cluster, split_address
-from tfpix2pix.rendezvous import rendezvous
+from tfpix2pix.devices import rendezvous as module
+from tfpix2pix.devices.cluster import Cluster, split_address
+from tfpix2pix.devices.rendezvous import rendezvous
 
 
 @pytest.fixture

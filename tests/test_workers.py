@@ -19,7 +19,7 @@ from runs import (
     wait_for,
 )
 
-from tfpix2pix.cluster import LOST_EXIT_CODE
+from tfpix2pix.devices.cluster import LOST_EXIT_CODE
 from tfpix2pix.journal import read_log
 
 TRAIN = "tfpix2pix.train"

@@ -27,7 +27,7 @@ from pipelines.pairs import Pairs  # noqa: E402
 from pipelines.storage.shards import open_files  # noqa: E402
 from pipelines.system import terminal  # noqa: E402
 from tfpix2pix import config  # noqa: E402
-from tfpix2pix.devices import distribute, make_strategy  # noqa: E402
+from tfpix2pix.devices.strategy import distribute, make_strategy  # noqa: E402
 from tfpix2pix.model.state import Pix2Pix  # noqa: E402
 from tfpix2pix.model.step import make_train_step  # noqa: E402
 

@@ -17,10 +17,10 @@ from pipelines.system.untrusted_json import parse_json
 from tfpix2pix import config_file
 from tfpix2pix.bundle import check_index
 from tfpix2pix.config import Config
+from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix, generator_of
 from tfpix2pix.networks.memory_estimate import check_fits
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.workers import Workers
 
 FOLDER = "checkpoints"
 PREFIX = "state"

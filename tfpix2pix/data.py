@@ -9,12 +9,12 @@ from pipelines.system.terminal import InputError, one_line
 from tfpix2pix import data_file
 from tfpix2pix.config import Config
 from tfpix2pix.config_file import CONFIG_FILE
+from tfpix2pix.devices.workers import Workers
 from tfpix2pix.lock import Lock
 from tfpix2pix.lost import Lost
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.quality.networks import networks_for
 from tfpix2pix.run_dir import claim, wait_until_shared
-from tfpix2pix.workers import Workers
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from tfpix2pix.workers import Workers
+from tfpix2pix.devices.workers import Workers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

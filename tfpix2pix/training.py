@@ -9,6 +9,7 @@ from tfpix2pix import actions, loop
 from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.data import Data
+from tfpix2pix.devices.workers import Workers
 from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.interruption import Agreement, Interruption
 from tfpix2pix.journal import Journal, Silence
@@ -16,7 +17,6 @@ from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics, make_train_step
 from tfpix2pix.run_dir import NOTE_FILE
 from tfpix2pix.validation import Validation
-from tfpix2pix.workers import Workers
 
 
 class Training:

@@ -3,7 +3,7 @@
 from mutate import mutator
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.cluster import find_cluster
+from tfpix2pix.devices.cluster import find_cluster
 
 EXPECTED = (InputError,)
 SLURM = ("STEP_NUM_TASKS", "PROCID", "STEP_NODELIST", "STEP_TASKS_PER_NODE", "JOB_ID")

@@ -28,7 +28,7 @@ import atheris
 TARGETS = {
     "archive": ("pipelines.system.archive", "tarfile"),
     "bundle": ("tfpix2pix.bundle",),
-    "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.cluster"),
+    "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.devices.cluster"),
     "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.config_file"),
     "flags": ("pipelines.system.terminal", "pipelines.images.size", "tfpix2pix.config", "absl.flags._flagvalues"),
     "manifest": ("pipelines.storage.manifest", "pipelines.system.untrusted_json", "pipelines.storage.shards"),

@@ -5,7 +5,7 @@ import socket
 import time
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.cluster import CONNECT_SECONDS, Cluster, split_address
+from tfpix2pix.devices.cluster import CONNECT_SECONDS, Cluster, split_address
 
 NEWS_SECONDS = 30.0
 # Between two looks around, and between two attempts to reach the chief.

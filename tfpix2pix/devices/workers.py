@@ -7,7 +7,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.cluster import Cluster
+from tfpix2pix.devices.cluster import Cluster
 
 T = TypeVar("T")
 

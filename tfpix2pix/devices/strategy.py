@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.cluster import Cluster
 from tfpix2pix.config import Config
-from tfpix2pix.rendezvous import rendezvous
+from tfpix2pix.devices.cluster import Cluster
+from tfpix2pix.devices.rendezvous import rendezvous
 
 # From glibc's malloc.h.
 M_TRIM_THRESHOLD = -1
