@@ -16,10 +16,10 @@ from pipelines.images.size import define_size
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import problem
 from pipelines.system.terminal import InputError
-from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.networks.generator import check_depth
 from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
 
 # The description beside every export.
 EXPORT_FILE = "export.json"

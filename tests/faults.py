@@ -16,8 +16,8 @@ from victim import FLAGS, GAP, STAND, STEPS, TRAIN, Victim, assert_nothing_lost,
 from pipelines.storage.image_files import list_files
 from pipelines.storage.manifest import Manifest
 from pipelines.storage.records import shard_name, write_shard
-from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.journal import read_log
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
 
 DISK_FULL = 74
 

@@ -14,7 +14,7 @@ from runs import TINY, assert_one_clear_line, make_pairs
 from pipelines.system.terminal import InputError
 from tfpix2pix import train, translate
 from tfpix2pix.config import Config
-from tfpix2pix.config_file import save
+from tfpix2pix.run_dir.config_json import save
 
 PAIRS = 6
 

@@ -11,10 +11,10 @@ from runs import TINY, make_pairs
 
 from pipelines.system.terminal import InputError
 from tfpix2pix import train
-from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
-from tfpix2pix.config_file import load
-from tfpix2pix.journal import read_log
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.config_json import load
+from tfpix2pix.run_dir.journal import read_log
 
 LPIPS_SHAPES = json.loads(str(np.load(inputs.__file__.replace("inputs.py", "published.npz"))["lpips_shapes"]))
 

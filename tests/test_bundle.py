@@ -20,8 +20,8 @@ from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleH
 
 from pipelines.system.terminal import InputError
 from tfpix2pix import train, translate
-from tfpix2pix.bundle import MOST_BYTES, OBJECT_GRAPH, check_index
-from tfpix2pix.checkpoint import Checkpoints, load_generator
+from tfpix2pix.run_dir.bundle import MOST_BYTES, OBJECT_GRAPH, check_index
+from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
 
 DATA = "state.data-00000-of-00001"
 KERNEL = b"w/.ATTRIBUTES/VARIABLE_VALUE"

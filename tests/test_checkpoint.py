@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from pipelines.system.disk import DiskFullError
 from pipelines.system.terminal import InputError
-from tfpix2pix.checkpoint import FRAME_BYTES, Checkpoints, load_generator
 from tfpix2pix.config import Config
-from tfpix2pix.config_file import save
 from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints, load_generator
+from tfpix2pix.run_dir.config_json import save
 
 CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
 

@@ -9,8 +9,8 @@ from runs import TINY, assert_same_state, make_pairs
 
 from pipelines.system.terminal import InputError
 from tfpix2pix import train
-from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.journal import read_log
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
 
 FLAGS = (*TINY, "--batch_size=2", "--epochs=4", "--cache_mib=0", "--checkpoint_every=1")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.devices.strategy import distribute
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
+from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 CONFIG = Config(
     image_size=(32, 32),

@@ -17,8 +17,8 @@ from runs import make_pairs
 
 from pipelines.system.terminal import InputError
 from tfpix2pix import compare, evaluate, split
-from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.quality.segmentation import PALETTES
+from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 OFFLINE = "--nofeatures"
 

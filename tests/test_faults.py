@@ -18,8 +18,8 @@ from victim import FLAGS, STEPS, Bench, last
 
 from pipelines.system.terminal import InputError
 from tfpix2pix import train
-from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.journal import read_log
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
 
 
 @pytest.fixture(scope="module")

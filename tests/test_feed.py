@@ -14,7 +14,7 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
-from tfpix2pix.lost import Lost
+from tfpix2pix.run_dir.lost_pairs import Lost
 from tfpix2pix.validation import Validation
 
 FORM = PairFormat("AtoB", (70, 70))

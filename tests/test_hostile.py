@@ -19,8 +19,8 @@ from pipelines.sharding.inventory import Inventory, summed
 from pipelines.storage import manifest, records
 from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file
 from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "hostile"))
 
@@ -150,4 +150,4 @@ def test_a_network_that_no_machine_can_hold(tmp_path, name):
     values = json.loads(Config().to_json()) | {name: 2**31}
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match=f"config.json cannot be read.*{name}=2147483648"):
-        config_file.load(tmp_path)
+        config_json.load(tmp_path)

@@ -8,7 +8,7 @@ from commands import call
 
 from export import litert, onnx, tflite
 from export.litert import KINDS, Kind, Runner, dequantised, quantised
-from tfpix2pix.checkpoint import load_generator
+from tfpix2pix.run_dir.checkpoints import load_generator
 
 
 def export(module, run_dir, folder, *options):

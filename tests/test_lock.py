@@ -11,12 +11,12 @@ import pytest
 from runs import ROOT
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.lock import Lock
+from tfpix2pix.run_dir.lock import Lock
 
 # Without TensorFlow, which the lock does not need.
 HOLD = """
 import pathlib, sys, time
-from tfpix2pix.lock import Lock
+from tfpix2pix.run_dir.lock import Lock
 lock = Lock(pathlib.Path(sys.argv[1]))
 lock.take()
 print("held", flush=True)

@@ -17,8 +17,9 @@ from pipelines import prepare, preview
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import MAX_PIXELS
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file, evaluate, train, translate
+from tfpix2pix import evaluate, train, translate
 from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json
 
 SIDE = 20_000
 WORDS = "it has 20000x20000 pixels, and at most 40000000 are taken; --max_pixels=400000000 if you trust it"
@@ -141,10 +142,10 @@ def test_a_bomb_takes_no_memory(tmp_path):
 def test_of_a_run(tmp_path):
     """It is kept with the run, may be another when it goes on, and runs from before it was there have the default."""
     options = dataclasses.replace(Config(), max_pixels=5)
-    config_file.save(options, tmp_path)
-    assert config_file.load(tmp_path).pair_format((64, 64)).max_pixels == 5
+    config_json.save(options, tmp_path)
+    assert config_json.load(tmp_path).pair_format((64, 64)).max_pixels == 5
     assert options.differences(Config()) == []
     values = json.loads(options.to_json())
     del values["max_pixels"]
     (tmp_path / "config.json").write_text(json.dumps(values))
-    assert config_file.load(tmp_path).max_pixels == MAX_PIXELS
+    assert config_json.load(tmp_path).max_pixels == MAX_PIXELS

@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file
 from tfpix2pix.actions import check_finite
-from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
 from tfpix2pix.model.loss_scale import GROWTH_UPDATES, INITIAL_SCALE
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
 
 CONFIG = Config(
     image_size=(32, 32), generator_width=2, discriminator_width=2, discriminator_layers=1, batch_size=2
@@ -80,7 +80,7 @@ def test_inference_is_in_float32_and_no_policy_leaks(policy, strategies, tmp_pat
     for network in (model.generator, model.discriminator):
         assert network.output.dtype == "float32"
         assert {v.dtype for v in network.trainable_variables} == {"float32"}
-    config_file.save(options, tmp_path)
+    config_json.save(options, tmp_path)
     Checkpoints(tmp_path).save(model)
     generator, _, _ = load_generator(tmp_path)
     assert {layer.compute_dtype for layer in generator.layers} == {"float32"}

@@ -21,11 +21,11 @@ from pipelines.storage.shards import Shards
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
-from tfpix2pix import config_file, run_dir
-from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.devices.cluster import find_cluster
-from tfpix2pix.journal import read_log
+from tfpix2pix.run_dir import claim, config_json
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
 
 DEEP = "[" * 100_000
 
@@ -55,13 +55,13 @@ def test_json_that_is_nested_too_deep():
 def test_config(tmp_path, text, reason):
     (tmp_path / "config.json").write_text(text, errors="surrogateescape")
     with pytest.raises(InputError, match=rf"config.json cannot be read \(.*{reason}.*\); restore it"):
-        config_file.load(tmp_path)
+        config_json.load(tmp_path)
 
 
 def test_every_option_is_saved_and_read_again(tmp_path):
     options = Config().resolved()
-    config_file.save(options, tmp_path)
-    assert config_file.load(tmp_path) == options
+    config_json.save(options, tmp_path)
+    assert config_json.load(tmp_path) == options
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -184,7 +184,7 @@ def test_data_json_of_something_else(tmp_path):
     for contents in (DEEP, '{"pairs": 6}', "[]", '{"pairs": 6, "fingerprint": "", "files": {"0.png": "1"}}', OUTSIDE):
         (tmp_path / "data.json").write_text(contents)
         with pytest.raises(InputError, match=r"data.json cannot be read; delete it"):
-            run_dir.claim(tmp_path, Config(), pairs, pairs)
+            claim.claim(tmp_path, Config(), pairs, pairs)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from runs import TINY
 from pipelines.system.disk import check_writable, write_whole
 from pipelines.system.terminal import InputError
 from tfpix2pix import evaluate, train, translate
-from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.lock import Lock
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.lock import Lock
 
 
 @pytest.fixture

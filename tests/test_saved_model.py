@@ -18,7 +18,7 @@ from export.trained import weights_digest
 from pipelines.images import transforms
 from pipelines.system.terminal import InputError
 from tfpix2pix import translate
-from tfpix2pix.checkpoint import load_generator
+from tfpix2pix.run_dir.checkpoints import load_generator
 
 # Keras and this project's modules cannot be imported here.
 PLAIN = """

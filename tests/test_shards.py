@@ -23,8 +23,8 @@ from pipelines.storage.image_files import Files, list_files
 from pipelines.storage.shards import Shards, open_files
 from pipelines.system.paths import Place, place, put
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file, evaluate, train
-from tfpix2pix.run_dir import claim
+from tfpix2pix import evaluate, train
+from tfpix2pix.run_dir import claim, config_json
 
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
 
@@ -325,7 +325,7 @@ def test_a_run_refuses_other_shards(trainings):
     assert json.loads((run_dir / "data.json").read_text())["fingerprint"] == found.fingerprint()
     changed = [dataclasses.replace(found.shards[0], sha256="0"), *found.shards[1:]]
     dataclasses.replace(found, shards=changed).save(folder)
-    options = config_file.load(run_dir)
+    options = config_json.load(run_dir)
     with pytest.raises(InputError, match="or their names or sizes differ"):
         claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
     found.save(folder)

@@ -12,10 +12,10 @@ from runs import TINY, make_pairs, tensors
 
 from pipelines.system.terminal import InputError
 from tfpix2pix import train, translate
-from tfpix2pix.checkpoint import Checkpoints, load_generator
 from tfpix2pix.config import Config
-from tfpix2pix.config_file import save
 from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
+from tfpix2pix.run_dir.config_json import save
 
 BEST, LATEST = 1, 2
 

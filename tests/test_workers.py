@@ -20,7 +20,7 @@ from runs import (
 )
 
 from tfpix2pix.devices.cluster import LOST_EXIT_CODE
-from tfpix2pix.journal import read_log
+from tfpix2pix.run_dir.journal import read_log
 
 TRAIN = "tfpix2pix.train"
 STEPS = 40

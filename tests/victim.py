@@ -10,8 +10,8 @@ import subprocess
 import numpy as np
 from runs import PATIENCE, TINY, assert_same_state, make_pairs, run, start, tensors, wait_for
 
-from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.journal import LOG_FILE, read_log
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import LOG_FILE, read_log
 
 TRAIN = "tfpix2pix.train"
 STEPS = 24

@@ -21,7 +21,6 @@ from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 from tfpix2pix import split
-from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.contenders import Run, check_alike, parse
 from tfpix2pix.pages import results
 from tfpix2pix.pages.gallery import Gallery
@@ -31,6 +30,7 @@ from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Column, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
+from tfpix2pix.run_dir.checkpoints import load_generator
 from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 

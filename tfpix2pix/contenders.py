@@ -6,10 +6,10 @@ import re
 
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file
-from tfpix2pix.checkpoint import Checkpoints
 from tfpix2pix.config import Config
 from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 # A folder's name may hold anything; what stands behind its last @ or : is taken for a checkpoint or statistics.
 RUN = re.compile(r"(?P<folder>.*?)(?:@(?P<checkpoint>[^@:/]+))?(?::(?P<statistics>[^@:/]+))?", re.DOTALL)
@@ -72,7 +72,7 @@ def _parse_run(name: str, text: str, checkpoint: str) -> Run:
     if match["statistics"] and match["statistics"] not in NORM_STATISTICS:
         raise InputError(f"{text}: {match['statistics']} is none of {', '.join(NORM_STATISTICS)}")
     folder = pathlib.Path(match["folder"])
-    config = config_file.load(folder)
+    config = config_json.load(folder)
     if match["statistics"]:
         config = dataclasses.replace(config, norm_statistics=match["statistics"])
     step = Checkpoints(folder, best_by=config.best_by).choose(match["checkpoint"] or checkpoint)

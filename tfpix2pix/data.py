@@ -6,15 +6,14 @@ import pathlib
 from pipelines.datasets import locate
 from pipelines.pairs import Pairs, open_pairs
 from pipelines.system.terminal import InputError, one_line
-from tfpix2pix import data_file
 from tfpix2pix.config import Config
-from tfpix2pix.config_file import CONFIG_FILE
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.lock import Lock
-from tfpix2pix.lost import Lost
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.quality.networks import networks_for
-from tfpix2pix.run_dir import claim, wait_until_shared
+from tfpix2pix.run_dir import claim, data_json, wait_until_shared
+from tfpix2pix.run_dir.config_json import CONFIG_FILE
+from tfpix2pix.run_dir.lock import Lock
+from tfpix2pix.run_dir.lost_pairs import Lost
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +72,7 @@ def open_splits(options: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pai
     folder = locate.dataset_folder(options.data, options.data_dir)
     splits, without = [], {pair.index: pair for pair in lost.load()}
     if options.bad_images == "skip":
-        for pair in data_file.gone(run_dir, folder / "train"):
+        for pair in data_json.gone(run_dir, folder / "train"):
             if pair.index not in without:
                 without[pair.index] = pair
                 place = folder / "train" / pair.name

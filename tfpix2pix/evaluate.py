@@ -22,10 +22,8 @@ from pipelines.storage.shards import open_files
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file, split
-from tfpix2pix.checkpoint import Checkpoints, load_generator
+from tfpix2pix import split
 from tfpix2pix.config import Config
-from tfpix2pix.journal import read_log
 from tfpix2pix.networks.layers import NORM_STATISTICS
 from tfpix2pix.pages import plots, results
 from tfpix2pix.pages.gallery import Gallery
@@ -35,6 +33,9 @@ from tfpix2pix.quality.baselines import Training
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
+from tfpix2pix.run_dir.journal import read_log
 from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 
@@ -76,7 +77,7 @@ def config_of(run_dir: pathlib.Path) -> Config:
     Raises:
       InputError: there is none, or the flags contradict it.
     """
-    config, values = config_file.load(run_dir), flags.FLAGS
+    config, values = config_json.load(run_dir), flags.FLAGS
     config = split.with_flags(config)
     if values.norm_statistics:
         config = dataclasses.replace(config, norm_statistics=values.norm_statistics)

@@ -9,10 +9,10 @@ from pipelines.pairs import READ_ERRORS, LostPair, Pairs
 from pipelines.storage.image_files import Files
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.data_file import most_gone
 from tfpix2pix.devices.strategy import distribute
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.lost import Lost
+from tfpix2pix.run_dir.data_json import most_gone
+from tfpix2pix.run_dir.lost_pairs import Lost
 
 Say = Callable[[str], None]
 

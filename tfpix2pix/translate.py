@@ -24,9 +24,9 @@ from pipelines.storage.validity import problem
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar
-from tfpix2pix import config_file
-from tfpix2pix.checkpoint import load_generator
 from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.checkpoints import load_generator
 
 
 def main(argv: list[str]) -> int:
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     output = pathlib.Path(values.output)
     outputs = plan_outputs(pathlib.Path(values.input), output, f".{values.format}")
-    channels = config_file.load(pathlib.Path(values.run_dir)).target_channels
+    channels = config_json.load(pathlib.Path(values.run_dir)).target_channels
     if values.format == "jpg" and channels in (2, 4):
         raise InputError(f"format=jpg has no alpha, and this generator gives {channels} channels; use --format=png")
     size = None if 0 in values.image_size else values.image_size

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from table_writer import table
 
-from tfpix2pix.bundle import check_index
+from tfpix2pix.run_dir.bundle import check_index
 
 EXPECTED = (ValueError,)
 

@@ -5,8 +5,8 @@ import json
 from mutate import mutator
 
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file
 from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json
 
 EXPECTED = (InputError,)
 SEEDS = [
@@ -20,8 +20,8 @@ MUTATOR = mutator(split=b"\0")
 
 def target(data, folder):
     (folder / "config.json").write_bytes(data)
-    loaded = config_file.load(folder)
+    loaded = config_json.load(folder)
     # What was read can be written and read again, and its sizes are those of images.
-    config_file.save(loaded, folder)
-    assert config_file.load(folder) == loaded
+    config_json.save(loaded, folder)
+    assert config_json.load(folder) == loaded
     loaded.resolved()

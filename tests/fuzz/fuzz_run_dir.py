@@ -7,10 +7,10 @@ import numpy as np
 from mutate import mutator
 
 from pipelines.system.terminal import InputError
-from tfpix2pix import data_file
-from tfpix2pix.checkpoint import Checkpoints
-from tfpix2pix.journal import read_log
-from tfpix2pix.lost import Lost
+from tfpix2pix.run_dir import data_json
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.lost_pairs import Lost
 
 EXPECTED = (InputError,)
 SPLIT = b"\n----\n"
@@ -64,8 +64,8 @@ def target(data, folder):
     (folder / "data.json").write_bytes(pairs)
     (folder / "train").mkdir()
     (folder / "train" / "1.png").touch()
-    assert all(type(pair.name) is str for pair in data_file.gone(folder, folder / "train"))
-    data_file.check(folder, Pairs(), Pairs(), "skip")
+    assert all(type(pair.name) is str for pair in data_json.gone(folder, folder / "train"))
+    data_json.check(folder, Pairs(), Pairs(), "skip")
     (folder / "lost").mkdir()
     (folder / "lost" / "00000000.json").write_bytes(lost)
     assert all(0 <= pair.index < 1 << 63 for pair in Lost(folder).load())

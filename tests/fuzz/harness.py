@@ -27,17 +27,17 @@ import atheris
 # Target to the modules whose coverage guides the inputs.
 TARGETS = {
     "archive": ("pipelines.system.archive", "tarfile"),
-    "bundle": ("tfpix2pix.bundle",),
+    "bundle": ("tfpix2pix.run_dir.bundle",),
     "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.devices.cluster"),
-    "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.config_file"),
+    "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.run_dir.config_json"),
     "flags": ("pipelines.system.terminal", "pipelines.images.size", "tfpix2pix.config", "absl.flags._flagvalues"),
     "manifest": ("pipelines.storage.manifest", "pipelines.system.untrusted_json", "pipelines.storage.shards"),
     "run_dir": (
         "pipelines.system.untrusted_json",
-        "tfpix2pix.checkpoint",
-        "tfpix2pix.data_file",
-        "tfpix2pix.journal",
-        "tfpix2pix.lost",
+        "tfpix2pix.run_dir.checkpoints",
+        "tfpix2pix.run_dir.data_json",
+        "tfpix2pix.run_dir.journal",
+        "tfpix2pix.run_dir.lost_pairs",
     ),
     "torch": (
         "tfpix2pix.quality.pretrained.torch_file",

@@ -14,13 +14,13 @@ from google.protobuf.message import DecodeError
 from pipelines.system.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
 from pipelines.system.terminal import InputError, reason
 from pipelines.system.untrusted_json import parse_json
-from tfpix2pix import config_file
-from tfpix2pix.bundle import check_index
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix, generator_of
 from tfpix2pix.networks.memory_estimate import check_fits
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.bundle import check_index
 
 FOLDER = "checkpoints"
 PREFIX = "state"
@@ -281,7 +281,7 @@ def load_generator(
     Raises:
       InputError: no such run, no such checkpoint, one that cannot be read, or a size that does not fit.
     """
-    config = config_file.load(run_dir)
+    config = config_json.load(run_dir)
     checkpoints = Checkpoints(run_dir, best_by=config.best_by)
     step = checkpoints.choose(checkpoint)
 

@@ -6,8 +6,8 @@ import time
 from pipelines.pairs import Pairs
 from pipelines.system.disk import check_writable, refuse_links
 from pipelines.system.terminal import InputError
-from tfpix2pix import config_file, data_file
 from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json, data_json
 
 # What a worker leaves for the others to find before it ends by itself, and they are missed by it.
 NOTE_FILE = "stopped.txt"
@@ -30,8 +30,8 @@ def open_run_dir(run_dir: pathlib.Path, config: Config, will_write: bool = True)
     if will_write:
         # What is wrong with the data is found later, and should leave nothing behind.
         check_writable(run_dir, "run_dir")
-    if (run_dir / config_file.CONFIG_FILE).exists():
-        differences = config_file.load(run_dir).differences(config)
+    if (run_dir / config_json.CONFIG_FILE).exists():
+        differences = config_json.load(run_dir).differences(config)
         if differences:
             raise InputError(
                 f"run_dir={run_dir} holds a run of another config: {'; '.join(differences)}; give the same options to "
@@ -46,7 +46,7 @@ def wait_until_shared(run_dir: pathlib.Path) -> None:
       InputError: it does not appear, so this worker has another folder of that name.
     """
     deadline = time.monotonic() + SHARED_SECONDS
-    while not (run_dir / config_file.CONFIG_FILE).exists():
+    while not (run_dir / config_json.CONFIG_FILE).exists():
         if time.monotonic() > deadline:
             raise InputError(
                 f"run_dir={run_dir} is not the folder that the first worker writes; give one on a file system that all "
@@ -63,5 +63,5 @@ def claim(run_dir: pathlib.Path, config: Config, train: Pairs, val: Pairs) -> No
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / NOTE_FILE).unlink(missing_ok=True)
-    data_file.check(run_dir, train, val, config.bad_images)
-    config_file.save(config, run_dir)
+    data_json.check(run_dir, train, val, config.bad_images)
+    config_json.save(config, run_dir)
