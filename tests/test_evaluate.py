@@ -284,7 +284,7 @@ def test_compare_refuses_what_cannot_be_compared(short_run, tmp_path):
 
 
 def test_infinite_values_are_valid_json(tmp_path):
-    from tfpix2pix.pages.results import write_json
+    from tfpix2pix.report.results import write_json
 
     write_json(tmp_path / "x.json", {"a": [math.inf, math.nan], "b": 1.5})
     assert json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail) == {"a": ["inf", "nan"], "b": 1.5}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfpix2pix.pages import pictures
+from tfpix2pix.report import pictures
 
 
 def read(contents):

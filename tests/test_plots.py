@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 
-from tfpix2pix.pages import plots
+from tfpix2pix.report import plots
 
 SVG = "{http://www.w3.org/2000/svg}"
 RECORDS = [

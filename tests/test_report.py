@@ -11,8 +11,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tfpix2pix.pages import pictures, plots, report
-from tfpix2pix.pages.report import Card, Table
+from tfpix2pix.report import page, pictures, plots
+from tfpix2pix.report.page import Card, Table
 
 # Elements without an end tag (HTML, 13.1.2).
 VOID = {"meta", "img", "input", "link", "br", "hr"}
@@ -109,7 +109,7 @@ def write(path, cards=(), **options):
         "highlights": {},
         "count": len(cards) if isinstance(cards, list | tuple) else 0,
     }
-    report.write_page(path, cards=cards, **(given | options))
+    page.write_page(path, cards=cards, **(given | options))
     return parse(path)
 
 
@@ -161,7 +161,7 @@ def write_with_everywhere(path, text):
         tables=[Table(text, [text], [(text, [text], 0)])],
         notes=[text],
         highlights={text: [card]},
-        legend=report.Legend(text, webp(0), [text]),
+        legend=page.Legend(text, webp(0), [text]),
     )
 
 
@@ -229,7 +229,7 @@ def test_sections_are_there_if_they_have_something(path):
         notes=["LPIPS is missing."],
         curves=plots.panels([{"step": 0, "epoch": 0.0, "validation/l1": 0.5}]),
         highlights={"best by L1": [make_card("1.png"), make_card("2.png")], "worst": [make_card("3.png")], "none": []},
-        legend=report.error_legend(),
+        legend=page.error_legend(),
     )
     headings = [heading.text for heading in page.one("main").all("h2")]
     assert headings == ["Numbers", "Training", "best by L1", "worst", "All images 0"]
@@ -288,7 +288,7 @@ def test_memory_does_not_grow_with_the_number_of_cards(path):
     def peak(count):
         tracemalloc.start()
         try:
-            report.write_page(
+            page.write_page(
                 path,
                 title="",
                 subtitle="",

@@ -22,14 +22,14 @@ from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 from tfpix2pix import split
 from tfpix2pix.contenders import Run, check_alike, parse
-from tfpix2pix.pages import results
-from tfpix2pix.pages.gallery import Gallery
-from tfpix2pix.pages.report import error_legend, write_page
 from tfpix2pix.quality import networks
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Column, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
+from tfpix2pix.report import results
+from tfpix2pix.report.gallery import Gallery
+from tfpix2pix.report.page import error_legend, write_page
 from tfpix2pix.run_dir.checkpoints import load_generator
 from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 

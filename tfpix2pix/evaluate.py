@@ -25,14 +25,14 @@ from pipelines.system.terminal import InputError
 from tfpix2pix import split
 from tfpix2pix.config import Config
 from tfpix2pix.networks.layers import NORM_STATISTICS
-from tfpix2pix.pages import plots, results
-from tfpix2pix.pages.gallery import Gallery
-from tfpix2pix.pages.report import error_legend, write_page
 from tfpix2pix.quality import networks
 from tfpix2pix.quality.baselines import Training
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.report import plots, results
+from tfpix2pix.report.gallery import Gallery
+from tfpix2pix.report.page import error_legend, write_page
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
 from tfpix2pix.run_dir.journal import read_log

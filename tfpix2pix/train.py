@@ -23,8 +23,8 @@ from tfpix2pix.devices.strategy import make_strategy
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.interruption import Interruption
 from tfpix2pix.model.state import check_trainable
-from tfpix2pix.pages import plots
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.report import plots
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.claim import NOTE_FILE, open_run_dir
 from tfpix2pix.run_dir.journal import read_log

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.storage.sample import spread
-from tfpix2pix.pages.pictures import error_map, webp
-from tfpix2pix.pages.report import Card
 from tfpix2pix.quality.measure import Batch
+from tfpix2pix.report.page import Card
+from tfpix2pix.report.pictures import error_map, webp
 
 # Images on a page are drawn at most so large.
 CELL_PIXELS = 256

@@ -13,11 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.system.disk import write_whole
-from tfpix2pix.pages.report import Table
 from tfpix2pix.quality.bootstrap import LEAST_IMAGES, interval, interval_of_set
 from tfpix2pix.quality.kid import SUBSET_SIZE
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
+from tfpix2pix.report.page import Table
 
 # What a spreadsheet takes for the beginning of a formula.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import jinja2
 
-from tfpix2pix.pages import pictures
+from tfpix2pix.report import pictures
 
 TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
