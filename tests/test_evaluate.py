@@ -16,7 +16,8 @@ from PIL import Image
 from runs import make_pairs
 
 from pipelines.system.terminal import InputError
-from tfpix2pix import compare, evaluate, split
+from tfpix2pix import compare, evaluate
+from tfpix2pix.evaluation import split
 from tfpix2pix.quality.segmentation import PALETTES
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 

@@ -20,9 +20,9 @@ from absl import flags
 from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
-from tfpix2pix import split
-from tfpix2pix.contenders import Run, check_alike, parse
-from tfpix2pix.quality import networks
+from tfpix2pix.evaluation import metric_networks, split
+from tfpix2pix.evaluation.contenders import Run, check_alike, parse
+from tfpix2pix.evaluation.split import batches_of, label_maps, open_split, split_folder
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Column, compiled, generating, measure
 from tfpix2pix.quality.metrics import METRICS
@@ -31,7 +31,6 @@ from tfpix2pix.report import results
 from tfpix2pix.report.gallery import Gallery
 from tfpix2pix.report.page import error_legend, write_page
 from tfpix2pix.run_dir.checkpoints import load_generator
-from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +43,7 @@ def main(argv: list[str]) -> int:
     check_writable(output, "output")
     config = split.with_flags(runs[0].config)
     split_folder(config, values.split)  # refuses a missing split before anything is fetched
-    at_hand, missing = networks.networks_at_hand(config)
+    at_hand, missing = metric_networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
     missing |= split.too_few(pairs)
     keras.utils.set_random_seed(config.seed)
@@ -181,7 +180,7 @@ def define_flags() -> None:
     flags.DEFINE_string("output", "comparison", "folder for the results")
     flags.DEFINE_integer("report_images", 2000, "images on the page, at most", lower_bound=1)
     split.define_flags()
-    networks.define_flags()
+    metric_networks.define_flags()
     flags.adopt_module_key_flags(split)
     flags.adopt_module_key_flags(networks)
 

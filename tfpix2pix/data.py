@@ -8,8 +8,8 @@ from pipelines.pairs import Pairs, open_pairs
 from pipelines.system.terminal import InputError, one_line
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
+from tfpix2pix.evaluation.metric_networks import networks_for
 from tfpix2pix.quality.measure import Networks
-from tfpix2pix.quality.networks import networks_for
 from tfpix2pix.run_dir import claim, data_json, wait_until_shared
 from tfpix2pix.run_dir.config_json import CONFIG_FILE
 from tfpix2pix.run_dir.lock import Lock

@@ -22,10 +22,10 @@ from pipelines.storage.shards import open_files
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 from pipelines.system.terminal import InputError
-from tfpix2pix import split
 from tfpix2pix.config import Config
+from tfpix2pix.evaluation import metric_networks, split
+from tfpix2pix.evaluation.split import batches_of, label_maps, open_split, split_folder
 from tfpix2pix.networks.layers import NORM_STATISTICS
-from tfpix2pix.quality import networks
 from tfpix2pix.quality.baselines import Training
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure
@@ -36,7 +36,6 @@ from tfpix2pix.report.page import error_legend, write_page
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
 from tfpix2pix.run_dir.journal import read_log
-from tfpix2pix.split import batches_of, label_maps, open_split, split_folder
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +51,7 @@ def main(argv: list[str]) -> int:
     output = pathlib.Path(values.output or run_dir / "evaluation" / folder_name(best))
     check_writable(output, "output")
     split_folder(config, values.split)  # before anything is fetched
-    at_hand, missing = networks.networks_at_hand(config)
+    at_hand, missing = metric_networks.networks_at_hand(config)
     pairs = open_split(config, values.split)
     missing |= split.too_few(pairs)
     keras.utils.set_random_seed(config.seed)
@@ -248,7 +247,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("baseline_pairs", 2000, "training pairs that the baselines look at, at most", lower_bound=1)
     flags.DEFINE_integer("report_images", 2000, "images on the report's page, at most", lower_bound=1)
     split.define_flags()
-    networks.define_flags()
+    metric_networks.define_flags()
     flags.adopt_module_key_flags(split)
     flags.adopt_module_key_flags(networks)
 
