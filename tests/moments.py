@@ -15,10 +15,10 @@ import time
 import tensorflow as tf
 
 import pipelines.storage.validity
-import tfpix2pix.data
-import tfpix2pix.interruption
 import tfpix2pix.model.step
-import tfpix2pix.validation
+import tfpix2pix.training.interruption
+import tfpix2pix.training.open_data
+import tfpix2pix.training.validation
 from pipelines.system import terminal
 from tfpix2pix import train
 
@@ -98,7 +98,7 @@ def jumping(clock):
     return wrapper
 
 
-hold = tfpix2pix.interruption.Interruption.hold
+hold = tfpix2pix.training.interruption.Interruption.hold
 
 
 def note_step(self):
@@ -106,19 +106,19 @@ def note_step(self):
     hold(self)
 
 
-tfpix2pix.interruption.Interruption.hold = note_step
+tfpix2pix.training.interruption.Interruption.hold = note_step
 match MOMENT:
     case "reading":
         before(pipelines.storage.validity, "problem")
     case "opened":
-        before(tfpix2pix.data, "claim")
+        before(tfpix2pix.training.open_data, "claim")
     case "tracing":
         before(tfpix2pix.model.step, "_sum_over_replicas")
     case "first step":
         # Inside the compiled step, at each of its runs.
         before(tfpix2pix.model.step, "_sum_over_replicas", then=lambda: tf.py_function(stand, [], []))
     case "validation":
-        before(tfpix2pix.validation, "measure", has_stepped)
+        before(tfpix2pix.training.validation, "measure", has_stepped)
     case "save":
         tf.train.Checkpoint.write = slowly(tf.train.Checkpoint.write)
     case "no room":

@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from pipelines.system.terminal import InputError
-from tfpix2pix import loop
-from tfpix2pix.actions import Log, Save, Schedule, check_finite
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import Journal, read_log
-from tfpix2pix.validation import Validation
+from tfpix2pix.training import loop
+from tfpix2pix.training.actions import Log, Save, Schedule, check_finite
+from tfpix2pix.training.validation import Validation
 
 CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
 METRICS = {

@@ -31,7 +31,7 @@ GRAPH = {name: imports(path) for name, path in modules().items()}
 
 
 def test_the_graph_is_seen():
-    assert "pipelines.loader" in GRAPH["tfpix2pix.feed"]
+    assert "pipelines.loader" in GRAPH["tfpix2pix.training.feed"]
     assert "tfpix2pix.networks.losses" in GRAPH["tfpix2pix.model.step"]
 
 

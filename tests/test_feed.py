@@ -13,9 +13,9 @@ from pipelines.pairs import open_pairs
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.run_dir.lost_pairs import Lost
-from tfpix2pix.validation import Validation
+from tfpix2pix.training.feed import Feed, UnreadableError, ValidationFeed
+from tfpix2pix.training.validation import Validation
 
 FORM = PairFormat("AtoB", (70, 70))
 CONFIG = Config(image_size=(64, 64), batch_size=2, seed=3, validation_batch_size=2).resolved()

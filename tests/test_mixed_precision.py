@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.actions import check_finite
 from tfpix2pix.config import Config
 from tfpix2pix.model.loss_scale import GROWTH_UPDATES, INITIAL_SCALE
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
+from tfpix2pix.training.actions import check_finite
 
 CONFIG = Config(
     image_size=(32, 32), generator_width=2, discriminator_width=2, discriminator_layers=1, batch_size=2

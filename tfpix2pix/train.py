@@ -17,11 +17,9 @@ from pipelines.datasets import locate
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from tfpix2pix import config
-from tfpix2pix.data import open_data
 from tfpix2pix.devices.cluster import Cluster, find_cluster
 from tfpix2pix.devices.strategy import make_strategy
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.interruption import Interruption
 from tfpix2pix.model.state import check_trainable
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.report import plots
@@ -29,7 +27,9 @@ from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.claim import NOTE_FILE, open_run_dir
 from tfpix2pix.run_dir.journal import read_log
 from tfpix2pix.run_dir.lock import Lock
-from tfpix2pix.training import Training
+from tfpix2pix.training.interruption import Interruption
+from tfpix2pix.training.open_data import open_data
+from tfpix2pix.training.session import Training
 
 
 def main(argv: list[str]) -> int:

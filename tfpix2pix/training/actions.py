@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from pipelines.images.figure import image_rows, to_array
 from pipelines.system.terminal import InputError
-from tfpix2pix.loop import Stopwatch
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import Journal
-from tfpix2pix.validation import Validation
+from tfpix2pix.training.loop import Stopwatch
+from tfpix2pix.training.validation import Validation
 
 VALIDATION = "validation/"
 NOT_FINITE = (

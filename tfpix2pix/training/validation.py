@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.feed import READ_ERRORS
 from tfpix2pix.quality.measure import Networks, compiled, generating, measure
+from tfpix2pix.training.feed import READ_ERRORS
 
 Mend = Callable[[Exception], tuple[tf.data.Dataset, int]]
 

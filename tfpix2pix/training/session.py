@@ -5,18 +5,18 @@ import pathlib
 import tensorflow as tf
 
 from pipelines.system.disk import naming_full_disk, write_whole
-from tfpix2pix import actions, loop
 from tfpix2pix.config import Config
-from tfpix2pix.data import Data
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.feed import Feed, UnreadableError, ValidationFeed
-from tfpix2pix.interruption import Agreement, Interruption
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics, make_train_step
 from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints
 from tfpix2pix.run_dir.claim import NOTE_FILE
 from tfpix2pix.run_dir.journal import Journal, Silence
-from tfpix2pix.validation import Validation
+from tfpix2pix.training import actions, loop
+from tfpix2pix.training.feed import Feed, UnreadableError, ValidationFeed
+from tfpix2pix.training.interruption import Agreement, Interruption
+from tfpix2pix.training.open_data import Data
+from tfpix2pix.training.validation import Validation
 
 
 class Training:

@@ -1,0 +1,1 @@
+"""tfpix2pix.training.session."""
