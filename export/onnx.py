@@ -15,7 +15,7 @@ import tensorflow as tf
 from absl import flags
 
 from export import trained
-from export.ship import ship
+from export.formats.release import ship
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 

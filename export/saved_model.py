@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import flags
 
 from export import trained
-from export.parity import Parity, measure
+from export.formats.parity import Parity, measure
 from export.servable import Servable
 from export.trained import EXPORT_FILE, Trained
 from export.versions import choose_version, new_version

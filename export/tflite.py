@@ -13,8 +13,8 @@ import pathlib
 from absl import flags
 
 from export import trained
-from export.litert import KINDS, Runner, convert
-from export.ship import ship
+from export.formats.litert import KINDS, Runner, convert
+from export.formats.release import ship
 from pipelines.system import terminal
 from pipelines.system.disk import check_writable, naming_full_disk
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from commands import call
 
-from export import litert, onnx, tflite
-from export.litert import KINDS, Kind, Runner, dequantised, quantised
+from export import onnx, tflite
+from export.formats import litert
+from export.formats.litert import KINDS, Kind, Runner, dequantised, quantised
 from tfpix2pix.run_dir.checkpoints import load_generator
 
 

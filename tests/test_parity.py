@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from export.parity import Row, compare, measure, table
+from export.formats.parity import Row, compare, measure, table
 
 
 def constant(value):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from export.parity import compare, table
+from export.formats.parity import compare, table
 from export.trained import EXPORT_FILE, Trained
 from pipelines.system.disk import write_whole
 
