@@ -14,7 +14,7 @@ import time
 import numpy as np
 from absl import flags
 
-from export.transport import Grpc, RefusedError, Rest, UnreachableError
+from export.serving.transport import Grpc, RefusedError, Rest, UnreachableError
 from pipelines.storage.input_output import list_inputs, make_folders, plan_outputs
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError, progress_bar

@@ -17,10 +17,10 @@ from absl import flags
 
 from export import trained
 from export.formats.parity import Parity, measure
-from export.servable import Servable
+from export.serving.servable import Servable
+from export.serving.versions import choose_version, new_version
+from export.serving.warmup import write_warmup
 from export.trained import EXPORT_FILE, Trained
-from export.versions import choose_version, new_version
-from export.warmup import write_warmup
 from pipelines.images import transforms
 from pipelines.images.size import define_max_pixels
 from pipelines.system import terminal

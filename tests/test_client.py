@@ -20,11 +20,11 @@ import tensorflow as tf
 from commands import call
 from serving import Server
 
-import export.transport
+import export.serving.transport
 from export import client, saved_model
 from export.client import latency
-from export.protocol import predict_pb2, prediction_service_pb2_grpc
-from export.transport import Grpc, RefusedError, Rest, UnreachableError
+from export.serving.protocol import predict_pb2, prediction_service_pb2_grpc
+from export.serving.transport import Grpc, RefusedError, Rest, UnreachableError
 from pipelines.system.terminal import InputError
 from tfpix2pix import translate
 
@@ -285,7 +285,7 @@ def test_the_body_of_a_redirect_is_not_read():
     ids=["endless", "endless 503", "chunk of -1", "chunk of -5", "gzip", "gzip twice"],
 )
 def test_a_huge_answer(answer, monkeypatch):
-    monkeypatch.setattr(export.transport, "MAX_MESSAGE", 1 << 20)
+    monkeypatch.setattr(export.serving.transport, "MAX_MESSAGE", 1 << 20)
     tracemalloc.start()
     try:
         with pytest.raises(UnreachableError, match=r"^its answer has more than 1048576 bytes$"):
@@ -415,7 +415,7 @@ def test_reasons_by_grpc(details, words):
 
 
 def test_a_huge_answer_by_grpc(monkeypatch):
-    monkeypatch.setattr(export.transport, "MAX_MESSAGE", 1 << 20)
+    monkeypatch.setattr(export.serving.transport, "MAX_MESSAGE", 1 << 20)
     with pytest.raises(UnreachableError, match="larger than max"):
         ask_grpc(tensor_of(STRING, [1], bytes(2 << 20)))
 

@@ -13,7 +13,7 @@ from PIL import Image
 from serving import Model
 
 from export import saved_model
-from export.servable import Servable
+from export.serving.servable import Servable
 from export.trained import weights_digest
 from pipelines.images import transforms
 from pipelines.system.terminal import InputError

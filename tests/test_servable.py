@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export.servable import Servable
+from export.serving.servable import Servable
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
 from tfpix2pix.networks.generator import unet

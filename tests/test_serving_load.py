@@ -15,7 +15,7 @@ from commands import call
 from PIL import Image
 
 from export import saved_model
-from export.transport import Grpc, RefusedError, Rest
+from export.serving.transport import Grpc, RefusedError, Rest
 
 REQUESTS = 500
 BAD = 50

@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.versions import choose_version, new_version
+from export.serving.versions import choose_version, new_version
 from pipelines.system.terminal import InputError
 
 

@@ -12,7 +12,7 @@ import requests
 import tensorflow as tf
 import urllib3
 
-from export.protocol import model_pb2, predict_pb2, prediction_service_pb2_grpc
+from export.serving.protocol import model_pb2, predict_pb2, prediction_service_pb2_grpc
 from pipelines.images.header import PNG_START
 from pipelines.system.deadline import LateError, within
 from pipelines.system.untrusted_json import parse_json

@@ -4,7 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
-from export.protocol import model_pb2, predict_pb2, prediction_log_pb2
+from export.serving.protocol import model_pb2, predict_pb2, prediction_log_pb2
 
 # Where Serving looks for them below a version (its documentation, saved_model_warmup).
 WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
