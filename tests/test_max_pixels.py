@@ -13,11 +13,11 @@ from commands import call
 from PIL import Image
 from runs import make_pairs
 
-from pipelines import prepare, preview
+from pipelines import prepare
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import MAX_PIXELS
 from pipelines.system.terminal import InputError
-from tfpix2pix import evaluate, train, translate
+from tfpix2pix import evaluate, preview, train, translate
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir import config_json
 

@@ -6,13 +6,14 @@ from commands import call, entries, run_all
 from PIL import Image
 from runs import assert_one_clear_line, make_pairs
 
-from pipelines import prepare, preview
+from pipelines import prepare
 from pipelines.datasets.combine import combine, side_by_side
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import decode, to_uint8
 from pipelines.loader import train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.system.terminal import InputError
+from tfpix2pix import preview
 
 HEIGHT, WIDTH = 6, 8
 
@@ -198,7 +199,7 @@ def processes(tmp_path_factory):
             "unknown": ("pipelines.prepare", "chekc"),
             "combine": ("pipelines.prepare", *combined),
             "check": ("pipelines.prepare", "check", f"--data={folder / 'p'}"),
-            "preview": ("pipelines.preview", f"--data={good}", f"--output={folder / 'preview.gnp'}"),
+            "preview": ("tfpix2pix.preview", f"--data={good}", f"--output={folder / 'preview.gnp'}"),
         }
     )
     return folder, results

@@ -2,7 +2,7 @@
 
 Sources are above, targets below.
 
-python -m pipelines.preview --data=facades --output=preview.png
+python -m tfpix2pix.preview --data=facades --output=preview.png
 """
 
 import numpy as np
