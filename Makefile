@@ -36,7 +36,7 @@ test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
 
 stress: $(INSTALLED_DEV)
-	PYTHONPATH=. $(BIN)/python tests/stress.py
+	$(BIN)/python -m tests.journeys.stress
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
@@ -50,17 +50,17 @@ tensorboard: $(INSTALLED)
 	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard --host=$(HOST)
 
 hostile: $(INSTALLED_DEV)
-	TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH=. $(BIN)/python tests/hostile/check.py
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.hostile.check
 
 engine: .venv-engine/.installed
-	.venv-engine/bin/python tests/engine/check.py $(MODEL) $(IMAGES)
+	.venv-engine/bin/python -m tests.engine.check $(MODEL) $(IMAGES)
 
 audit: $(INSTALLED_DEV) .venv-audit/.installed
 	.venv-audit/bin/python .ci/audit.py .venv
 
 # The input of a find is left here, as crash-*, timeout-* or oom-*.
 fuzz: .venv-fuzz/.installed
-	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/harness.py $(TARGET) --seconds=$(SECONDS)
+	.venv-fuzz/bin/python -m tests.fuzz.harness $(TARGET) --seconds=$(SECONDS)
 
 clean:
 	rm -rf .venv .venv-*

@@ -111,7 +111,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("block", 256, "images that a worker does in one go: what is lost when it dies", lower_bound=1)
     define_max_pixels()
     beam.define_flags()
-    flags.adopt_module_key_flags(engine)
+    flags.adopt_module_key_flags(beam)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.networks.generator import check_depth
 from tfpix2pix.networks.layers import NORM_STATISTICS
-from tfpix2pix.run_dir.checkpoints import Checkpoints, load_generator
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.trained_generator import load_generator
 
 # The description beside every export.
 EXPORT_FILE = "export.json"

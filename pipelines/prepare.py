@@ -144,7 +144,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("kind", "pairs", KINDS, "shard: side-by-side pairs, or single images, to be translated")
     define_max_pixels()
     beam.define_flags()
-    flags.adopt_module_key_flags(engine)
+    flags.adopt_module_key_flags(beam)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 import tensorflow as tf
-from commands import call
-from runs import TINY, make_pairs
 
+from tests.helpers.commands import call
+from tests.helpers.runs import TINY, make_pairs
 from tfpix2pix import train
 
 # Two devices, so that one process can be two replicas; what asks for one sees CPU:0.

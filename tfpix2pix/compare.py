@@ -30,7 +30,7 @@ from tfpix2pix.quality.tally import Result
 from tfpix2pix.report import results
 from tfpix2pix.report.gallery import Gallery
 from tfpix2pix.report.page import error_legend, write_page
-from tfpix2pix.run_dir.checkpoints import load_generator
+from tfpix2pix.run_dir.trained_generator import load_generator
 
 
 def main(argv: list[str]) -> int:
@@ -182,7 +182,7 @@ def define_flags() -> None:
     split.define_flags()
     metric_networks.define_flags()
     flags.adopt_module_key_flags(split)
-    flags.adopt_module_key_flags(networks)
+    flags.adopt_module_key_flags(metric_networks)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ from tfpix2pix.networks.discriminator import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.networks.generator import check_depth, default_depth
 from tfpix2pix.networks.layers import NORM_STATISTICS, NORMS
 from tfpix2pix.networks.losses import GAN_LOSSES
-from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
-from tfpix2pix.quality.pretrained.lpips import MIN_SIDE
+from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
 MAX_WIDTH = 4096
@@ -195,7 +194,7 @@ class Config:
             raise InputError(
                 f"decay_epochs={self.decay_epochs} is more than epochs={self.epochs}; it counts the last of them"
             )
-        least_side = {"ssim": SSIM_WINDOW, "ms_ssim": MS_SSIM_SIDE, "lpips": MIN_SIDE}.get(self.best_by, 0)
+        least_side = {"ssim": SSIM_WINDOW, "ms_ssim": MS_SSIM_SIDE, "lpips": LPIPS_SIDE}.get(self.best_by, 0)
         if min(self.image_size) < least_side:
             raise InputError(
                 f"best_by={self.best_by} needs images with sides of {least_side} or more, and "

@@ -5,15 +5,11 @@ What is let through is given to TensorFlow, which has to find the same, and not 
 
 import contextlib
 import pathlib
-import sys
 import tempfile
 
 import tensorflow as tf
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from table_writer import table
-
+from tests.helpers.table_writer import table
 from tfpix2pix.run_dir.bundle import check_index
 
 EXPECTED = (ValueError,)

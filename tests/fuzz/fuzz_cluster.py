@@ -1,8 +1,7 @@
 """TF_CONFIG, and Slurm's variables."""
 
-from mutate import mutator
-
 from pipelines.system.terminal import InputError
+from tests.fuzz.mutate import mutator
 from tfpix2pix.devices.cluster import find_cluster
 
 EXPECTED = (InputError,)

@@ -2,9 +2,8 @@
 
 import json
 
-from mutate import mutator
-
 from pipelines.system.terminal import InputError
+from tests.fuzz.mutate import mutator
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir import config_json
 

@@ -7,13 +7,12 @@ import pathlib
 import shutil
 import tempfile
 
-from mutate import mutator
-
 from pipelines.storage import records
 from pipelines.storage.manifest import Manifest
 from pipelines.storage.records import write_shard
 from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError
+from tests.fuzz.mutate import mutator
 
 EXPECTED = (InputError,)
 SPLIT = b"\n--index--\n"

@@ -4,9 +4,9 @@ import math
 import types
 
 import numpy as np
-from mutate import mutator
 
 from pipelines.system.terminal import InputError
+from tests.fuzz.mutate import mutator
 from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import read_log

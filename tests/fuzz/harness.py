@@ -89,7 +89,7 @@ def load(name: str):
         # Of the standard library, some are there already.
         sys.modules.pop(module, None)
     with atheris.instrument_imports(include=list(TARGETS[name])):
-        return importlib.import_module(f"fuzz_{name}")
+        return importlib.import_module(f"tests.fuzz.fuzz_{name}")
 
 
 if __name__ == "__main__":

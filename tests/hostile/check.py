@@ -14,18 +14,16 @@ import sys
 import tempfile
 import time
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
+import inputs
+import pictures
+from PIL import Image
 
-import inputs  # noqa: E402
-import pictures  # noqa: E402
-from inputs import Seeds, spoil  # noqa: E402
-from invocations import COMMANDS, SIDE, TINY, WRITTEN  # noqa: E402
-from PIL import Image  # noqa: E402
-from runs import make_pairs  # noqa: E402
-from tally import Tally  # noqa: E402
-from worker import MOST_MIB, MOST_SECONDS, Outcome, Worker  # noqa: E402
-
-from pipelines.storage import manifest  # noqa: E402
+from pipelines.storage import manifest
+from tests.helpers.runs import make_pairs
+from tests.hostile.inputs import Seeds, spoil
+from tests.hostile.invocations import COMMANDS, SIDE, TINY, WRITTEN
+from tests.hostile.tally import Tally
+from tests.hostile.worker import MOST_MIB, MOST_SECONDS, Outcome, Worker
 
 # Exit codes where some of a folder's images are spoiled.
 CODES = {"check": 1, "shard": 0, "train": 0, "translate": 1, "evaluate": 0, "bulk": 1}

@@ -9,13 +9,13 @@ import shutil
 import tarfile
 
 import numpy as np
-import pictures
 import tensorflow as tf
-from checksum import masked_crc
-from mutations import mutations, reworded
 
 from pipelines.storage import manifest, records
 from pipelines.storage.manifest import MANIFEST_FILE
+from tests.helpers.checksum import masked_crc
+from tests.hostile import pictures
+from tests.hostile.mutations import mutations, reworded
 
 COUNTS = {
     "shard": 30,

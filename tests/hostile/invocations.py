@@ -2,7 +2,7 @@
 
 import pathlib
 
-from inputs import Seeds
+from tests.hostile.inputs import Seeds
 
 # Images of 16×16 and two levels: what takes the time is the tracing of the networks.
 SIDE = 16

@@ -5,10 +5,10 @@ import struct
 import zlib
 
 import numpy as np
-from mutations import mutations, with_checksums
 from PIL import Image
 
 from pipelines.datasets.demo import draw_pair
+from tests.hostile.mutations import mutations, with_checksums
 
 # Of one image of a pair, in pixels.
 SIDE = 64

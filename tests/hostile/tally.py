@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 
-from worker import Outcome
+from tests.hostile.worker import Outcome
 
 COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate", "bulk", "export")
 

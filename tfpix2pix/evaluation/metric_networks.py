@@ -9,9 +9,9 @@ from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.quality.measure import Networks
-from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
+from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
 from tfpix2pix.quality.pretrained.inception import Inception
-from tfpix2pix.quality.pretrained.lpips import MIN_SIDE, Lpips
+from tfpix2pix.quality.pretrained.lpips import Lpips
 from tfpix2pix.quality.pretrained.weights import WEIGHTS, find_weights
 from tfpix2pix.quality.segmentation import PALETTES, load_segmenter
 
@@ -54,8 +54,8 @@ def networks_at_hand(config: Config) -> tuple[Networks, dict[str, str]]:
             faults = _faults(config, files)
             if faults:
                 missing[metrics] = "; ".join(faults)
-            elif attribute == "lpips" and min(config.image_size) < MIN_SIDE:
-                missing[metrics] = f"its network needs images with sides of {MIN_SIDE} or more"
+            elif attribute == "lpips" and min(config.image_size) < LPIPS_SIDE:
+                missing[metrics] = f"its network needs images with sides of {LPIPS_SIDE} or more"
             else:
                 networks = dataclasses.replace(networks, **{attribute: open_network(config)})
     for metric, least in (("SSIM", SSIM_WINDOW), ("MS-SSIM", MS_SSIM_SIDE)):

@@ -10,6 +10,8 @@ from tfpix2pix.networks import losses
 SSIM_WINDOW = 11
 # MS-SSIM halves the image four times (Wang et al. 2003), and the window must still fit.
 MS_SSIM_SIDE = (SSIM_WINDOW - 1) * 2**4 + 1
+# AlexNet's second pooling leaves nothing of a smaller image, so LPIPS needs this.
+LPIPS_SIDE = 31
 
 
 @dataclasses.dataclass(frozen=True)

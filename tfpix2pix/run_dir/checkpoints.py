@@ -7,19 +7,15 @@ import pathlib
 import re
 import shutil
 
-import keras
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from pipelines.system.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
 from pipelines.system.terminal import InputError, reason
 from pipelines.system.untrusted_json import parse_json
-from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.model.state import Pix2Pix, generator_of
-from tfpix2pix.networks.memory_estimate import check_fits
+from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.bundle import check_index
 
 FOLDER = "checkpoints"
@@ -255,58 +251,6 @@ class Checkpoints:
         if with_pools and model.config.pool_size:
             check_index(path / self._worker_prefix)
             _pools(model).read(str(path / self._worker_prefix)).assert_consumed()
-
-
-def load_generator(
-    run_dir: pathlib.Path,
-    checkpoint: str = "best",
-    image_size: tuple[int | None, int | None] | None = None,
-    norm_statistics: str | None = None,
-    dropout_at_inference: bool = False,
-    products: bool | None = None,
-) -> tuple[keras.Model, Config, int]:
-    """Rebuilds a run's generator with trained weights.
-
-    Args:
-      run_dir: the run directory; everything else is read from its config.json.
-      checkpoint: `best` (by the run's best_by; the newest if none was validated by it), `latest`, or a step.
-      image_size: other than training's, multiples of 2^depth; None inside for any.
-      norm_statistics: other than the run's.
-      dropout_at_inference: whether dropout stays on.
-      products: as unet has it.
-
-    Returns:
-      The generator, the run's config, and the checkpoint's step.
-
-    Raises:
-      InputError: no such run, no such checkpoint, one that cannot be read, or a size that does not fit.
-    """
-    config = config_json.load(run_dir)
-    checkpoints = Checkpoints(run_dir, best_by=config.best_by)
-    step = checkpoints.choose(checkpoint)
-
-    def build() -> keras.Model:
-        return generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
-
-    try:
-        check_fits(f"the generator of run_dir={run_dir}", lambda: [build()])
-        generator = build()
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
-    try:
-        check_index(checkpoints.path(step) / PREFIX)
-        part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
-    except tf.errors.ResourceExhaustedError:
-        raise
-    except DAMAGE as error:
-        if not checkpoints.path(step).exists() and checkpoint in ("best", "latest"):
-            # A training that is still running has replaced it meanwhile.
-            return load_generator(run_dir, checkpoint, image_size, norm_statistics, dropout_at_inference, products)
-        raise InputError(
-            f"{checkpoints.path(step)} cannot be read ({reason(error)}); take another --checkpoint"
-        ) from None
-    return generator, config, step
 
 
 def _pools(model: Pix2Pix) -> tf.train.Checkpoint:

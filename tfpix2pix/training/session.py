@@ -13,8 +13,9 @@ from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints
 from tfpix2pix.run_dir.claim import NOTE_FILE
 from tfpix2pix.run_dir.journal import Journal, Silence
 from tfpix2pix.training import actions, loop
+from tfpix2pix.training.agreement import Agreement
 from tfpix2pix.training.feed import Feed, UnreadableError, ValidationFeed
-from tfpix2pix.training.interruption import Agreement, Interruption
+from tfpix2pix.training.interruption import Interruption
 from tfpix2pix.training.open_data import Data
 from tfpix2pix.training.validation import Validation
 

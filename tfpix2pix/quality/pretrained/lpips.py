@@ -7,11 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from tfpix2pix.quality.metrics import LPIPS_SIDE
 from tfpix2pix.quality.pretrained.rgb import rgb
 from tfpix2pix.quality.pretrained.torch_file import Tensors, read_tensors, require
-
-# Of a smaller image nothing is left at the second pooling.
-MIN_SIDE = 31
 
 # The mean and deviation of ImageNet's RGB, moved from [0, 1] to [-1, 1]; rounded as in the published code.
 SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
@@ -49,13 +47,13 @@ class Lpips:
         ]
 
     def __call__(self, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-        """Two batches `(N, H, W, C)` float32 in [-1, 1], of 1 to 4 channels and sides of MIN_SIDE at least, to `(N,)`.
+        """Two batches `(N, H, W, C)` float32 in [-1, 1], of 1 to 4 channels and sides of LPIPS_SIDE at least, to `(N,)`.
 
         Raises:
-          tf.errors.InvalidArgumentError: a side is under MIN_SIDE. Without this check it would give NaN.
+          tf.errors.InvalidArgumentError: a side is under LPIPS_SIDE. Without this check it would give NaN.
         """
         least = tf.reduce_min(tf.concat([tf.shape(images)[1:3], tf.shape(others)[1:3]], axis=0))
-        tf.debugging.assert_greater_equal(least, MIN_SIDE, f"LPIPS needs sides of {MIN_SIDE} pixels or more")
+        tf.debugging.assert_greater_equal(least, LPIPS_SIDE, f"LPIPS needs sides of {LPIPS_SIDE} pixels or more")
         distance = 0.0
         for a, b, weights in zip(self._taps(images), self._taps(others), self.weights, strict=True):
             squares = tf.square(_unit(a) - _unit(b))

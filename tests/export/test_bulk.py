@@ -1,0 +1,202 @@
+"""Bulk translation: every image once, whatever happens on the way, and a list of those that cannot be."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from export import bulk
+from pipelines import prepare
+from pipelines.storage import manifest
+from pipelines.storage.shards import open_files
+from pipelines.system.paths import Place, put
+from pipelines.system.terminal import InputError
+from tests.export.serving.test_servable import expected, servable
+from tests.helpers.commands import call
+from tests.helpers.runs import start, wait_for
+
+pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
+
+REASONS = {
+    "bad/cut.png": "it cannot be decoded (Invalid PNG data",
+    "bad/empty.jpg": "it is empty",
+    "bad/large.png": "it has 200x200 pixels, and at most 10000 are taken",
+    "bad/text.png": "it is neither JPEG nor PNG, whatever its name says",
+}
+
+
+def make_images(folder, count, seed=0):
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for i in range(count):
+        size = (int(rng.integers(9, 40)), int(rng.integers(9, 40)), 3)
+        suffix = "jpg" if i % 3 else "png"
+        Image.fromarray(rng.integers(0, 256, size, dtype=np.uint8)).save(folder / f"{i:04d}.{suffix}")
+    return folder
+
+
+def add_bad(folder):
+    (folder / "bad").mkdir()
+    contents = (folder / "0000.png").read_bytes()
+    (folder / "bad" / "cut.png").write_bytes(contents[: len(contents) // 2])
+    (folder / "bad" / "empty.jpg").touch()
+    (folder / "bad" / "text.png").write_text("no image")
+    Image.new("RGB", (200, 200)).save(folder / "bad" / "large.png")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A model as its function, and exported; eleven images and four bad ones."""
+    folder = tmp_path_factory.mktemp("bulk")
+    module = servable()
+    tf.saved_model.save(module, str(folder / "model"), signatures=module.signatures())
+    add_bad(make_images(folder / "images", 11))
+    return module, folder
+
+
+def translate(folder, output, *options, source="images"):
+    source = folder / source if isinstance(source, str) else source
+    arguments = (f"--model={folder / 'model'}", f"--input={source}", f"--output={output}")
+    return call(bulk, *arguments, "--block=4", *options)
+
+
+def failed(output):
+    lines = [json.loads(line) for line in (output / "failed.jsonl").read_text().splitlines()]
+    return {line["name"]: line["reason"] for line in lines}
+
+
+def results(output):
+    """Everything that was written, by name, but the record of what is done."""
+    files = [path for path in output.rglob("*") if path.is_file() and ".blocks" not in path.parts]
+    return {path.relative_to(output).as_posix(): path.read_bytes() for path in files if path.name != "failed.jsonl"}
+
+
+@pytest.fixture(scope="module")
+def translated(made):
+    _, folder = made
+    assert translate(folder, folder / "out", "--batch_size=1") == 1
+    return folder / "out"
+
+
+def test_each_image_is_what_the_model_makes_of_it(made, translated):
+    module, folder = made
+    good = {path.with_suffix(".png").name: path for path in (folder / "images").glob("*.*")}
+    assert results(translated) == {name: expected(module, path.read_bytes()) for name, path in good.items()}
+
+
+def test_bad_images_are_listed_with_the_reason(translated):
+    found = failed(translated)
+    assert found.keys() == REASONS.keys()
+    for name, reason in REASONS.items():
+        assert found[name].startswith(reason)
+
+
+def test_again_nothing_is_done(made, translated):
+    before = {path: path.stat().st_mtime_ns for path in translated.glob("*.png")}
+    assert translate(made[1], translated, "--batch_size=1") == 1
+    assert before == {path: path.stat().st_mtime_ns for path in translated.glob("*.png")}
+
+
+def test_a_bad_image_spoils_no_batch(made, translated, tmp_path):
+    """In batches sums are taken in another order, so that now and then a value is rounded to the next level."""
+    assert translate(made[1], tmp_path / "out", "--batch_size=8") == 1
+    assert failed(tmp_path / "out") == failed(translated)
+    ones, eights = results(translated), results(tmp_path / "out")
+    assert ones.keys() == eights.keys()
+    for name, png in ones.items():
+        levels = [tf.io.decode_png(each).numpy().astype(int) for each in (png, eights[name])]
+        assert np.abs(levels[0] - levels[1]).max() <= 1
+
+
+def test_from_shards_into_shards(made, translated, tmp_path):
+    _, folder = made
+    arguments = ("--kind=images", "--bad_images=skip", "--shards=3", f"--output={tmp_path / 'in'}")
+    assert call(prepare, "shard", f"--data={folder / 'images'}", *arguments) == 0
+    source = tmp_path / "in"
+    assert translate(folder, tmp_path / "out", "--batch_size=1", "--format=shards", source=source) == 1
+    assert failed(tmp_path / "out") == {"bad/large.png": REASONS["bad/large.png"]}
+    assert dict(record.read() for record in open_files(tmp_path / "out")) == results(translated)
+    found = manifest.load(tmp_path / "out")
+    assert (found.kind, found.records, found.channels, found.heights, found.widths) == (
+        ("images", 11, {"3": 11}, [16, 16], [24, 24])
+    )
+
+
+def test_in_an_object_store(made, translated):
+    """ram:// stands in for gs:// and its like."""
+    _, folder = made
+    store = Place("ram://bulk")
+    for path in (folder / "images").rglob("*.*"):
+        target = store / "in" / path.relative_to(folder / "images").as_posix()
+        tf.io.gfile.makedirs(str(target.parent))
+        put(target, path.read_bytes())
+    assert translate(folder, store / "out", "--batch_size=1", source=store / "in") == 1
+    for name, png in results(translated).items():
+        assert (store / "out" / name).read_bytes() == png
+    assert failed(store / "out") == failed(translated)
+
+
+def test_killed_it_goes_on(made, tmp_path):
+    _, folder = made
+    add_bad(make_images(tmp_path / "images", 200))
+    options = (f"--model={folder / 'model'}", f"--input={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
+    process = start("export.bulk", *options, "--block=4")
+    wait_for(lambda: len(list((tmp_path / "out" / ".blocks").glob("*.json"))) >= 5, process)
+    process.kill()
+    process.communicate()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
+    assert 20 <= len(before) < 200
+    done = len(list((tmp_path / "out" / ".blocks").glob("*.json")))
+    assert call(bulk, *options, "--block=4") == 1
+    assert results(tmp_path / "out").keys() == {f"{i:04d}.png" for i in range(200)}
+    assert failed(tmp_path / "out").keys() == REASONS.keys()
+    assert sum(path.stat().st_mtime_ns == before[path] for path in before) >= 4 * done
+    assert not list((tmp_path / "out").rglob(".[0-9]*"))
+
+
+def same_results(folder, made):
+    (folder / "in").mkdir()
+    for name in ("a.jpg", "a.png", "b.jpg", "b.png", "c.png"):
+        Image.new("RGB", (9, 9)).save(folder / "in" / name)
+    return (f"--input={folder / 'in'}",), "a.jpg and .*a.png would both become a.png, and there are 1 more such cases"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        same_results,
+        lambda folder, made: ((f"--input={folder}/none",), "none is no folder; give a folder of images"),
+        lambda folder, made: ((f"--output={made / 'images' / 'out'}",), "is the input's own folder or inside it"),
+        lambda folder, made: ((f"--model={folder}",), "cannot be loaded .*; give an export with its version"),
+    ],
+)
+def test_refusals(made, tmp_path, wrong):
+    arguments, message = wrong(tmp_path, made[1])
+    with pytest.raises(InputError, match=message):
+        translate(made[1], tmp_path / "out", *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_the_signature(made, tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
+    with pytest.raises(InputError, match="has no serving_default from image_bytes"):
+        translate(made[1], tmp_path / "out", f"--model={tmp_path / 'other'}")
+
+
+def test_names_that_no_result_can_have(made, tmp_path):
+    """A folder of a result's name, bytes that are no UTF-8, and a name with no room for one more letter."""
+    _, folder = made
+    source = tmp_path / "in"
+    (source / "a.png").mkdir(parents=True)
+    contents = next((folder / "images").glob("*.jpg")).read_bytes()
+    longest = "n" * 251 + ".png"
+    for name in ("a.jpg", "a.png/b.jpg", "c.jpg", longest, os.fsdecode(b"\xff.png")):
+        (source / name).write_bytes(contents)
+    assert translate(folder, tmp_path / "out", source=source) == 1
+    assert set(results(tmp_path / "out")) == {"a.png", "c.png", longest}
+    found = failed(tmp_path / "out")
+    assert set(found) == {"a.png/b.jpg", os.fsdecode(b"\xff.png")}
+    assert all("its result cannot be written" in reason for reason in found.values())

@@ -1,0 +1,30 @@
+"""Commands, flags and all: inside this process where that proves as much, or several processes at a time."""
+
+import concurrent.futures
+import os
+
+from absl import flags
+
+from tests.helpers.runs import run
+
+
+def call(module, *arguments):
+    """Parses the arguments, returns what main does, and leaves no flag behind for the next call."""
+    before = set(flags.FLAGS)
+    module.define_flags()
+    try:
+        return module.main(flags.FLAGS([module.__name__, *map(str, arguments)]))
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+
+
+def run_all(commands):
+    """Name to (module, *arguments), run side by side; returns name to result."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(commands, pool.map(lambda command: run(*command), commands.values()), strict=True))
+
+
+def entries(folder):
+    """Everything below a folder; None where there is no such folder."""
+    return sorted(folder.rglob("*")) if folder.exists() else None

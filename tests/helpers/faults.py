@@ -1,0 +1,274 @@
+"""Harm done to real trainings; test_faults.py does most of it once, stress.py often."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+from pipelines.storage.image_files import list_files
+from pipelines.storage.manifest import Manifest
+from pipelines.storage.records import shard_name, write_shard
+from tests.helpers.runs import assert_one_clear_line, run, start, wait_for
+from tests.helpers.victim import FLAGS, GAP, STAND, STEPS, TRAIN, Victim, assert_nothing_lost, finish, losses
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
+
+DISK_FULL = 74
+
+
+def killed(victim: Victim, moment: str | None = None) -> int:
+    """kill -9, at a moment or at a random one."""
+    before = victim.newest()
+    if moment:
+        process = victim.start(moment)
+    else:
+        ahead = min(GAP + 1, STEPS - 1 - before)
+        process = victim.started(int(victim.rng.integers(1, ahead + 1)))
+        time.sleep(victim.rng.uniform(0, 0.3))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    if moment == "save":
+        assert list((victim.run_dir / "checkpoints").glob(".unfinished-*/state*"))
+    return assert_nothing_lost(victim, before)
+
+
+def asked_to_stop(victim: Victim, moment: str, number: signal.Signals = signal.SIGTERM) -> int:
+    """SIGTERM at a moment; where there is something to save, it has to be saved."""
+    before = victim.newest()
+    # What a training that was killed before had logged after its last checkpoint; the log is mended after the reading.
+    stale = victim.step() - before
+    is_early = moment in ("reading", "tracing", "first step")
+    process = victim.start(moment, STAND if is_early else 1)
+    process.send_signal(number)
+    result = finish(process)
+    assert result.returncode == 128 + number, result.stderr
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stdout.splitlines() if line.startswith(f"stopped by {number.name}")]
+    assert len(lines) == 1, result.stdout
+    assert ("before a step was done" in lines[0]) == is_early, lines
+    assert assert_nothing_lost(victim, before) == (stale if moment == "reading" else 0)
+    assert is_early or victim.newest() > before
+    return 0
+
+
+def asked_twice(victim: Victim) -> int:
+    """SIGTERM, and again while it saves: ends at once, with the checkpoint before."""
+    before = victim.newest()
+    process = victim.start("save")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    result = finish(process)
+    assert result.returncode == 128 + signal.SIGTERM, result.stderr
+    assert "stopped by SIGTERM again" in result.stdout
+    return assert_nothing_lost(victim, before)
+
+
+def spoilt_checkpoint(victim: Victim, spoil: Callable[[bytearray], bytes]) -> int:
+    """The newest checkpoint is damaged; it is set aside, and the one before is taken."""
+    newest = victim.newest()
+    # The one before is that of a step too: from the start nothing goes on.
+    while sorted([0, 0, *Checkpoints(victim.run_dir).steps()])[-2] == 0 or victim.newest() == newest:
+        finish(_interrupted(victim))
+    newest = victim.newest()
+    data = Checkpoints(victim.run_dir).path(newest) / "state.data-00000-of-00001"
+    data.write_bytes(spoil(bytearray(data.read_bytes())))
+    before = sorted(Checkpoints(victim.run_dir).steps())[-2]
+    result = finish(_interrupted(victim))
+    assert f"the checkpoint of step {newest} is damaged" in result.stdout, result.stdout
+    assert f"going on after step {before}" in result.stdout
+    return newest - before
+
+
+def _interrupted(victim: Victim) -> subprocess.Popen:
+    process = victim.started()
+    process.send_signal(signal.SIGTERM)
+    return process
+
+
+def flipped(contents: bytearray) -> bytes:
+    contents[len(contents) // 2] ^= 1
+    return bytes(contents)
+
+
+def cut(contents: bytearray) -> bytes:
+    return bytes(contents[: len(contents) // 2])
+
+
+def full_disk(victim: Victim, then: str | None = None) -> int:
+    """The disk of the run directory is filled while it trains; once there is room, it goes on to the end."""
+    before = victim.newest()
+    with small_disk(victim.run_dir.parent) as fill:
+        if fill is None:
+            # No mount is allowed here.
+            lost = no_room(victim, "full disk")
+            victim.completes(then)
+            return lost
+        process = victim.started()
+        filler = fill()
+        result = finish(process)
+        lost = _assert_full(victim, result, before)
+        assert f"the disk at {victim.run_dir.parent.resolve()}" in result.stderr
+        filler.unlink()
+        victim.completes(then)
+    return lost
+
+
+def no_room(victim: Victim, moment: str = "no room") -> int:
+    """The disk is full when a checkpoint is to be written, or becomes so while it is."""
+    before = victim.newest()
+    process = start("tests.moments", moment, os.devnull, 0, *victim.arguments)
+    return _assert_full(victim, finish(process), before)
+
+
+def _assert_full(victim: Victim, result: subprocess.CompletedProcess, before: int) -> int:
+    assert result.returncode == DISK_FULL, result.stderr
+    assert_one_clear_line(result, "error: no room for ", "MiB free", "Make room")
+    assert not list((victim.run_dir / "checkpoints").glob(".unfinished-*"))
+    return assert_nothing_lost(victim, before)
+
+
+@contextlib.contextmanager
+def small_disk(place: pathlib.Path):
+    """A disk of 24 MiB at a place; gives a function that fills it and returns the filler, None where none
+    may be mounted.
+    """
+    aside = place.with_name(f"{place.name}.aside")
+    shutil.copytree(place, aside)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        shutil.rmtree(aside)
+        yield None
+        return
+    shutil.copytree(aside, place, dirs_exist_ok=True)
+
+    def fill() -> pathlib.Path:
+        filler = place / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(b"x" * 4096):
+                pass
+        return filler
+
+    try:
+        yield fill
+        shutil.rmtree(aside)
+        shutil.copytree(place, aside)
+    finally:
+        subprocess.run(["umount", place], check=True)
+    shutil.copytree(aside, place, dirs_exist_ok=True)
+    shutil.rmtree(aside)
+
+
+def file_gone(victim: Victim, split: str = "train") -> int:
+    """A file vanishes; the line names it, nothing is lost, and with the file back it goes on."""
+    file = victim.pairs / split / "1.png"
+    return _unreadable(victim, file, file.unlink, "it cannot be read (No such file or directory)")
+
+
+def file_changed(victim: Victim) -> int:
+    """A file becomes another image."""
+    file = victim.pairs / "train" / "4.png"
+    other = (victim.pairs / "train" / "5.png").read_bytes()
+    return _unreadable(victim, file, lambda: file.write_bytes(other), "it is not the file any more")
+
+
+def _unreadable(victim: Victim, file: pathlib.Path, harm: Callable[[], object], reason: str) -> int:
+    before, contents = victim.newest(), file.read_bytes()
+    process = victim.start("opened", 2)
+    harm()
+    result = finish(process)
+    assert result.returncode == 2, (result.stdout, result.stderr)
+    assert_one_clear_line(result, f"error: {file}: {reason}", "Bring it back", "--bad_images=skip")
+    lost = assert_nothing_lost(victim, before)
+    assert lost == 0
+    file.write_bytes(contents)
+    return lost
+
+
+def second_training(victim: Victim) -> int:
+    """Another training in the same run directory is refused at once; kill -9 of the first makes room for it."""
+    before = victim.newest()
+    first = victim.start("validation")
+    second = run(TRAIN, *victim.arguments)
+    assert second.returncode == 2
+    assert_one_clear_line(second, f"error: run_dir={victim.run_dir} is being written", f"process {first.pid} on ")
+    first.kill()
+    first.communicate()
+    return assert_nothing_lost(victim, before)
+
+
+def make_shards(pairs: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
+    """Two shards a split, as `prepare shard` makes them, without Beam."""
+    for split in ("train", "val"):
+        files, written = list_files(pairs / split), []
+        (output / split).mkdir(parents=True)
+        for number, part in enumerate((files[: len(files) // 2], files[len(files) // 2 :])):
+            images = [(file.name, file.read_bytes()) for file in part]
+            written.append(write_shard(output / split / shard_name(split, number, 2), images))
+        total = sum(file.stat().st_size for file in files)
+        Manifest("pairs", len(files), total, {"3": len(files)}, (64, 64), (128, 128), written, {}).save(output / split)
+    return output
+
+
+def shard_flipped(victim: Victim, bad_images: str) -> int:
+    """A bit of a record flips, in a training on shards."""
+    shards = make_shards(victim.pairs, victim.pairs.with_name(f"{victim.pairs.name}.shards"))
+    sharded = dataclasses.replace(victim, pairs=shards, flags=(*victim.flags, f"--bad_images={bad_images}"))
+    before = victim.newest()
+    process = sharded.start("opened", 2)
+    path = shards / "train" / "train-00001-of-00002.tfrecord"
+    contents = path.read_bytes()
+    harmed = bytearray(contents)
+    harmed[200] ^= 1
+    path.write_bytes(harmed)
+    result = finish(process)
+    place = f"{path}, record 0 at byte 0: it cannot be read (its checksum is another: the shard is damaged)"
+    if bad_images == "skip":
+        assert result.returncode == 0, result.stderr
+        assert_skipped(sharded, result, place)
+        return 0
+    assert result.returncode == 2, result.stderr
+    assert_one_clear_line(result, f"error: {place}", "Bring it back")
+    lost = assert_nothing_lost(victim, before)
+    assert lost == 0
+    path.write_bytes(contents)
+    sharded.completes()
+    return lost
+
+
+def assert_skipped(victim: Victim, result: subprocess.CompletedProcess, place: str) -> None:
+    """One line names it, log and run directory count it."""
+    lines = [line for line in result.stdout.splitlines() if line.startswith("lost ")]
+    assert len(lines) == 1, result.stdout
+    assert lines[0].startswith(f"lost {place}")
+    assert read_log(victim.run_dir)[-1].get("lost_pairs", read_log(victim.run_dir)[-2].get("lost_pairs")) == 1
+    assert len(list((victim.run_dir / "lost").iterdir())) == 1
+
+
+def file_gone_and_skipped(victim: Victim, other: Victim) -> int:
+    """A file vanishes and others stand in; killed afterwards, it ends as one that was not."""
+    for each in (victim, other):
+        each.flags = (*FLAGS, "--bad_images=skip")
+        process = each.start("opened", 2)
+        file = each.pairs / "train" / "1.png"
+        file.unlink()
+        if each is victim:
+            result = finish(process)
+            assert result.returncode == 0, result.stderr
+            assert_skipped(victim, result, str(file))
+            continue
+        wait_for(lambda: other.step() >= STEPS // 2, process)
+        process.kill()
+        process.communicate()
+        assert_nothing_lost(other, 0)
+        other.undisturbed = victim.run_dir
+        other.completes()
+        assert losses(other.run_dir) == losses(victim.run_dir)
+    # The test can fail: it is not what the training with the file is.
+    assert losses(victim.run_dir) != losses(victim.undisturbed)
+    return 0

@@ -1,0 +1,118 @@
+"""Tiny data sets and trainings, as real processes."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+# Seconds; a busy machine may take long over anything, and only what hangs is to be found by a limit.
+PATIENCE = 900.0
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Depth 6 is the least that has a dropout layer.
+TINY = (
+    "--image_size=64",
+    "--generator_width=2",
+    "--discriminator_width=2",
+    "--discriminator_layers=1",
+    "--samples=2",
+    "--log_every=1",
+)
+
+
+def make_pairs(folder: pathlib.Path, train: int = 6, val: int = 2, size: int = 64, seed: int = 0) -> pathlib.Path:
+    """Side-by-side PNGs whose right half is the left one's negative, blocks of random colours."""
+    rng = np.random.default_rng(seed)
+    for split, count in (("train", train), ("val", val)):
+        (folder / split).mkdir(parents=True)
+        for i in range(count):
+            blocks = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+            a = np.kron(blocks, np.ones((size // 4, size // 4, 1), np.uint8))
+            Image.fromarray(np.hstack([a, 255 - a])).save(folder / split / f"{i}.png")
+    return folder
+
+
+def start(module: str, *arguments: object, **environment: str) -> subprocess.Popen:
+    """Starts `python -m module` from the repository's root, with more variables in its environment."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+    )
+
+
+def start_workers(count: int, module: str, *arguments: object) -> list[subprocess.Popen]:
+    """Starts a command as so many workers on loopback."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return [
+        start(
+            module,
+            *arguments,
+            TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
+        )
+        for index in range(count)
+    ]
+
+
+def finish_workers(processes: list[subprocess.Popen], seconds: float = PATIENCE) -> list[subprocess.CompletedProcess]:
+    """Waits for all, with a time limit for each, after which it is killed."""
+    results = []
+    for process in processes:
+        try:
+            output = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output = process.communicate()
+        results.append(subprocess.CompletedProcess(process.args, process.returncode, *output))
+    return results
+
+
+def run(module: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Runs it to its end."""
+    process = start(module, *arguments)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def assert_one_clear_line(result: subprocess.CompletedProcess, *words: str) -> None:
+    """A non-zero exit code, no traceback, and one line with all these words."""
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr, result.stderr
+    lines = [line for line in result.stderr.splitlines() if all(word in line for word in words)]
+    assert len(lines) == 1, result.stderr
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = PATIENCE) -> None:
+    """Polls until the condition holds; fails if the process ends before it does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def tensors(checkpoint: pathlib.Path, prefix: str = "state") -> dict[str, np.ndarray]:
+    """Everything in one part of a checkpoint folder, by name."""
+    reader = tf.train.load_checkpoint(str(checkpoint / prefix))
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def assert_same_state(a: pathlib.Path, b: pathlib.Path, prefix: str = "state") -> None:
+    """Every tensor of two checkpoints has the same bytes."""
+    a, b = tensors(a, prefix), tensors(b, prefix)
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert value.tobytes() == b[name].tobytes(), name

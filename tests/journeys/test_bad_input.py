@@ -1,0 +1,314 @@
+"""What users get wrong: one clear line each, before any long work, and nothing written that should not be."""
+
+import contextlib
+import io
+import json
+import shutil
+
+import pytest
+from absl import flags
+from PIL import Image
+
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call, entries, run_all
+from tests.helpers.runs import TINY, assert_one_clear_line, make_pairs
+from tfpix2pix import train, translate
+from tfpix2pix.config import Config
+from tfpix2pix.run_dir.config_json import save
+
+PAIRS = 6
+
+
+def cut_short(file):
+    file.write_bytes(file.read_bytes()[:-30])
+
+
+@pytest.fixture(scope="module")
+def skipping(tmp_path_factory):
+    """A run of one step that skipped a bad file: folder with the pairs `p` and the run `r`, and what it printed."""
+    folder = tmp_path_factory.mktemp("skipping")
+    pairs = make_pairs(folder / "p", train=PAIRS + 1)
+    cut_short(pairs / "train" / "3.png")
+    arguments = (*TINY, f"--data={pairs}", f"--run_dir={folder / 'r'}", "--bad_images=skip", "--max_steps=1")
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+        assert call(train, *arguments) == 0
+    return folder, stdout.getvalue()
+
+
+@pytest.fixture(scope="module")
+def processes(skipping, tmp_path_factory):
+    """Commands that fail, as a shell sees them, and the folder that they write to."""
+    run, folder = skipping[0], tmp_path_factory.mktemp("processes")
+    shutil.copytree(run / "p" / "val", folder / "images" / "deep")
+    (folder / "images" / "deep" / "bad.jpg").write_text("not an image")
+    training = ("tfpix2pix.train", *TINY, f"--data={run / 'p'}", f"--run_dir={folder / 'r'}")
+    translation = ("tfpix2pix.translate", f"--input={folder / 'images'}", f"--output={folder / 'translated'}")
+    results = run_all(
+        {
+            "bad file": training,
+            "bad flag": (*training, "--norm=foo"),
+            "no run": (*translation, f"--run_dir={folder / 'nowhere'}"),
+            "bad among good": (*translation, f"--run_dir={run / 'r'}"),
+        }
+    )
+    return folder, results
+
+
+def test_skip_trains_on_the_others_and_names_the_bad(skipping):
+    folder, stdout = skipping
+    lines = stdout.splitlines()
+    where = lines.index(f"skipped 1 bad files in {folder}/p/train:")
+    assert lines[where + 1] == f"  {folder}/p/train/3.png: it is damaged or cut short"
+    data = json.loads((folder / "r" / "data.json").read_text())
+    assert (data["pairs"], data["skipped"]) == (PAIRS, [f"{folder}/p/train/3.png"])
+    assert (folder / "r" / "checkpoints" / "00000001").is_dir()
+
+
+def test_process_fails_on_a_bad_file(skipping, processes):
+    train_dir, (folder, results) = skipping[0] / "p" / "train", processes
+    assert results["bad file"].returncode == 2
+    assert_one_clear_line(results["bad file"], f"error: 1 of 7 files in {train_dir} are no pairs", "--bad_images=skip")
+    assert_one_clear_line(results["bad file"], f"{train_dir}/3.png: it is damaged or cut short")
+    assert not (folder / "r").exists()
+
+
+def test_process_refuses_a_flags_value(processes):
+    _, results = processes
+    assert results["bad flag"].returncode == 2
+    assert_one_clear_line(results["bad flag"], "error:", "--norm=foo", "<batch|instance|none>", "--help")
+
+
+def test_process_translates_without_a_run(processes):
+    folder, results = processes
+    assert results["no run"].returncode == 2
+    assert_one_clear_line(results["no run"], f"run_dir={folder}/nowhere", "not the run directory of a training")
+
+
+def test_process_translates_the_good_and_names_the_bad(processes):
+    folder, results = processes
+    assert results["bad among good"].returncode == 1
+    assert_one_clear_line(results["bad among good"], f"{folder}/images/deep/bad.jpg: it is neither JPEG nor PNG")
+    assert f"2 images in {folder}/translated" in results["bad among good"].stdout
+    translated = sorted((folder / "translated").rglob("*.*"))
+    assert translated == [folder / "translated" / "deep" / name for name in ("0.png", "1.png")]
+    assert all(Image.open(path).size == (64, 64) for path in translated)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    return make_pairs(tmp_path / "p", train=PAIRS)
+
+
+def refused(*arguments, module=train):
+    with pytest.raises(InputError) as error:
+        call(module, *arguments)
+    return str(error.value)
+
+
+def no_folder(pairs):
+    shutil.rmtree(pairs)
+    return f"data={pairs} is neither a folder nor a data set's name; the names are demo, facades"
+
+
+def no_train(pairs):
+    shutil.rmtree(pairs / "train")
+    return f"{pairs}/train is no folder; a data set is a folder with train/ and val/"
+
+
+def no_val(pairs):
+    shutil.rmtree(pairs / "val")
+    return f"{pairs}/val is no folder; a data set is a folder with train/ and val/"
+
+
+def no_images(pairs):
+    for file in entries(pairs / "train"):
+        file.rename(file.with_suffix(".tiff"))
+    return f"{pairs}/train has no images; it should hold .jpg, .jpeg, .png files"
+
+
+def odd_width(pairs):
+    Image.new("RGB", (127, 64)).save(pairs / "val" / "odd.png")
+    return f"{pairs}/val/odd.png: its width is odd"
+
+
+@pytest.mark.parametrize("spoil", [no_folder, no_train, no_val, no_images, odd_width])
+def test_data(pairs, tmp_path, spoil):
+    message = spoil(pairs)
+    assert message in refused(*TINY, f"--data={pairs}", f"--run_dir={tmp_path / 'r'}")
+    assert not entries(tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--image_size=100", ["image_size=100x100", "multiples of 32", "nearest is 96x96"]),
+        ("--image_size=64x100", ["image_size=64x100", "multiples of 32", "nearest is 64x96"]),
+        ("--depth=7", ["image_size=64x64", "depth 7", "multiples of 128"]),
+        ("--discriminator_layers=5", ["image_size=64x64", "5 layers needs sides of 96", "discriminator_layers"]),
+        ("--load_size=63x80", ["load_size=63x80 is smaller than image_size=64x64"]),
+        ("--decay_epochs=201", ["decay_epochs=201 is more than epochs=200"]),
+        ("--batch_size=7", ["batch_size=7 is more than the 6 pairs", "p/train"]),
+        ("facades", ["'facades' is not a flag; write --name=value"]),
+    ],
+)
+def test_options(pairs, tmp_path, flag, words):
+    message = refused(*TINY, f"--data={pairs}", f"--run_dir={tmp_path / 'r'}", "--max_steps=1", flag)
+    assert all(word in message for word in words), message
+    assert not entries(tmp_path / "r")
+
+
+def test_nothing_left_to_learn(pairs, tmp_path):
+    message = refused(*TINY, f"--data={pairs}", f"--run_dir={tmp_path / 'r'}", "--gan_weight=0", "--l1_weight=0")
+    assert "gan_weight=0 and l1_weight=0" in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "error"),
+    [
+        ("--nrom=batch", flags.UnrecognizedFlagError),
+        ("--image_size=big", flags.IllegalFlagValueError),
+        ("--source_channels=5", flags.IllegalFlagValueError),
+        ("--dropout=1", flags.IllegalFlagValueError),
+        ("--batch_size=0", flags.IllegalFlagValueError),
+        ("--seed=4294967296", flags.IllegalFlagValueError),  # Keras takes 32 bits
+    ],
+)
+def test_flags(tmp_path, flag, error):
+    with pytest.raises(error, match=flag.split("=")[0].strip("-")):
+        call(train, "--dry_run", f"--run_dir={tmp_path / 'r'}", flag)
+    assert entries(tmp_path / "r") is None
+
+
+@pytest.mark.parametrize("run_dir", ["file", "file/r"])
+def test_run_dir_that_cannot_be_written(pairs, tmp_path, run_dir):
+    (tmp_path / "file").write_text("mine")
+    message = refused(*TINY, f"--data={pairs}", f"--run_dir={tmp_path / run_dir}")
+    assert f"run_dir={tmp_path / run_dir} cannot be written" in message
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.fixture
+def taken_up(skipping, tmp_path):
+    """A copy of the run, to be gone on with: the arguments, its folder, and the one of its pairs."""
+    for name in ("p", "r"):
+        shutil.copytree(skipping[0] / name, tmp_path / name)
+    arguments = (*TINY, f"--data={tmp_path / 'p'}", f"--run_dir={tmp_path / 'r'}", "--bad_images=skip", "--max_steps=1")
+    return arguments, tmp_path / "r", tmp_path / "p" / "train"
+
+
+def bytes_of(folder):
+    return {path: path.read_bytes() for path in entries(folder) if path.is_file()}
+
+
+def test_run_dir_of_another_config(taken_up):
+    arguments, run_dir, _ = taken_up
+    before = bytes_of(run_dir)
+    message = refused(*arguments, "--norm=instance", "--learning_rate=1e-3", "--load_size=64", "--log_every=5")
+    differences = "load_size (72, 72) became (64, 64); norm batch became instance; learning_rate 0.0002 became 0.001;"
+    assert f"run_dir={run_dir} holds a run of another config: {differences} give the same options" in message
+    assert bytes_of(run_dir) == before
+
+
+def add_a_pair(train_dir):
+    shutil.copy(train_dir / "0.png", train_dir / "0 again.png")
+    return "was begun with 6 training pairs, and now there are 7"
+
+
+def change_a_pair(train_dir):
+    Image.new("RGB", (128, 64)).save(train_dir / "0.png")
+    return "there are 6, or their names or sizes differ"
+
+
+@pytest.mark.parametrize("change", [add_a_pair, change_a_pair])
+def test_changed_data_set(taken_up, change):
+    arguments, run_dir, train_dir = taken_up
+    message = change(train_dir)
+    before = bytes_of(run_dir)
+    assert message in refused(*arguments)
+    assert bytes_of(run_dir) == before
+
+
+@pytest.mark.parametrize("file", ["config.json", "data.json"])
+@pytest.mark.parametrize("contents", ["", '{"norm": '])
+def test_broken_json(taken_up, file, contents):
+    arguments, run_dir, _ = taken_up
+    (run_dir / file).write_text(contents)
+    before = bytes_of(run_dir)
+    assert f"{run_dir / file} cannot be read" in refused(*arguments)
+    assert bytes_of(run_dir) == before
+
+
+@pytest.fixture
+def images(tmp_path):
+    return make_pairs(tmp_path / "images") / "val"
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ('{"normm": "batch"}', "unknown option normm"),
+        ('{"batch_size": "1"}', "batch_size='1' is not a int"),
+        ("[]", "cannot be read"),
+    ],
+)
+def test_config_of_something_else(images, tmp_path, contents, words):
+    (tmp_path / "config.json").write_text(contents)
+    message = refused(f"--run_dir={tmp_path}", f"--input={images}", f"--output={tmp_path / 'o'}", module=translate)
+    assert words in message
+    assert f"{tmp_path}/config.json cannot be read" in message
+
+
+def test_translate_before_a_checkpoint(images, tmp_path):
+    (tmp_path / "r").mkdir()
+    save(Config(image_size=(64, 64)).resolved(), tmp_path / "r")
+    message = refused(
+        f"--run_dir={tmp_path / 'r'}", f"--input={images}", f"--output={tmp_path / 'o'}", module=translate
+    )
+    assert not (tmp_path / "o").exists()
+    assert f"run_dir={tmp_path / 'r'} has no checkpoint yet" in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--checkpoint=7", ["checkpoint=7 is not there", "best, latest or one of the steps 0, 1"]),
+        ("--checkpoint=newest", ["checkpoint=newest is not there"]),
+        ("--image_size=96", ["image_size=96x96", "multiples of 64"]),
+        ("--input=nowhere", ["input=nowhere is neither an image nor a folder"]),
+        ("--input=no_images", ["no_images has no images"]),
+        ("images", ["'images' is not a flag"]),
+    ],
+)
+def test_translate_options(skipping, images, tmp_path, flag, words, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no_images").mkdir()
+    output = tmp_path / "o"
+    arguments = (f"--run_dir={skipping[0] / 'r'}", f"--input={images}", f"--output={output}", flag)
+    message = refused(*arguments, module=translate)
+    assert all(word in message for word in words), message
+    assert not output.exists()
+
+
+def test_translate_never_overwrites_its_input(skipping, images):
+    before = bytes_of(images)
+    run_dir = f"--run_dir={skipping[0] / 'r'}"
+    message = refused(run_dir, f"--input={images}", f"--output={images}/../val", module=translate)
+    assert "is the input's own folder" in message
+    message = refused(run_dir, f"--input={images / '0.png'}", f"--output={images}", module=translate)
+    assert f"is the folder of {images / '0.png'}, which would be overwritten" in message
+    assert bytes_of(images) == before
+
+
+def test_translate_refuses_two_results_of_one_name(skipping, images, tmp_path):
+    Image.open(images / "0.png").save(images / "0.jpg")
+    arguments = (f"--run_dir={skipping[0] / 'r'}", f"--input={images}", f"--output={tmp_path / 'o'}")
+    message = refused(*arguments, module=translate)
+    assert f"would both become {tmp_path / 'o' / '0.png'}" in message
+    assert entries(tmp_path / "o") is None
+
+
+def test_translate_where_nothing_can_be_written(skipping, images, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    output = tmp_path / "file" / "o"
+    message = refused(f"--run_dir={skipping[0] / 'r'}", f"--input={images}", f"--output={output}", module=translate)
+    assert f"output={output} cannot be written" in message

@@ -1,0 +1,151 @@
+"""One limit on every way in: what is larger is named in one line, and takes neither memory nor time."""
+
+import dataclasses
+import io
+import json
+import pathlib
+import struct
+import zlib
+
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines import prepare
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import MAX_PIXELS
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call
+from tests.helpers.runs import make_pairs
+from tfpix2pix import evaluate, preview, train, translate
+from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json
+
+SIDE = 20_000
+WORDS = "it has 20000x20000 pixels, and at most 40000000 are taken; --max_pixels=400000000 if you trust it"
+
+
+def claiming(side):
+    """A PNG of 128×64 pixels whose header says another size."""
+    file = io.BytesIO()
+    Image.new("RGB", (128, 64)).save(file, "PNG")
+    png = file.getvalue()
+    header = b"IHDR" + struct.pack(">II", side, side) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+def real_bomb(side):
+    """A black PNG, of which a thousandth is in the file."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    parts = (header, b"IDAT" + zlib.compress(bytes((side + 1) * side), 9), b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts
+    )
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A data set with a bomb in both splits."""
+    folder = make_pairs(tmp_path / "p", train=2, val=2)
+    for split in ("train", "val"):
+        (folder / split / "bomb.png").write_bytes(claiming(SIDE))
+    return folder
+
+
+def test_prepare_check(pairs, capsys):
+    assert call(prepare, "check", f"--data={pairs}") == 1
+    assert capsys.readouterr().err.splitlines() == [f"{pairs}/{split}/bomb.png: {WORDS}" for split in ("train", "val")]
+
+
+def test_combine(pairs, tmp_path):
+    with pytest.raises(InputError, match=f"bomb.png: {WORDS}"):
+        call(prepare, "combine", f"--a={pairs}", f"--b={pairs}", f"--output={tmp_path / 'o'}")
+    assert not (tmp_path / "o").exists()
+
+
+def test_preview(pairs, tmp_path):
+    with pytest.raises(InputError, match=f"bomb.png: {WORDS}"):
+        call(preview, f"--data={pairs}", f"--output={tmp_path / 'o.png'}")
+
+
+def test_shard(pairs, tmp_path):
+    pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
+    with pytest.raises(InputError, match=f"bomb.png: {WORDS}"):
+        call(prepare, "shard", f"--data={pairs}", f"--output={tmp_path / 'o'}")
+
+
+def test_train(pairs, tmp_path):
+    with pytest.raises(InputError, match=f"train/bomb.png: {WORDS}"):
+        call(train, "--image_size=64", f"--data={pairs}", f"--run_dir={tmp_path / 'r'}")
+    assert not (tmp_path / "r").exists()
+
+
+def test_inside_the_graph_of_training():
+    """Where a file that was looked at has become another one."""
+    dataset = tf.data.Dataset.from_tensors(claiming(SIDE)).map(PairFormat("AtoB", (64, 64)).read)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="it has 20000x20000 pixels, and at most 40000000"):
+        dataset.get_single_element()
+
+
+def test_translate(short_run, pairs, tmp_path, capsys):
+    arguments = (f"--run_dir={short_run}", f"--input={pairs / 'val'}", f"--output={tmp_path / 'o'}")
+    assert call(translate, *arguments) == 1
+    assert capsys.readouterr().err == f"error: {pairs}/val/bomb.png: {WORDS}; it was left out\n"
+    # The run's limit may be replaced.
+    assert call(translate, *arguments, "--max_pixels=8191") == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "0.png: it has 64x128 pixels, and at most 8191 are taken; --max_pixels=8192" in "".join(lines)
+
+
+def test_evaluate(short_run, pairs, tmp_path):
+    with pytest.raises(InputError, match=f"bomb.png: {WORDS}"):
+        call(evaluate, f"--run_dir={short_run}", f"--data={pairs}", f"--output={tmp_path / 'o'}", "--nobaselines")
+
+
+def test_a_trusted_image_passes(tmp_path, capsys):
+    pairs = make_pairs(tmp_path / "p", train=1, val=1)
+    assert call(prepare, "check", f"--data={pairs}", "--max_pixels=8192") == 0
+    assert call(prepare, "check", f"--data={pairs}", "--max_pixels=8191") == 1
+    assert capsys.readouterr().err.count("--max_pixels=8192 if you trust it") == 2
+
+
+def test_a_file_that_is_too_long_is_not_read(tmp_path, capsys):
+    pairs = make_pairs(tmp_path / "p", train=1, val=1)
+    with (pairs / "train" / "long.png").open("wb") as file:
+        file.write(b"\x89PNG")
+        file.truncate(10 << 30)  # of which the disk has nothing
+    assert call(prepare, "check", f"--data={pairs}") == 1
+    words = "it has 10737418240 bytes, more than an image of 40000000 pixels; --max_pixels=1342177280 if you trust it"
+    assert capsys.readouterr().err == f"{pairs}/train/long.png: {words}\n"
+
+
+def resident(name):
+    """Of this process, MiB."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split(f"{name}:")[1].split()[0]) / 1024
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_a_bomb_takes_no_memory(tmp_path):
+    """144 million pixels in 140 kB; their 16 bits times three channels alone would be 824 MiB."""
+    pairs = make_pairs(tmp_path / "p", train=1, val=1)
+    (pairs / "train" / "bomb.png").write_bytes(real_bomb(12_000))
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    before = resident("VmRSS")
+    assert call(prepare, "check", f"--data={pairs}") == 1
+    growth = resident("VmHWM") - before
+    print(f"{growth:.0f} MiB")
+    assert growth < 100
+
+
+def test_of_a_run(tmp_path):
+    """It is kept with the run, may be another when it goes on, and runs from before it was there have the default."""
+    options = dataclasses.replace(Config(), max_pixels=5)
+    config_json.save(options, tmp_path)
+    assert config_json.load(tmp_path).pair_format((64, 64)).max_pixels == 5
+    assert options.differences(Config()) == []
+    values = json.loads(options.to_json())
+    del values["max_pixels"]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert config_json.load(tmp_path).max_pixels == MAX_PIXELS

@@ -1,0 +1,110 @@
+"""What cannot fit into memory is refused before it is taken; what runs out of it ends in one line."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.system import terminal
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call
+from tests.helpers.runs import TINY, make_pairs
+from tfpix2pix import evaluate, train, translate
+from tfpix2pix.config import Config
+from tfpix2pix.model.state import check_trainable
+from tfpix2pix.networks.discriminator import patchgan
+from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.memory_estimate import check_fits
+
+
+def bound(monkeypatch, gib, build, **options):
+    """Whether it passes on a machine of so many GiB."""
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": int(gib * 2**20), "SC_PAGE_SIZE": 1024}[name])
+    try:
+        check_fits("x", build, **options)
+    except InputError:
+        return False
+    return True
+
+
+def test_the_bound_is_that_of_weights_and_the_largest_array(monkeypatch):
+    def build():
+        return [unet((256, 256)), patchgan((256, 256))]
+
+    weights = sum(np.prod(w.shape) for network in build() for w in network.weights)
+    # The U-Net's first level and the PatchGAN's have 128×128×64 numbers, the last skip 128×128×128.
+    expected = (weights * 4 * 4 + 128 * 128 * 128 * 4) / 2**30
+    assert bound(monkeypatch, expected * 1.0001, build, copies=4)
+    assert not bound(monkeypatch, expected * 0.9999, build, copies=4)
+
+
+def test_networks_for_any_size_are_judged_by_their_weights(monkeypatch):
+    assert bound(monkeypatch, 0.21, lambda: [unet((None, None))])
+    assert not bound(monkeypatch, 0.20, lambda: [unet((None, None))])
+
+
+def test_nothing_is_left_behind():
+    """Layers that are built afterwards are as without it."""
+    before = len(tf.compat.v1.global_variables())
+    check_trainable(Config().resolved())
+    network = unet((32, 32), width=1, depth=5)
+    assert len(tf.compat.v1.global_variables()) == before
+    assert np.isfinite(network(tf.zeros((1, 32, 32, 3)))).all()
+
+
+@pytest.mark.parametrize("flag", ["--generator_width=4096", "--discriminator_width=4096", "--image_size=262144"])
+def test_training_is_refused_before_anything_is_written(tmp_path, flag):
+    data = make_pairs(tmp_path / "p")
+    with pytest.raises(InputError, match=rf"{flag[2:]}\D.*GiB of memory or more"):
+        call(train, f"--data={data}", f"--run_dir={tmp_path / 'r'}", flag)
+    assert not (tmp_path / "r").exists()
+    with pytest.raises(InputError, match=r"a pair of size 999999x999999 needs .* GiB of memory or more"):
+        call(train, f"--data={data}", f"--run_dir={tmp_path / 'r'}", *TINY, "--load_size=999999")
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "values", [{"generator_width": 4096, "depth": 8, "image_size": [256, 256]}, {"image_size": [999936] * 2}]
+)
+@pytest.mark.parametrize("module", [translate, evaluate])
+def test_a_run_from_elsewhere_is_refused(short_run, tmp_path, module, values):
+    run_dir = shutil.copytree(short_run, tmp_path / "run")
+    config = json.loads((run_dir / "config.json").read_text()) | values | {"load_size": [0, 0]}
+    (run_dir / "config.json").write_text(json.dumps(config))
+    pairs = short_run.parent / "pairs"
+    options = (f"--input={pairs / 'val'}",) if module is translate else ("--nofeatures",)
+    with pytest.raises(InputError, match=r"(the generator of run_dir=|a pair of size).*GiB of memory or more"):
+        call(module, f"--run_dir={run_dir}", f"--output={tmp_path / 'o'}", *options)
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        tf.errors.ResourceExhaustedError(None, None, "{{node x}} OOM when allocating tensor [Op:Mul] name:"),
+    ],
+)
+def test_lack_of_memory_ends_in_one_line(monkeypatch, capsys, error):
+    def main(argv):
+        raise error
+
+    monkeypatch.setattr("sys.argv", ["x"])
+    with pytest.raises(SystemExit) as end:
+        terminal.run(main)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    words = "MemoryError" if isinstance(error, MemoryError) else "OOM when allocating tensor"
+    assert line.startswith(f"error: out of memory ({words}); give a smaller --batch_size")
+
+
+def test_other_errors_pass(monkeypatch):
+    def main(argv):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sys.argv", ["x"])
+    with pytest.raises(ZeroDivisionError):
+        terminal.run(main)

@@ -1,0 +1,302 @@
+"""From files to batches: order, epochs, resuming, caching, and files that are no pairs."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.transforms import ODD_WIDTH, to_uint8
+from pipelines.loader import eval_dataset, train_dataset
+from pipelines.pairs import open_pairs
+from pipelines.storage.image_files import list_files
+from pipelines.system.terminal import InputError
+from tests.helpers.golden import SHARED, needs_shared
+
+PAIRS = 7
+SIZE = (8, 10)
+CROP = (6, 8)
+CACHES = pytest.mark.parametrize("cache_mib", [0, 100], ids=["files", "cache"])
+
+
+def make_folder(folder, count=PAIRS, channels=3, seed=0):
+    """Noise, but the first channel says which pair it is: i left, 100 + i right."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for i in range(count):
+        pixels = rng.integers(0, 256, (SIZE[0], 2 * SIZE[1], channels), dtype=np.uint8)
+        pixels[:, : SIZE[1], 0] = i
+        pixels[:, SIZE[1] :, 0] = 100 + i
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_folder(tmp_path_factory.mktemp("pairs") / "train")
+
+
+def open_folder(folder, cache_mib=0, direction="AtoB", size=SIZE, **options):
+    return open_pairs(folder, PairFormat(direction, size, **options), cache_mib=cache_mib)
+
+
+def batches(pairs, first_step=0, last_step=14, batch_size=2, seed=3, flip=True, image_size=CROP, **options):
+    dataset = train_dataset(
+        pairs,
+        image_size=image_size,
+        flip=flip,
+        batch_size=batch_size,
+        seed=seed,
+        first_step=first_step,
+        last_step=last_step,
+        **options,
+    )
+    return list(dataset.as_numpy_iterator())
+
+
+def assert_same(a, b):
+    for x, y in zip(a, b, strict=True):
+        for i in (0, 1):
+            np.testing.assert_array_equal(x[i], y[i])
+
+
+def differ(a, b):
+    return any((x != y).any() for x, y in zip(a, b, strict=True))
+
+
+def epochs_of(steps, steps_per_epoch):
+    """Which pairs each epoch had, in order; fails if a source and its target are of different pairs."""
+    found = []
+    for source, target in steps:
+        left, right = (to_uint8(images).numpy()[..., 0] for images in (source, target))
+        np.testing.assert_array_equal(right, left.astype(int) + 100)
+        found.append([np.unique(image).item() for image in left])
+    return [list(itertools.chain(*found[i : i + steps_per_epoch])) for i in range(0, len(found), steps_per_epoch)]
+
+
+@CACHES
+def test_a_later_start_gives_the_same_bits(folder, cache_mib):
+    pairs = open_folder(folder, cache_mib)
+    whole = batches(pairs)
+    assert len(whole) == 14
+    assert whole[0][0].shape == (2, *CROP, 3)
+    for first in (1, 3, 8, 13):
+        assert_same(batches(pairs, first), whole[first:])
+    assert batches(pairs, 14) == []
+    # The test can fail: no two steps are alike.
+    assert all(differ(a, b) for a, b in itertools.combinations(whole, 2))
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_workers_parts_are_the_batch(folder, workers):
+    pairs = open_folder(folder)
+    whole = batches(pairs, first_step=1, batch_size=6)
+    parts = [batches(pairs, first_step=1, batch_size=6, worker=i, workers=workers) for i in range(workers)]
+    for step, batch in enumerate(whole):
+        assert {len(part[step][0]) for part in parts} == {6 // workers}
+        assert_same([batch], [[np.concatenate([part[step][i] for part in parts]) for i in (0, 1)]])
+
+
+def test_every_epoch_has_every_pair_once_in_another_order(tmp_path):
+    pairs = open_folder(make_folder(tmp_path / "train", count=6))
+    epochs = epochs_of(batches(pairs, last_step=15), 3)
+    assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 5
+
+
+def test_what_does_not_fill_a_batch_changes_with_the_epoch(folder):
+    epochs = epochs_of(batches(open_folder(folder), last_step=90), 3)
+    left_out = [set(range(PAIRS)) - set(epoch) for epoch in epochs]
+    assert all(len(epoch) == 6 and len(left) == 1 for epoch, left in zip(epochs, left_out, strict=True))
+    assert set.union(*left_out) == set(range(PAIRS))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_very_few_pairs(tmp_path, count):
+    pairs = open_folder(make_folder(tmp_path / "train", count=count))
+    epochs = epochs_of(batches(pairs, last_step=4 * count, batch_size=1), count)
+    assert all(sorted(epoch) == list(range(count)) for epoch in epochs)
+
+
+def test_the_first_epochs_pairs_do_not_depend_on_the_batch_size(folder):
+    pairs = open_folder(folder)
+    singles = batches(pairs, last_step=6, batch_size=1)
+    triples = batches(pairs, last_step=2, batch_size=3)
+    for i in (0, 1):
+        np.testing.assert_array_equal(np.concatenate([b[i] for b in singles]), np.concatenate([b[i] for b in triples]))
+
+
+def test_the_seed_changes_order_and_jitter(folder, tmp_path):
+    orders, crops = set(), set()
+    alone = open_folder(make_folder(tmp_path / "train", count=1))
+    for seed in (0, 1, 2):
+        orders.add(str(epochs_of(batches(open_folder(folder), last_step=PAIRS, batch_size=1, seed=seed), PAIRS)))
+        # One pair has one order: only its crops can differ.
+        crops.add(b"".join(source.tobytes() for source, _ in batches(alone, last_step=4, batch_size=1, seed=seed)))
+    assert len(orders) == len(crops) == 3
+
+
+def test_crops_and_mirrors_of_the_files_own_pixels(folder):
+    """Each crop is looked for in its file, at every place: both halves were cut and mirrored alike."""
+    found = set()
+    for source, target in batches(open_folder(folder), last_step=60, batch_size=1):
+        source, target = (to_uint8(images).numpy()[0] for images in (source, target))
+        pixels = np.asarray(Image.open(folder / f"{source[0, 0, 0]}.png"))
+        places = [
+            (top, left, mirror)
+            for top, left, mirror in itertools.product(range(3), range(3), (1, -1))
+            if all(
+                np.array_equal(half[top : top + CROP[0], left : left + CROP[1]][:, ::mirror], image)
+                for half, image in ((pixels[:, : SIZE[1]], source), (pixels[:, SIZE[1] :], target))
+            )
+        ]
+        assert len(places) == 1
+        found.update(places)
+    assert len(found) > 12  # of 18; 60 draws leave out 0.6 on average
+
+
+@pytest.mark.parametrize("size", [SIZE, (12, 11)], ids=["as it is", "resized"])
+def test_cached_bits_are_those_of_the_files(folder, size):
+    from_files, cached = open_folder(folder, size=size), open_folder(folder, 100, size=size)
+    assert from_files.cache is None
+    assert cached.cache is not None
+    assert_same(batches(from_files), batches(cached))
+    assert_same(eval_dataset(from_files, 3).as_numpy_iterator(), eval_dataset(cached, 3).as_numpy_iterator())
+
+
+def test_the_cache_is_for_what_fits(tmp_path):
+    folder = make_folder(tmp_path / "train", count=2)
+    # 2 pairs of 6 channels in float32: 2 * 6 * 4 * 256 * 512 bytes are 6 MiB.
+    assert open_folder(folder, 6, size=(256, 512)).cache is not None
+    assert open_folder(folder, 5, size=(256, 512)).cache is None
+
+
+def test_direction_swaps_source_and_target(folder):
+    forth, back = (batches(open_folder(folder, direction=direction)) for direction in ("AtoB", "BtoA"))
+    assert_same(forth, [(target, source) for source, target in back])
+
+
+@CACHES
+@pytest.mark.parametrize(("source_channels", "target_channels"), [(1, 4), (2, 3), (3, 2), (4, 1)])
+def test_channels(tmp_path, cache_mib, source_channels, target_channels):
+    folder = make_folder(tmp_path / "train", count=1, channels=4)
+    pairs = open_folder(folder, cache_mib, source_channels=source_channels, target_channels=target_channels)
+    rgba = np.asarray(Image.open(folder / "0.png")) / 255
+    gray = rgba[..., :3] @ [[0.299], [0.587], [0.114]]
+    expected = {1: gray, 2: np.concatenate([gray, rgba[..., 3:]], axis=-1), 3: rgba[..., :3], 4: rgba}
+    source, target = eval_dataset(pairs, 1).get_single_element()
+    np.testing.assert_allclose(source[0], expected[source_channels][:, : SIZE[1]] * 2 - 1, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(target[0], expected[target_channels][:, SIZE[1] :] * 2 - 1, rtol=0, atol=1e-6)
+    # Training reads them alike: without jitter, bit for bit.
+    trained = batches(pairs, last_step=1, batch_size=1, flip=False, image_size=SIZE)
+    assert_same(trained, [(source, target)])
+
+
+def test_a_source_is_read_as_in_its_pair(folder):
+    contents = (folder / "4.png").read_bytes()
+    form = PairFormat("BtoA", (12, 11), source_channels=1)
+    source, _ = form.read(tf.constant(contents))
+    np.testing.assert_array_equal(form.read_source(tf.constant(contents), pair=True), source)
+
+
+@CACHES
+def test_eval_is_in_order_whole_and_untouched(folder, cache_mib):
+    steps = list(eval_dataset(open_folder(folder, cache_mib), 3).as_numpy_iterator())
+    assert [len(source) for source, _ in steps] == [3, 3, 1]
+    for half, images in ((np.s_[:, : SIZE[1]], 0), (np.s_[:, SIZE[1] :], 1)):
+        expected = [np.asarray(Image.open(folder / f"{i}.png"))[half] for i in range(PAIRS)]
+        np.testing.assert_array_equal(to_uint8(np.concatenate([step[images] for step in steps])), expected)
+
+
+@pytest.fixture
+def with_bad_files(tmp_path):
+    """Two good pairs and four bad files, with what is wrong with each."""
+    folder = make_folder(tmp_path / "train", count=2)
+    Image.open(folder / "0.png").convert("RGB").save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-20])
+    (folder / "empty.png").touch()
+    (folder / "0.text.jpg").write_text("not an image")
+    Image.new("RGB", (15, 8)).save(folder / "odd.png")
+    return folder, {
+        folder / "0.text.jpg": "it is neither JPEG nor PNG, whatever its name says",
+        folder / "cut.jpg": "it is damaged or cut short",
+        folder / "empty.png": "it is empty",
+        folder / "odd.png": ODD_WIDTH,
+    }
+
+
+def test_fail_names_all_bad_files_with_the_reason(with_bad_files):
+    folder, bad = with_bad_files
+    with pytest.raises(InputError) as error:
+        open_pairs(folder, PairFormat("AtoB", SIZE), "fail")
+    words = "; ".join(f"{file}: {reason}" for file, reason in bad.items())
+    assert str(error.value).startswith(f"4 of 6 files in {folder} are no pairs")
+    assert str(error.value).endswith(f"or give --bad_images=skip: {words}")
+
+
+@CACHES
+def test_skip_leaves_out_the_bad_and_keeps_the_good(with_bad_files, cache_mib):
+    folder, bad = with_bad_files
+    pairs = open_pairs(folder, PairFormat("AtoB", SIZE), "skip", cache_mib)
+    assert pairs.skipped == bad
+    assert list(pairs.files) == [folder / "0.png", folder / "1.png"]
+    assert (pairs.cache is None) == (cache_mib == 0)
+    # The text stood between the two.
+    assert epochs_of(eval_dataset(pairs, 2), 1) == [[0, 1]]
+    assert [sorted(epoch) for epoch in epochs_of(batches(pairs, last_step=2), 1)] == [[0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("bad_images", ["fail", "skip"])
+def test_nothing_but_bad_files(tmp_path, bad_images):
+    (tmp_path / "a.png").touch()
+    with pytest.raises(InputError, match=r"a\.png: it is empty"):
+        open_pairs(tmp_path, PairFormat("AtoB", SIZE), bad_images)
+
+
+def test_list_files(tmp_path):
+    with pytest.raises(InputError, match="nowhere is no folder"):
+        list_files(tmp_path / "nowhere")
+    names = ["10.jpg", "9.JPEG", "B.PNG", "deep/er/a.png"]
+    for name in ("notes.txt", "x.png.part"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match="has no images"):
+        list_files(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "deep/er").mkdir(parents=True)
+    for name in names:
+        (tmp_path / name).touch()
+    assert list_files(tmp_path) == [tmp_path / name for name in names]
+
+
+def test_the_fingerprint_changes_with_the_files(tmp_path):
+    def fingerprint(name, change=lambda folder: None):
+        folder = make_folder(tmp_path / name, count=3)
+        change(folder)
+        return open_folder(folder).fingerprint()
+
+    before = fingerprint("a")
+    assert fingerprint("elsewhere") == before
+    changed = [
+        fingerprint("fewer", lambda folder: (folder / "1.png").unlink()),
+        fingerprint("more", lambda folder: Image.new("RGB", (4, 2)).save(folder / "x.png")),
+        fingerprint("renamed", lambda folder: (folder / "1.png").rename(folder / "11.png")),
+        fingerprint("other size", lambda folder: Image.new("RGB", (4, 2)).save(folder / "1.png")),
+    ]
+    assert len({before, *changed}) == 5
+
+
+@needs_shared
+def test_facades():
+    facades = SHARED / "data" / "facades"
+    form = PairFormat("BtoA", (256, 256))
+    train, val = (open_pairs(facades / split, form) for split in ("train", "val"))
+    assert (len(train), len(val)) == (400, 100)
+    assert (train.skipped, val.skipped) == ({}, {})
+    source, target = next(iter(eval_dataset(val, 1)))
+    pixels = np.asarray(Image.open(facades / "val" / "1.jpg"))
+    np.testing.assert_array_equal(to_uint8(target[0]), pixels[:, :256])
+    np.testing.assert_array_equal(to_uint8(source[0]), pixels[:, 256:])
+    # Without rounding too: the floats are the levels' own.
+    np.testing.assert_array_equal(target[0], pixels[:, :256] / np.float32(255) * 2 - 1)

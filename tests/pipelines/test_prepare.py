@@ -1,0 +1,291 @@
+"""Combining, checking and previewing data sets."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import prepare
+from pipelines.datasets.combine import combine, side_by_side
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.transforms import decode, to_uint8
+from pipelines.loader import train_dataset
+from pipelines.pairs import open_pairs
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call, entries, run_all
+from tests.helpers.runs import assert_one_clear_line, make_pairs
+from tfpix2pix import preview
+
+HEIGHT, WIDTH = 6, 8
+
+
+def noise(*shape, seed=0, dtype=np.uint8):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def save(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def make_sides(folder, names, suffixes=(".png", ".jpg")):
+    """Folders A of the first suffix and B of the second, with an image for each name."""
+    for side, suffix in zip("AB", suffixes, strict=True):
+        for i, name in enumerate(names):
+            save(folder / side / f"{name}{suffix}", noise(HEIGHT, WIDTH, 3, seed=2 * i + (side == "B")))
+    return folder / "A", folder / "B", folder / "pairs"
+
+
+def pixels_of(path):
+    return np.asarray(Image.open(path))
+
+
+def assert_pairs(output, origins):
+    """Every file of output is the originals side by side, and there is no other."""
+    assert {path for path in entries(output) if path.is_file()} == {output / name for name in origins}
+    for name, (a, b) in origins.items():
+        np.testing.assert_array_equal(pixels_of(output / name), np.hstack([pixels_of(a), pixels_of(b)]))
+
+
+def test_combine_splits_flat_folders(tmp_path):
+    a, b, output = make_sides(tmp_path, [*"abcdefg"])
+    assert combine(a, b, output, val_every=3) == {"train": 4, "val": 3}
+    splits = dict.fromkeys("bcef", "train") | dict.fromkeys("adg", "val")
+    assert_pairs(output, {f"{splits[name]}/{name}.png": (a / f"{name}.png", b / f"{name}.jpg") for name in splits})
+    assert {path.name for path in tmp_path.iterdir()} == {"A", "B", "pairs"}
+
+
+def test_combine_gives_the_smallest_set_a_val_split(tmp_path):
+    a, b, output = make_sides(tmp_path, "ab")
+    assert combine(a, b, output, val_every=10) == {"train": 1, "val": 1}
+
+
+def test_combine_keeps_splits_and_subfolders(tmp_path, capsys):
+    names = ["train/1", "train/deep/1", "val/1", "test/x"]
+    a, b, output = make_sides(tmp_path, names, (".JPEG", ".png"))
+    assert call(prepare, "combine", f"--a={a}", f"--b={b}", f"--output={output}") == 0
+    assert capsys.readouterr().out == f"{output}: 1 pairs in test/, 2 pairs in train/, 1 pairs in val/\n"
+    assert_pairs(output, {f"{name}.png": (a / f"{name}.JPEG", b / f"{name}.png") for name in names})
+    assert call(prepare, "check", f"--data={output}") == 0
+
+
+@pytest.mark.parametrize("names", [["frame.0001", "frame.0002", "frame.0003"], ["v1.0", "v1.1"]])
+def test_combine_keeps_dots_in_names(tmp_path, names):
+    a, b, output = make_sides(tmp_path, names)
+    assert sum(combine(a, b, output, val_every=2).values()) == len(names)
+    assert {path.stem for path in output.rglob("*.png")} == set(names)
+
+
+def test_combine_refuses_two_files_of_one_name(tmp_path):
+    a, b, output = make_sides(tmp_path, ["1", "2"])
+    save(a / "1.jpg", noise(HEIGHT, WIDTH, 3, seed=9))
+    with pytest.raises(InputError, match=r"1\.(jpg|png)"):
+        combine(a, b, output, val_every=2)
+
+
+def test_side_by_side_keeps_16_bits(tmp_path):
+    gray, shallow = noise(HEIGHT, WIDTH, dtype=np.uint16), noise(HEIGHT, WIDTH, 3)
+    left, right = save(tmp_path / "l.png", gray), save(tmp_path / "r.png", shallow)
+    assert Image.open(left).mode == "I;16"
+    for files in ((left, right), (right, left)):
+        contents = side_by_side(*files)
+        assert contents[24] == 16  # the header's bit depth
+        # That decode keeps all 16 bits is shown in test_images; the eight of 255 levels are doubled: 255 is 65535.
+        halves = dict(zip(files, np.split(decode(contents).numpy() * 65535, 2, axis=1), strict=True))
+        np.testing.assert_allclose(halves[left], np.repeat(gray[..., None], 3, axis=-1), rtol=0, atol=0.01)
+        np.testing.assert_allclose(halves[right], shallow * 257.0, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        (Image.fromarray(noise(HEIGHT, WIDTH, 4)), {}),
+        (Image.fromarray(noise(HEIGHT, WIDTH, 2)), {}),
+        (Image.fromarray(noise(HEIGHT, WIDTH, 3)).quantize(100), {"transparency": 3}),
+    ],
+    ids=["RGBA", "gray and alpha", "palette with a transparent colour"],
+)
+def test_side_by_side_keeps_alpha(tmp_path, image, options):
+    opaque = save(tmp_path / "opaque.jpg", noise(HEIGHT, WIDTH, 3))
+    image.save(tmp_path / "alpha.png", **options)
+    (tmp_path / "pair.png").write_bytes(side_by_side(opaque, tmp_path / "alpha.png"))
+    expected = [np.asarray(Image.open(path).convert("RGBA")) for path in (opaque, tmp_path / "alpha.png")]
+    assert (expected[0][..., 3] == 255).all()
+    assert (expected[1][..., 3] < 255).any()
+    np.testing.assert_array_equal(pixels_of(tmp_path / "pair.png"), np.hstack(expected))
+
+
+def other_size(a, b, output):
+    save(b / "2.jpg", noise(HEIGHT, WIDTH + 1, 3))
+    return f"{a / '2.png'} has 6x8 pixels and {b / '2.jpg'} has 6x9"
+
+
+def no_counterpart(a, b, output):
+    save(b / "3.jpg", noise(HEIGHT, WIDTH, 3))
+    (a / "1.png").unlink()
+    return f"2 images have no counterpart in the other folder; the first is {b / '1.jpg'}"
+
+
+def output_exists(a, b, output):
+    output.mkdir()
+    return f"output={output} is there already"
+
+
+def cut_short(a, b, output):
+    (b / "2.jpg").write_bytes((b / "2.jpg").read_bytes()[:-20])
+    return f"{b / '2.jpg'}: it is damaged or cut short"
+
+
+def no_images(a, b, output):
+    for file in entries(b):
+        file.unlink()
+    return f"{b} has no images"
+
+
+@pytest.mark.parametrize("spoil", [other_size, no_counterpart, output_exists, cut_short, no_images])
+def test_combine_leaves_nothing_behind(tmp_path, spoil):
+    a, b, output = make_sides(tmp_path, ["0", "1", "2"])
+    message = spoil(a, b, output)
+    before = entries(tmp_path)
+    with pytest.raises(InputError) as error:
+        combine(a, b, output, val_every=2)
+    assert message in str(error.value)
+    assert entries(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "'nothing' was given, where one of fetch, demo, combine, check, shard is expected"),
+        (("check", "--data=a", "b"), "'check b' was given"),
+        (("check",), "--data is missing"),
+        (("fetch",), "--data is missing"),
+        (("fetch", "--data=faces"), "data=faces is not a published data set; these are facades"),
+        (("combine", "--a=a", "--b=b"), "--output is missing"),
+        (("combine", "--a=a", "--output=pairs"), "--b is missing"),
+        (("check", "--data=nowhere"), "data=nowhere is neither a folder nor a data set's name"),
+    ],
+)
+def test_what_is_wrong_with_a_command(arguments, message):
+    with pytest.raises(InputError) as error:
+        call(prepare, *arguments)
+    assert message in str(error.value)
+
+
+def test_check_says_what_training_would_miss(tmp_path, capsys):
+    make_pairs(tmp_path / "p", train=2, val=1)
+    assert call(prepare, "check", f"--data={tmp_path / 'p'}") == 0
+    assert capsys.readouterr().out == f"{tmp_path}/p/train: 2 good, 0 bad\n{tmp_path}/p/val: 1 good, 0 bad\n"
+    (tmp_path / "p" / "val").rename(tmp_path / "p" / "test")
+    assert call(prepare, "check", f"--data={tmp_path / 'p'}") == 1
+    out, err = capsys.readouterr()
+    assert f"{tmp_path}/p/test: 1 good, 0 bad" in out
+    assert err == f"{tmp_path}/p has no val/, which training needs\n"
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory):
+    """Commands that fail, as a shell sees them."""
+    folder = tmp_path_factory.mktemp("processes")
+    make_sides(folder, ["0", "1"])
+    save(folder / "B" / "1.jpg", noise(HEIGHT, 2 * WIDTH, 3))
+    train = make_pairs(folder / "p", train=3) / "train"
+    (train / "1.png").write_bytes((train / "1.png").read_bytes()[:-30])
+    save(train / "odd.jpg", noise(4, 7, 3))
+    good = make_pairs(folder / "good")
+    combined = ("combine", f"--a={folder / 'A'}", f"--b={folder / 'B'}", f"--output={folder / 'pairs'}")
+    results = run_all(
+        {
+            "unknown": ("pipelines.prepare", "chekc"),
+            "combine": ("pipelines.prepare", *combined),
+            "check": ("pipelines.prepare", "check", f"--data={folder / 'p'}"),
+            "preview": ("tfpix2pix.preview", f"--data={good}", f"--output={folder / 'preview.gnp'}"),
+        }
+    )
+    return folder, results
+
+
+def test_process_of_an_unknown_command(processes):
+    _, results = processes
+    assert_one_clear_line(results["unknown"], "error: 'chekc'", "one of fetch, demo, combine, check", "--help")
+
+
+def test_process_of_combine(processes):
+    folder, results = processes
+    assert_one_clear_line(results["combine"], f"{folder}/A/1.png has 6x8", f"{folder}/B/1.jpg has 6x16")
+    assert not (folder / "pairs").exists()
+    assert not list(folder.glob(".*"))
+
+
+def test_process_of_check(processes):
+    folder, results = processes
+    assert results["check"].returncode == 1
+    # On some processors TensorFlow's import says something that cannot be turned off.
+    assert [line for line in results["check"].stderr.splitlines() if str(folder) in line] == [
+        f"{folder}/p/train/1.png: it is damaged or cut short",
+        f"{folder}/p/train/odd.jpg: its width is odd, so it has no two halves of one width",
+    ]
+    assert results["check"].stdout == f"{folder}/p/train: 2 good, 2 bad\n{folder}/p/val: 2 good, 0 bad\n"
+
+
+def test_process_of_preview(processes):
+    folder, results = processes
+    assert_one_clear_line(results["preview"], f"output={folder}/preview.gnp cannot be written", "give a .png file")
+    assert not (folder / "preview.gnp").exists()
+
+
+def test_preview_draws_the_pairs(tmp_path):
+    folder = make_pairs(tmp_path / "p", train=4, size=32)
+    output = tmp_path / "preview.png"
+    arguments = ("--image_size=32", "--load_size=32", "--noflip", "--count=3", f"--output={output}")
+    assert call(preview, f"--data={folder}", *arguments) == 0
+    picture = pixels_of(output)[..., :3]
+    # Cells of 5 × 32 pixels, 4 pixels apart, below titles of 26.
+    cells = [[picture[top : top + 160, left : left + 160] for left in (4, 168, 332)] for top in (26, 26 + 160 + 4 + 26)]
+    assert picture.shape == (2 * (160 + 26 + 4), 3 * 164 + 4, 3)
+    files = {path.name: pixels_of(path) for path in (folder / "train").iterdir()}
+    shown = []
+    for source, target in zip(*cells, strict=True):
+        (name,) = [name for name, pixels in files.items() if np.array_equal(pixels[:, :32], source[2::5, 2::5])]
+        shown.append(name)
+        for half, cell in ((files[name][:, :32], source), (files[name][:, 32:], target)):
+            np.testing.assert_array_equal(cell, np.kron(half, np.ones((5, 5, 1), np.uint8)))
+    assert len(set(shown)) == 3
+
+
+def test_preview_is_what_training_sees(tmp_path):
+    pairs = open_pairs(make_pairs(tmp_path / "p") / "train", PairFormat("BtoA", (70, 72)))
+    rows = preview.preview(pairs, (64, 64), flip=True, count=4, seed=5)
+    batches = train_dataset(
+        pairs, image_size=(64, 64), flip=True, batch_size=1, seed=5, first_step=0, last_step=4
+    ).as_numpy_iterator()
+    for i, (source, target) in enumerate(batches):
+        np.testing.assert_array_equal(rows["source"][i], source[0])
+        np.testing.assert_array_equal(rows["target"][i], target[0])
+    # Each target is its source's negative, wherever it was cropped.
+    np.testing.assert_allclose(rows["target"], -rows["source"], rtol=0, atol=1e-4)
+    assert len({to_uint8(image).numpy().tobytes() for image in rows["source"]}) == 4
+
+
+def spoil_a_file(folder):
+    (folder / "train" / "1.png").write_bytes(b"not an image")
+    return (), r"1\.png"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        spoil_a_file,
+        lambda folder: (("--load_size=16",), "load_size=16x16 is smaller than image_size=32x32"),
+        lambda folder: ((f"--output={folder}/nowhere/preview.png",), "cannot be written"),
+        lambda folder: (("facades",), "'facades' is not a flag"),
+    ],
+    ids=["a bad file", "load_size", "output", "argument"],
+)
+def test_preview_refuses(tmp_path, wrong):
+    folder = make_pairs(tmp_path / "p", train=4, size=32)
+    arguments, message = wrong(folder)
+    output = tmp_path / "preview.png"
+    with pytest.raises(InputError, match=message):
+        call(preview, f"--data={folder}", "--image_size=32", f"--output={output}", *arguments)
+    assert not output.exists()

@@ -1,0 +1,67 @@
+"""Gradients of several parts of a batch against those of the whole, by what Adam's first moment holds after a step."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.system.terminal import InputError
+from tests.tfpix2pix.model.test_distribution import flat
+from tfpix2pix.config import Config
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.model.step import make_train_step
+
+CONFIG = Config(
+    image_size=(32, 32),
+    generator_width=2,
+    discriminator_width=2,
+    discriminator_layers=1,
+    dropout=0.0,
+    norm="none",
+    batch_size=4,
+).resolved()
+
+
+def train(config, strategy):
+    rng = np.random.default_rng(0)
+    pairs = tuple(rng.uniform(-1, 1, (4, *config.image_size, 3)).astype("float32") for _ in range(2))
+    model = Pix2Pix(config, strategy, total_steps=100)
+    dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(4)
+    batch = next(iter(strategy.experimental_distribute_dataset(dataset)))
+    metrics = make_train_step(model, strategy)(*batch)
+    return model, {name: float(value) for name, value in metrics.items()}
+
+
+@pytest.mark.parametrize(("norm", "parts", "replicas"), [("none", 4, 1), ("instance", 2, 1), ("none", 2, 2)])
+def test_parts_add_up_to_the_batch(norm, parts, replicas, strategies):
+    # Each replica has a pool of its own, so two replicas are compared without.
+    config = dataclasses.replace(CONFIG, norm=norm, pool_size=3 if replicas == 1 else 0)
+    whole, losses_of_whole = train(config, strategies[1])
+    summed, losses_of_summed = train(dataclasses.replace(config, gradient_accumulation=parts), strategies[replicas])
+    np.testing.assert_allclose([losses_of_summed[name] for name in losses_of_whole], [*losses_of_whole.values()], 1e-5)
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        a, b = (flat(getattr(model, name)._momentums) for model in (whole, summed))
+        assert np.linalg.norm(a - b) < 1e-5 * np.linalg.norm(a)
+
+
+def test_running_twice_leaves_one_trace(strategies):
+    """A part's running averages and dropout counts move on as if the generator had run once on it."""
+    config = dataclasses.replace(
+        CONFIG, image_size=(64, 64), depth=6, norm="batch", dropout=0.5, gradient_accumulation=4
+    )
+    model, _ = train(config, strategies[1])
+    counts = [int(v.numpy()) for v in model.generator.non_trainable_variables if v.name == "calls"]
+    assert counts
+    assert set(counts) == {4}
+    # Four moves of a tenth each, from a variance of 1: what is left of the 1 is 0.9^4.
+    variances = [v.numpy() for v in model.generator.non_trainable_variables if v.name == "moving_variance"]
+    assert all(np.all(variance > 0.9**4 - 1e-6) for variance in variances)
+    assert min(variance.min() for variance in variances) < 0.9**4 + 0.05
+
+
+def test_parts_must_be_equal():
+    with pytest.raises(InputError, match="batch_size=4 cannot be taken in gradient_accumulation=3 equal parts"):
+        dataclasses.replace(CONFIG, gradient_accumulation=3).resolved()
+    with pytest.raises(InputError, match="sync_batch_norm=True and gradient_accumulation=2"):
+        dataclasses.replace(CONFIG, gradient_accumulation=2, sync_batch_norm=True).resolved()

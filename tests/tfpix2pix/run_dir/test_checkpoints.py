@@ -1,0 +1,158 @@
+"""Checkpoints that were cut short or changed: never a traceback, and the one before is taken."""
+
+import math
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.system.disk import DiskFullError
+from pipelines.system.terminal import InputError
+from tfpix2pix.config import Config
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints
+from tfpix2pix.run_dir.config_json import save
+from tfpix2pix.run_dir.trained_generator import load_generator
+
+CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
+
+
+@pytest.fixture
+def model(strategies):
+    return Pix2Pix(CONFIG, strategies[1], total_steps=10)
+
+
+def spoil(folder, how):
+    """Cuts the weights' file at a length, or changes a byte in it, or empties or removes a file."""
+    data = next(folder.glob("state.data*"))
+    contents = bytearray(data.read_bytes())
+    if how == "flipped":
+        contents[len(contents) // 2] ^= 0xFF
+        data.write_bytes(contents)
+    elif how == "no index":
+        (folder / "state.index").unlink()
+    elif how == "empty index":
+        (folder / "state.index").write_bytes(b"")
+    elif how == "cut index":
+        index = folder / "state.index"
+        index.write_bytes(index.read_bytes()[:-100])
+    else:
+        data.write_bytes(contents[:how])
+
+
+@pytest.mark.parametrize("how", [0, 100, 1000, -1000, -1, "flipped", "no index", "empty index", "cut index"])
+def test_a_spoilt_checkpoint(model, tmp_path, how):
+    save(CONFIG, tmp_path)
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step in (4, 8):
+        model.step.assign(step)
+        checkpoints.save(model)
+    spoil(checkpoints.path(8), how)
+    with pytest.raises(InputError, match=r"00000008 cannot be read \(.+\); take another --checkpoint"):
+        load_generator(tmp_path, "latest")
+    warnings = []
+    assert checkpoints.restore_newest(model, warnings.append) == model.step.numpy() == 4
+    assert len(warnings) == 1
+    assert warnings[0].startswith("warning: the checkpoint of step 8 is damaged and was set aside as ")
+    assert "{{" not in warnings[0]
+    assert "\n" not in warnings[0]
+    assert checkpoints.steps() == [4]
+    assert (tmp_path / "checkpoints" / "damaged-00000008").is_dir()
+
+
+def test_none_that_can_be_read(model, tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(model)
+    spoil(checkpoints.path(0), 100)
+    with pytest.raises(InputError, match=r"no checkpoint in .* can be read"):
+        checkpoints.restore_newest(model, lambda _: None)
+
+
+def test_a_run_that_goes_on_replaces_what_is_being_read(model, tmp_path, monkeypatch):
+    """Between the choice and the reading, a running training may delete the checkpoint that was chosen."""
+    save(CONFIG, tmp_path)
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save(model)
+    path = Checkpoints.path
+
+    def path_and_another_save(self, step):
+        monkeypatch.setattr(Checkpoints, "path", path)
+        model.step.assign(5)
+        model.generator.trainable_variables[0].assign_add(np.ones((4, 4, 3, 1), np.float32))
+        checkpoints.save(model)
+        assert checkpoints.steps() == [5]
+        return path(self, step)
+
+    monkeypatch.setattr(Checkpoints, "path", path_and_another_save)
+    generator, _, step = load_generator(tmp_path, "latest")
+    assert step == 5
+    np.testing.assert_array_equal(generator.trainable_variables[0], model.generator.trainable_variables[0])
+
+
+def test_best_is_chosen_by_any_metric(model, tmp_path):
+    values = {
+        1: {"l1": 0.3, "psnr": 12.0, "fid": 90.0},
+        2: {"l1": 0.2, "psnr": 11.0},
+        3: {"l1": 0.4, "psnr": 13.0, "fid": math.nan},
+        4: {"l1": 0.5, "psnr": 10.0, "fid": 80.0},
+    }
+    for step, validation in values.items():
+        model.step.assign(step)
+        Checkpoints(tmp_path, keep=9).save(model, validation)
+    assert {by: Checkpoints(tmp_path, best_by=by).best() for by in ("l1", "psnr", "fid")} == {
+        "l1": 2,
+        "psnr": 3,
+        "fid": 4,
+    }
+    assert Checkpoints(tmp_path, best_by="kid").best() is None
+    # Without a best one, the newest.
+    assert Checkpoints(tmp_path, best_by="kid").choose("best") == 4
+    model.step.assign(5)
+    Checkpoints(tmp_path, keep=1, best_by="psnr").save(model, {"psnr": 1.0})
+    assert Checkpoints(tmp_path).steps() == [3, 5]
+
+
+def test_a_disk_that_is_full_leaves_the_checkpoints_before(model, tmp_path, monkeypatch):
+    """Found before the writing begins, or by TensorFlow while it writes."""
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints.save(model)
+    model.step.assign(4)
+    usage = shutil._ntuple_diskusage(2**30, 2**30 - 1000, 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(DiskFullError, match=r"no room for the checkpoint of step 4 in .* are missing"):
+            checkpoints.save(model)
+
+    def write(self, path):
+        pathlib.Path(path + ".data-00000-of-00001").write_bytes(b"half")
+        raise tf.errors.ResourceExhaustedError(None, None, f"{path}.tempstate; No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "write", write)
+        with pytest.raises(DiskFullError, match=r"no room for the checkpoint of step 4 in .* MiB free"):
+            checkpoints.save(model)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000000"]
+    checkpoints.save(model)
+    assert checkpoints.steps() == [0, 4]
+
+
+def test_the_room_that_a_checkpoint_needs(model, tmp_path):
+    path = Checkpoints(tmp_path).save(model)
+    data = path / "state.data-00000-of-00001"
+    # The object graph is in there too.
+    assert (
+        model.nbytes()
+        <= data.stat().st_size
+        <= sum(f.stat().st_size for f in path.iterdir())
+        < model.nbytes() + FRAME_BYTES
+    )
+
+
+def test_weights_that_are_not_finite(model):
+    assert model.is_finite()
+    model.discriminator_optimizer.variables[-1].assign(
+        tf.fill(model.discriminator_optimizer.variables[-1].shape, math.inf)
+    )
+    assert not model.is_finite()

@@ -1,0 +1,113 @@
+"""A run goes on with the files that it was begun with, and says of which it is not so."""
+
+import json
+import shutil
+
+import pytest
+
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call
+from tests.helpers.runs import TINY, assert_same_state, make_pairs
+from tfpix2pix import train
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
+
+FLAGS = (*TINY, "--batch_size=2", "--epochs=4", "--cache_mib=0", "--checkpoint_every=1")
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Three of twelve steps."""
+    folder = tmp_path_factory.mktemp("begun")
+    assert call(train, *FLAGS, f"--data={make_pairs(folder / 'p')}", f"--run_dir={folder / 'r'}", "--max_steps=3") == 0
+    return folder
+
+
+@pytest.fixture
+def folder(begun, tmp_path):
+    return shutil.copytree(begun, tmp_path / "copy")
+
+
+def go_on(folder, *options):
+    # Where the pairs are may change.
+    return call(train, *FLAGS, f"--data={folder / 'p'}", f"--run_dir={folder / 'r'}", *options)
+
+
+def test_what_is_written(begun):
+    data = json.loads((begun / "r" / "data.json").read_text())
+    assert list(data["files"]) == [f"{i}.png" for i in range(6)]
+    size, digest = data["files"]["3.png"].split(" ")
+    assert int(size) == (begun / "p" / "train" / "3.png").stat().st_size
+    assert len(bytes.fromhex(digest)) == 8
+    assert data["pairs"] == 6
+    assert data["validation"]["pairs"] == len(data["validation"]["files"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: (p / "3.png").unlink(), "6 training pairs, and now there are 5.*: 3.png is gone;"),
+        (lambda p: shutil.copy(p / "3.png", p / "9.png"), "6 training pairs, and now there are 7.*: 9.png is new;"),
+        (lambda p: shutil.copy(p / "3.png", p / "4.png"), ": 4.png is another;"),
+        (lambda p: (p / "4.png").rename(p / "x.png"), "now there are 6.*: 4.png is gone;"),
+    ],
+)
+def test_the_first_difference_is_named(folder, change, words):
+    change(folder / "p" / "train")
+    for _ in range(2):
+        with pytest.raises(InputError, match=f"was begun with .*{words} bring back the same files"):
+            go_on(folder)
+
+
+@pytest.mark.parametrize("how", ["gone", "another"])
+def test_other_validation_pairs(folder, capsys, how):
+    val = folder / "p" / "val"
+    if how == "gone":
+        (val / "1.png").unlink()
+    else:
+        shutil.copy(val / "0.png", val / "1.png")
+    for _ in range(2):
+        with pytest.raises(InputError, match=f"validation .*: 1.png is {how}; bring back the same"):
+            go_on(folder)
+    assert go_on(folder, "--bad_images=skip") == 0
+    assert f": 1.png is {how}; validation's numbers do not compare" in capsys.readouterr().out
+
+
+def test_a_run_from_before_all_this(folder):
+    path = folder / "r" / "data.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({name: data[name] for name in ("pairs", "fingerprint", "skipped")}))
+    (folder / "p" / "val" / "1.png").unlink()
+    assert go_on(folder) == 0
+
+
+def test_gone_between_two_starts_is_as_gone_meanwhile(folder, capsys):
+    """A training that goes on without a file gives the same weights, whenever it was stopped afterwards."""
+    (folder / "p" / "train" / "2.png").unlink()
+    other = shutil.copytree(folder, folder.with_name("other"))
+    assert go_on(folder, "--bad_images=skip") == 0
+    assert "train/2.png: it is gone since the run began; another stands in" in capsys.readouterr().out
+    assert read_log(folder / "r")[-2]["lost_pairs"] == 1
+    assert go_on(other, "--bad_images=skip", "--max_steps=7") == 0
+    assert go_on(other, "--bad_images=skip") == 0
+    states = [Checkpoints(each / "r").path(12) for each in (folder, other)]
+    assert_same_state(*states)
+
+
+def test_most_gone_between_two_starts(folder):
+    for number in range(4):
+        (folder / "p" / "train" / f"{number}.png").unlink()
+    with pytest.raises(InputError, match=r"4 of 6 files in .*train are gone; bring them back"):
+        go_on(folder, "--bad_images=skip")
+    assert not (folder / "r" / "lost").exists()
+
+
+def test_only_damaged_checkpoints_are_refused_each_time(folder):
+    for step in Checkpoints(folder / "r").steps():
+        (Checkpoints(folder / "r").path(step) / "state.data-00000-of-00001").write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"no checkpoint in .* can be read; bring one back, delete its damaged-\*"):
+            go_on(folder)
+    for path in (folder / "r" / "checkpoints").glob("damaged-*"):
+        shutil.rmtree(path)
+    assert go_on(folder, "--max_steps=1") == 0

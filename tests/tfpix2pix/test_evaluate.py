@@ -1,0 +1,321 @@
+"""The command on real runs: its files agree with one another, with training's validation, and with NumPy."""
+
+import csv
+import json
+import math
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines.system.terminal import InputError
+from tests.helpers import torch_writer
+from tests.helpers.commands import call
+from tests.helpers.runs import make_pairs
+from tfpix2pix import compare, evaluate
+from tfpix2pix.evaluation import split
+from tfpix2pix.quality.segmentation import PALETTES
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+
+OFFLINE = "--nofeatures"
+
+
+def halves(file):
+    """The (left, right) halves in [-1, 1]."""
+    return np.split(np.asarray(Image.open(file), np.float32) / 127.5 - 1, 2, axis=1)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def evaluated(short_run):
+    assert call(evaluate, f"--run_dir={short_run}", "--checkpoint=all", "--batch_size=3", OFFLINE) == 0
+    folder = short_run / "evaluation" / "val-all"
+    return folder, json.loads((folder / "metrics.json").read_text())
+
+
+def test_numbers_are_those_of_training(short_run, evaluated):
+    _, found = evaluated
+    checkpoints = Checkpoints(short_run)
+    best = checkpoints.best()
+    others = [step for step in checkpoints.steps() if step != best]
+    assert found["checkpoints"] == [f"step {step}" for step in (best, *others)]
+    for step in checkpoints.steps():
+        validated = checkpoints.validation(step)
+        assert validated
+        for name, value in validated.items():
+            assert found["metrics"][f"step {step}"][name]["mean"] == pytest.approx(value, rel=1e-5)
+
+
+def test_baselines_by_hand(short_run, evaluated):
+    _, found = evaluated
+    # BtoA: the right half is the source.
+    train, val = ([halves(f) for f in sorted((short_run.parent / "pairs" / s).iterdir())] for s in ("train", "val"))
+    identity = np.mean([np.abs(a - b).mean() for a, b in val])
+    mean = np.mean([a for a, _ in train], axis=0)
+    mean_target = np.mean([np.abs(a - mean).mean() for a, _ in val])
+    nearest = [min(train, key=lambda pair: ((pair[1] - b) ** 2).sum())[0] for _, b in val]
+    neighbour = np.mean([np.abs(a - near).mean() for (a, _), near in zip(val, nearest, strict=True)])
+    expected = {"identity": identity, "mean target": mean_target, "nearest neighbour": neighbour}
+    for name, value in expected.items():
+        assert found["metrics"][name]["l1"]["mean"] == pytest.approx(value, rel=1e-5)
+
+
+def test_table_and_json_agree(evaluated):
+    folder, found = evaluated
+    table = rows(folder / "images.csv")
+    assert [row["image"] for row in table[:4]] == ["0.png", "1.png", "2.png", "3.png"]
+    for column, metrics in found["metrics"].items():
+        values = [float(row["l1"]) for row in table if row["column"] == column]
+        assert metrics["l1"]["mean"] == pytest.approx(np.mean(values), rel=1e-4)
+        # Four images are too few for an interval.
+        assert "low" not in metrics["l1"]
+
+
+def test_the_page_has_every_image_and_all_numbers(evaluated):
+    folder, found = evaluated
+    page = (folder / "report.html").read_text()
+    for text in ("0.png", "3.png", "identity", "nearest neighbour", "Best by L1", "--nofeatures", "161", "too few"):
+        assert text in page
+    assert f"{found['metrics']['identity']['l1']['mean']:.4f}" in page
+
+
+def test_another_statistics_gives_other_numbers_in_another_folder(short_run, evaluated):
+    _, image = evaluated
+    options = ("--checkpoint=latest", "--norm_statistics=moving", "--nobaselines", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((short_run / "evaluation" / "val-2-moving" / "metrics.json").read_text())
+    assert list(found["metrics"]) == ["step 2"]
+    assert found["metrics"]["step 2"]["l1"]["mean"] != pytest.approx(image["metrics"]["step 2"]["l1"]["mean"], rel=1e-4)
+
+
+def test_samples_differ_by_dropout(short_run, tmp_path):
+    options = ("--dropout_at_inference", "--samples=3", "--nobaselines", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert next(iter(found["metrics"].values()))["diversity_l1"]["mean"] > 1e-4
+    assert "step 2, 3" in (tmp_path / "o" / "report.html").read_text() or found["checkpoints"] != ["step 2"]
+
+
+# Of pairs, their runs and what the shell makes of neither.
+NASTY = (
+    "<img src=x onerror=alert(1)>.png",
+    "=1+1.png",
+    "-2 &amp; 'x' \"y\".png",
+    "a\n\x1b[31m\u202egnp.png",
+    "\udcff.png",
+)
+
+
+def test_names_from_outside_are_only_names(short_run, tmp_path):
+    data, run_dir = make_pairs(tmp_path / "<b>pairs", train=2, val=len(NASTY)), tmp_path / "<i>run"
+    for file, name in zip(sorted((data / "val").iterdir()), NASTY, strict=True):
+        file.rename(file.with_name(name))
+    # In a config, any text may stand that is an option's value.
+    shutil.copytree(short_run, run_dir, ignore=shutil.ignore_patterns("evaluation", "comparison"))
+    config = json.loads((run_dir / "config.json").read_text())
+    (run_dir / "config.json").write_text(json.dumps(config | {"inception_weights": "<script>", "data": str(data)}))
+    assert call(evaluate, f"--run_dir={run_dir}", f"--output={tmp_path / 'e'}", OFFLINE) == 0
+    assert call(compare, run_dir, f"<u>={run_dir}", f"--output={tmp_path / 'c'}", OFFLINE) == 0
+    for page, table in (("e/report.html", "e/images.csv"), ("c/comparison.html", "c/images.csv")):
+        text = (tmp_path / page).read_text()
+        assert not re.search("<(img src=x|b>|i>|u>)", text)
+        assert "&lt;img src=x onerror=alert(1)&gt;.png" in text
+        assert re.findall("<script.*?>", text) == ["<script>"]
+        with (tmp_path / table).open(newline="", errors="surrogateescape") as file:
+            names = {row["image"] for row in csv.DictReader(file)}
+        # The same files, and nothing that a spreadsheet computes.
+        assert {(data / "val" / name).resolve() for name in names} == set((data / "val").iterdir())
+        assert not [name for name in names if name.startswith(("=", "+", "-", "@"))]
+
+
+@pytest.fixture
+def segmenter(tmp_path):
+    """Reads the facades' label colours back, perfectly."""
+    colors = tf.constant([*PALETTES["facades"].classes.values()], tf.float32) / 127.5 - 1
+    module = tf.Module()
+    module.call = tf.function(
+        lambda images: {"logits": -tf.reduce_sum((images[..., None, :] - colors) ** 2, -1)},
+        input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32, name="images")],
+    )
+    tf.saved_model.save(module, str(tmp_path / "segmenter"), signatures={"serving_default": module.call})
+    return tmp_path / "segmenter"
+
+
+def test_segmentation_score(short_run, segmenter, tmp_path):
+    options = (f"--segmenter={segmenter}", "--label_colors=facades", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())["metrics"]
+    # The identity shows the very labels that it is read for.
+    assert found["identity"]["class_iou"]["mean"] == 1
+    assert found["mean target"]["class_iou"]["mean"] < 0.9
+    assert found["target itself"]["l1"]["mean"] == 0
+    assert 0 < found["target itself"]["class_iou"]["mean"] < 0.9
+
+
+def test_compare_a_run_with_itself_and_with_its_start(short_run, tmp_path, capsys):
+    first = Checkpoints(short_run).steps()[0]
+    data = make_pairs(tmp_path / "more", val=12, seed=1)
+    options = (f"--output={tmp_path / 'c'}", "--checkpoint=latest", f"--data={data}", OFFLINE)
+    arguments = ("new=" + str(short_run), f"same={short_run}@latest:image", f"old={short_run}@{first}")
+    assert call(compare, *options, *arguments) == 0
+    found = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    assert found["differences"]["same"]["l1"] == {"mean": 0, "low": 0, "high": 0, "verdict": "no clear difference"}
+    l1 = {name: np.array([float(r["l1"]) for r in rows(tmp_path / "c" / "images.csv") if r["column"] == name])
+          for name in ("new", "old")}  # fmt: skip
+    difference = found["differences"]["old"]["l1"]
+    assert difference["mean"] == pytest.approx(np.mean(l1["old"] - l1["new"]), abs=1e-5)
+    assert difference["low"] < difference["mean"] < difference["high"]
+    verdict = "worse" if difference["low"] > 0 else "better" if difference["high"] < 0 else "no clear difference"
+    assert difference["verdict"] == verdict
+    page = (tmp_path / "c" / "comparison.html").read_text()
+    assert "no clear difference" in page
+    assert "2.png" in page
+    assert "differences from new" in capsys.readouterr().out
+
+
+def test_compare_takes_seeds_together(short_run, tmp_path):
+    first = Checkpoints(short_run).steps()[0]
+    group = f"both={short_run}@latest,{short_run}@{first}"
+    assert call(compare, f"--output={tmp_path / 'c'}", OFFLINE, f"new={short_run}@latest", group) == 0
+    found = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    values = {}
+    for row in rows(tmp_path / "c" / "images.csv"):
+        values.setdefault(row["column"], []).append(float(row["l1"]))
+    assert list(values) == ["new", "both, run@latest", f"both, run@{first}"]
+    expected = np.mean([np.mean(values[name]) for name in list(values)[1:]])
+    assert found["metrics"]["both"]["l1"]["mean"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--split=test", ["split=test is not in", "which has train, val"]),
+        ("--checkpoint=7", ["checkpoint=7 is not there"]),
+        ("--samples=2", ["samples=2", "--dropout_at_inference"]),
+        ("--run_dir=nowhere", ["run_dir=nowhere is no folder"]),
+        ("--inception_weights=nowhere.pth", ["inception_weights=nowhere.pth"]),
+        ("--segmenter=nowhere", ["label colours", "--label_colors=cityscapes or facades"]),
+        ("--data=nowhere", ["data=nowhere is neither a folder nor a data set's name"]),
+    ],
+)
+def test_what_users_get_wrong(short_run, tmp_path, flag, words):
+    offline = () if flag.startswith("--inception") else (OFFLINE,)
+    with pytest.raises(InputError) as error:
+        call(evaluate, f"--run_dir={short_run}", f"--output={tmp_path / 'o'}", *offline, flag)
+    assert all(word in str(error.value) for word in words), error.value
+    assert not (tmp_path / "o").exists()
+
+
+def test_names_that_are_no_utf8_and_bad_files(short_run, tmp_path):
+    data = make_pairs(tmp_path / "p", val=3)
+    strange = os.fsencode(data / "val") + b"/\xff.png"
+    os.rename(os.fsencode(data / "val" / "0.png"), strange)
+    (data / "val" / "1.png").write_bytes(b"no image")
+    shutil.rmtree(data / "train")
+    options = (f"--run_dir={short_run}", f"--data={data}", f"--output={tmp_path / 'o'}", OFFLINE)
+    with pytest.raises(InputError, match="--bad_images=skip"):
+        call(evaluate, *options)
+    assert call(evaluate, *options, "--bad_images=skip") == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert (found["images"], found["skipped"]) == (2, 1)
+    assert "split=train is not in" in found["missing"]["the mean target and the nearest neighbour"]
+    assert list(found["metrics"]) == [*found["checkpoints"], "identity"]
+
+
+def test_a_pair_is_not_its_own_neighbour(short_run, tmp_path):
+    options = ("--split=train", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", *options) == 0
+    found = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert found["metrics"]["nearest neighbour"]["l1"]["mean"] > 0.1
+
+
+def test_a_segmenter_of_another_size(short_run, tmp_path):
+    module = tf.Module()
+    module.call = tf.function(
+        lambda images: {"logits": tf.repeat(images[..., :1], 12, -1)},
+        input_signature=[tf.TensorSpec((None, 32, 48, 3), tf.float32, name="images")],
+    )
+    tf.saved_model.save(module, str(tmp_path / "s"), signatures={"serving_default": module.call})
+    options = (f"--segmenter={tmp_path / 's'}", "--label_colors=facades", "--nobaselines", OFFLINE)
+    assert call(evaluate, f"--run_dir={short_run}", f"--output={tmp_path / 'o'}", *options) == 0
+    assert "class_iou" in next(iter(json.loads((tmp_path / "o" / "metrics.json").read_text())["metrics"].values()))
+
+
+def test_weights_of_another_network_are_refused(short_run, tmp_path):
+    wrong = torch_writer.write(tmp_path / "wrong.pth", {"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 5, 5))})
+    for file, words in ((wrong, "wrong.pth"), (short_run / "config.json", "config.json")):
+        with pytest.raises(InputError) as error:
+            call(evaluate, f"--run_dir={short_run}", f"--inception_weights={file}")
+        assert words in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_compare_refuses_what_cannot_be_compared(short_run, tmp_path):
+    def refused(*arguments):
+        with pytest.raises(InputError) as error:
+            call(compare, f"--output={tmp_path / 'o'}", OFFLINE, *arguments)
+        assert not (tmp_path / "o").exists()
+        return str(error.value)
+
+    assert "needs two run directories or more" in refused(short_run)
+    assert "NAME=RUN_DIR" in refused(short_run, short_run)
+    assert "run_dir=nowhere is no folder" in refused(short_run, "nowhere")
+    assert "foo is none of image, moving" in refused(short_run, f"{short_run}:foo")
+    assert "checkpoint=9 is not there" in refused(short_run, f"b={short_run}@9")
+    other = tmp_path / "other"
+    (other / "checkpoints" / "00000001").mkdir(parents=True)
+    config = json.loads((short_run / "config.json").read_text())
+    for option, value, words in (
+        ("image_size", [128, 128], "image_size=64x64"),
+        ("target_channels", 1, "target_channels=3"),
+        ("data", str(make_pairs(tmp_path / "others")), "give --data=FOLDER"),
+    ):
+        (other / "config.json").write_text(json.dumps(config | {option: value, "load_size": [143, 143]}))
+        message = refused(short_run, other)
+        assert words in message
+        assert str(other) in message
+
+
+def test_infinite_values_are_valid_json(tmp_path):
+    from tfpix2pix.report.results import write_json
+
+    write_json(tmp_path / "x.json", {"a": [math.inf, math.nan], "b": 1.5})
+    assert json.loads((tmp_path / "x.json").read_text(), parse_constant=pytest.fail) == {"a": ["inf", "nan"], "b": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("module", "after", "name", "reason"),
+    [
+        (evaluate, "open_split", "val/1.png", "it cannot be read"),
+        (compare, "open_split", "val/1.png", "it cannot be read"),
+        (evaluate, "open_split", "val/2.png", "it is not the file any more"),
+        (compare, "open_split", "val/2.png", "it is not the file any more"),
+        (evaluate, "batches_of", "train/0.png", "it cannot be read"),
+    ],
+)
+def test_a_pair_that_is_lost_meanwhile_is_named(short_run, tmp_path, monkeypatch, module, after, name, reason):
+    data = make_pairs(tmp_path / "p", train=1, val=3)
+    function = getattr(split, after)
+
+    def then_lost(*arguments, **needs):
+        result = function(*arguments, **needs)
+        if "not the file" in reason:
+            (data / name).write_bytes((data / "val" / "0.png").read_bytes())
+        else:
+            (data / name).unlink()
+        return result
+
+    monkeypatch.setattr(module, after, then_lost)
+    monkeypatch.setattr(split, "CACHE_MIB", 0)
+    runs = [f"--run_dir={short_run}"] if module is evaluate else [f"a={short_run}", f"b={short_run}"]
+    with pytest.raises(InputError, match=f"{data / name}: {reason}.*; bring it back, or leave it out"):
+        call(module, *runs, f"--data={data}", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert not (tmp_path / "o").exists()

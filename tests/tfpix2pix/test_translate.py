@@ -1,0 +1,231 @@
+"""What translate writes, against the generator itself on what Pillow reads."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call, entries
+from tests.helpers.runs import TINY, make_pairs, tensors
+from tfpix2pix import train, translate
+from tfpix2pix.config import Config
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.config_json import save
+from tfpix2pix.run_dir.trained_generator import load_generator
+
+BEST, LATEST = 1, 2
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """Two steps, BtoA, with checkpoints 0, 1 and 2, of which 1 is the best."""
+    folder = tmp_path_factory.mktemp("run")
+    pairs = make_pairs(folder / "p")
+    arguments = ("--direction=BtoA", "--max_steps=2", "--checkpoint_every=1", "--keep_checkpoints=3")
+    # A rate at which two steps show in 255 levels.
+    assert call(train, *TINY, f"--data={pairs}", f"--run_dir={folder / 'r'}", *arguments, "--learning_rate=0.05") == 0
+    meta = folder / "r" / "checkpoints" / f"{BEST:08d}" / "meta.json"
+    meta.write_text(json.dumps({"step": BEST, "validation": {"l1": 0.0}}))
+    return folder / "r"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Six images of training's size, some in a subfolder, and two of other sizes."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "sub" / "folder").mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    sizes = {
+        "a.png": (64, 64),
+        "b.PNG": (64, 64),
+        "c.jpeg": (64, 64),
+        "sub/a.jpg": (64, 64),
+        "sub/folder/a.png": (64, 64),
+    }
+    for i, (name, (height, width)) in enumerate((sizes | {"large.png": (150, 90), "small.png": (20, 40)}).items()):
+        # Coarse and fine, dark and light: images of different statistics.
+        pixels = rng.normal(40 + 25 * i, 10 + 8 * i, (-(-height // 8), -(-width // 8), 3)).clip(0, 255)
+        pixels = np.kron(pixels, np.ones((8, 8, 1)))[:height, :width] + rng.integers(0, 20, (height, width, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name)
+    return folder
+
+
+def results(source, output, run_dir, *arguments):
+    """Translates, and returns the pixels by the names below output."""
+    assert call(translate, f"--run_dir={run_dir}", f"--input={source}", f"--output={output}", *arguments) == 0
+    return {str(path.relative_to(output)): np.asarray(Image.open(path)) for path in entries(output) if path.is_file()}
+
+
+def normal(image):
+    """Pillow's pixels in [-1, 1], as a batch of one."""
+    pixels = np.asarray(image, np.float32)
+    return (pixels.reshape(*pixels.shape[:2], -1) / 255 * 2 - 1)[None]
+
+
+def resized(path, size):
+    """By Pillow, in floats, without rounding, clipped."""
+    planes = [Image.fromarray(np.float32(p)).resize(size[::-1], Image.Resampling.BICUBIC) for p in planes_of(path)]
+    return (np.stack(planes, axis=-1).clip(0, 255) / 255 * 2 - 1)[None]
+
+
+def planes_of(path):
+    return np.moveaxis(np.asarray(Image.open(path).convert("RGB")), -1, 0)
+
+
+def assert_translates(pixels, generator, source):
+    """The pixels are the generator's output to the nearest level; in a batch floats differ by some 1e-6."""
+    levels = (generator(source, training=False)[0].numpy().astype(np.float64) + 1) * 127.5
+    assert np.ptp(levels) > 10  # the test can fail
+    assert pixels.dtype == np.uint8
+    assert abs(pixels.reshape(levels.shape) - levels).max() < 0.51
+
+
+def test_images_under_their_own_names(run_dir, photos, tmp_path):
+    got = results(photos, tmp_path / "o", run_dir)
+    sources = {str(path.relative_to(photos).with_suffix(".png")): path for path in entries(photos) if path.is_file()}
+    assert set(got) == set(sources)
+    generator, _, step = load_generator(run_dir)
+    assert step == BEST
+    for name, path in sources.items():
+        assert got[name].shape == (64, 64, 3)
+        assert_translates(got[name], generator, resized(path, (64, 64)))
+    assert len({pixels.tobytes() for pixels in got.values()}) == len(sources)
+
+
+def test_equals_the_same_batch_to_the_last_level(run_dir, photos, tmp_path):
+    got = results(photos / "sub", tmp_path / "o", run_dir)
+    assert list(got) == ["a.png", "folder/a.png"]
+    batch = np.concatenate([normal(Image.open(photos / "sub" / name)) for name in ("a.jpg", "folder/a.png")])
+    generator, *_ = load_generator(run_dir)
+    levels = (tf.function(generator)(batch, training=False).numpy() + 1) * 127.5
+    np.testing.assert_array_equal(list(got.values()), np.round(levels))
+
+
+def test_pairs_have_the_source_where_training_had_it(run_dir, tmp_path):
+    pairs = run_dir.parent / "p" / "val"
+    got = results(pairs, tmp_path / "o", run_dir, "--pairs")
+    generator, *_ = load_generator(run_dir)
+    for name in ("0.png", "1.png"):
+        right = normal(Image.open(pairs / name).crop((64, 0, 128, 64)))
+        assert_translates(got[name], generator, right)
+
+
+def test_output_inside_input_is_refused(run_dir, photos):
+    output = photos / "translated"
+    with pytest.raises(InputError, match=f"output={output} is the input's own folder or inside it"):
+        results(photos, output, run_dir)
+    assert not output.exists()
+
+
+def test_one_file(run_dir, photos, tmp_path):
+    got = results(photos / "sub" / "a.jpg", tmp_path / "o", run_dir)
+    assert list(got) == ["a.png"]
+    assert_translates(got["a.png"], load_generator(run_dir)[0], normal(Image.open(photos / "sub" / "a.jpg")))
+
+
+def test_another_image_size(run_dir, photos, tmp_path):
+    got = results(photos / "large.png", tmp_path / "o", run_dir, "--image_size=128x64")["large.png"]
+    assert got.shape == (128, 64, 3)
+    generator, *_ = load_generator(run_dir, image_size=(128, 64))
+    assert_translates(got, generator, resized(photos / "large.png", (128, 64)))
+
+
+def test_the_checkpoint_that_is_asked_for(run_dir, photos, tmp_path, capsys):
+    photo = photos / "a.png"
+    weights = {step: {v.tobytes() for v in tensors(Checkpoints(run_dir).path(step)).values()} for step in (0, 1, 2)}
+    pixels = {}
+    for checkpoint, step in (("0", 0), ("best", BEST), ("latest", LATEST), ("1", BEST)):
+        got = results(photo, tmp_path / checkpoint, run_dir, f"--checkpoint={checkpoint}")["a.png"]
+        assert f"1 images by {run_dir}, step {step}\n" in capsys.readouterr().out
+        generator, _, loaded = load_generator(run_dir, checkpoint)
+        assert loaded == step
+        assert {v.numpy().tobytes() for v in generator.trainable_variables} <= weights[step]
+        assert_translates(got, generator, normal(Image.open(photo)))
+        np.testing.assert_array_equal(pixels.setdefault(step, got), got)
+    # Nor could one be taken for another.
+    assert len({image.tobytes() for image in pixels.values()}) == 3
+
+
+def test_each_image_for_itself(run_dir, photos, tmp_path):
+    together = results(photos, tmp_path / "8", run_dir, "--batch_size=8", "--norm_statistics=image")
+    for batch_size in (1, 3):
+        got = results(photos, tmp_path / str(batch_size), run_dir, f"--batch_size={batch_size}")
+        assert set(got) == set(together)
+        assert all(abs(got[name].astype(int) - together[name]).max() <= 1 for name in got)
+
+
+def test_moving_statistics(run_dir, photos, tmp_path):
+    own = results(photos / "a.png", tmp_path / "own", run_dir)["a.png"]
+    got = results(photos / "a.png", tmp_path / "moving", run_dir, "--norm_statistics=moving")["a.png"]
+    generator, *_ = load_generator(run_dir, norm_statistics="moving")
+    assert_translates(got, generator, normal(Image.open(photos / "a.png")))
+    assert abs(got.astype(int) - own).max() > 1
+
+
+def test_dropout_is_asked_for_and_repeats(run_dir, photos, tmp_path):
+    plain, *noisy = (
+        results(photos / "a.png", tmp_path / str(i), run_dir, *arguments)["a.png"]
+        for i, arguments in enumerate([(), ("--dropout_at_inference",), ("--dropout_at_inference",)])
+    )
+    np.testing.assert_array_equal(*noisy)
+    assert (noisy[0] != plain).any()
+
+
+def test_a_bad_file_does_not_spoil_its_batch(run_dir, photos, tmp_path, capsys):
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos" / "b.PNG").write_bytes((photos / "b.PNG").read_bytes()[:100])
+    good = results(photos, tmp_path / "good", run_dir)
+    output = tmp_path / "o"
+    assert call(translate, f"--run_dir={run_dir}", f"--input={tmp_path / 'photos'}", f"--output={output}") == 1
+    assert capsys.readouterr().err == f"error: {tmp_path}/photos/b.PNG: it is damaged or cut short; it was left out\n"
+    assert {str(path.relative_to(output)) for path in output.rglob("*.png")} == set(good) - {"b.png"}
+    for name in set(good) - {"b.png"}:
+        assert abs(np.asarray(Image.open(output / name)).astype(int) - good[name]).max() <= 1
+
+
+def untrained(folder, strategy, **options):
+    """A run directory with the weights of the start."""
+    config = Config(image_size=(64, 64), generator_width=2, discriminator_width=2, **options).resolved()
+    folder.mkdir()
+    save(config, folder)
+    Checkpoints(folder).save(Pix2Pix(config, strategy, total_steps=1))
+    return folder
+
+
+def test_gray_sources(strategies, photos, tmp_path):
+    run_dir = untrained(tmp_path / "r", strategies[1], source_channels=1, target_channels=3)
+    got = results(photos / "b.PNG", tmp_path / "o", run_dir)["b.png"]
+    gray = np.asarray(Image.open(photos / "b.PNG")) @ np.float32([0.299, 0.587, 0.114])
+    assert_translates(got, load_generator(run_dir)[0], normal(gray))
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (4, "RGBA")])
+def test_results_of_other_channels(strategies, photos, tmp_path, channels, mode):
+    run_dir = untrained(tmp_path / "r", strategies[1], source_channels=4, target_channels=channels)
+    got = results(photos / "b.PNG", tmp_path / "o", run_dir)["b.png"]
+    assert Image.open(tmp_path / "o" / "b.png").mode == mode
+    # A photo has no alpha: it is read as opaque.
+    opaque = Image.open(photos / "b.PNG").convert("RGBA")
+    assert_translates(got, load_generator(run_dir)[0], normal(opaque))
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_jpeg_has_no_alpha(strategies, photos, tmp_path, channels):
+    run_dir = untrained(tmp_path / "r", strategies[1], target_channels=channels)
+    with pytest.raises(InputError, match="format=jpg"):
+        results(photos / "b.PNG", tmp_path / "o", run_dir, "--format=jpg")
+    assert not entries(tmp_path / "o")
+
+
+def test_jpeg_results(run_dir, photos, tmp_path):
+    exact = results(photos / "sub", tmp_path / "png", run_dir)
+    got = results(photos / "sub", tmp_path / "jpg", run_dir, "--format=jpg")
+    assert list(got) == ["a.jpg", "folder/a.jpg"]
+    assert Image.open(tmp_path / "jpg" / "a.jpg").format == "JPEG"
+    for name, pixels in got.items():
+        assert abs(pixels.astype(int) - exact[name.replace(".jpg", ".png")]).mean() < 5
