@@ -21,7 +21,8 @@ from pipelines.datasets.catalogue import DATASETS
 from pipelines.datasets.combine import combine
 from pipelines.datasets.locate import DEMO, dataset_folder
 from pipelines.images.size import define_max_pixels
-from pipelines.sharding import beam, shard
+from pipelines.sharding import beam
+from pipelines.sharding.shard import shard
 from pipelines.storage.manifest import KINDS, Manifest
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import bad_files, halves

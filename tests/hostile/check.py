@@ -14,12 +14,11 @@ import sys
 import tempfile
 import time
 
-import inputs
-import pictures
 from PIL import Image
 
 from pipelines.storage import manifest
 from tests.helpers.runs import make_pairs
+from tests.hostile import inputs, pictures
 from tests.hostile.inputs import Seeds, spoil
 from tests.hostile.invocations import COMMANDS, SIDE, TINY, WRITTEN
 from tests.hostile.tally import Tally

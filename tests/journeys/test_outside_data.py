@@ -23,8 +23,9 @@ from tests.helpers.checksum import masked_crc
 from tests.helpers.runs import make_pairs
 from tfpix2pix.config import Config
 from tfpix2pix.devices.cluster import find_cluster
-from tfpix2pix.run_dir import claim, config_json
+from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.claim import claim
 from tfpix2pix.run_dir.journal import read_log
 
 DEEP = "[" * 100_000
@@ -184,7 +185,7 @@ def test_data_json_of_something_else(tmp_path):
     for contents in (DEEP, '{"pairs": 6}', "[]", '{"pairs": 6, "fingerprint": "", "files": {"0.png": "1"}}', OUTSIDE):
         (tmp_path / "data.json").write_text(contents)
         with pytest.raises(InputError, match=r"data.json cannot be read; delete it"):
-            claim.claim(tmp_path, Config(), pairs, pairs)
+            claim(tmp_path, Config(), pairs, pairs)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.evaluation.metric_networks import networks_for
 from tfpix2pix.quality.measure import Networks
-from tfpix2pix.run_dir import claim, data_json, wait_until_shared
+from tfpix2pix.run_dir import data_json
+from tfpix2pix.run_dir.claim import claim, wait_until_shared
 from tfpix2pix.run_dir.config_json import CONFIG_FILE
 from tfpix2pix.run_dir.lock import Lock
 from tfpix2pix.run_dir.lost_pairs import Lost

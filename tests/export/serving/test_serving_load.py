@@ -16,6 +16,7 @@ from PIL import Image
 from export import saved_model
 from export.serving.transport import Grpc, RefusedError, Rest
 from tests.helpers.commands import call
+from tests.helpers.runs import ROOT
 
 REQUESTS = 500
 BAD = 50

@@ -24,7 +24,8 @@ from tests.helpers.commands import call
 from tests.helpers.golden import SHARED, needs_shared
 from tests.helpers.runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
 from tfpix2pix import evaluate, train
-from tfpix2pix.run_dir import claim, config_json
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.claim import claim
 
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
 

@@ -47,7 +47,7 @@ class Lpips:
         ]
 
     def __call__(self, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-        """Two batches `(N, H, W, C)` float32 in [-1, 1], of 1 to 4 channels and sides of LPIPS_SIDE at least, to `(N,)`.
+        """Two batches `(N, H, W, C)` float32 in [-1, 1], of 1 to 4 channels, sides LPIPS_SIDE or more, to `(N,)`.
 
         Raises:
           tf.errors.InvalidArgumentError: a side is under LPIPS_SIDE. Without this check it would give NaN.
