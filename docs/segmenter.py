@@ -19,7 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import train_dataset
 from pipelines.pairs import open_pairs
-from tfpix2pix.networks.generator import default_depth, unet
+from tfpix2pix.networks.choices import default_depth
+from tfpix2pix.networks.generator import unet
 from tfpix2pix.quality.segmentation import PALETTES, confusions, labels_of, scores
 
 BATCH = 8

@@ -17,8 +17,7 @@ from pipelines.storage.shards import open_files
 from pipelines.storage.validity import problem
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.networks.generator import check_depth
-from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
 

@@ -6,10 +6,11 @@ The docstring of a field is its `help`. Values are checked here, before any long
 import dataclasses
 import json
 import math
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pipelines.images.pair_format import PairFormat
+from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS
 from pipelines.images.size import (
     MAX_PIXELS,
     MAX_PIXELS_HELP,
@@ -20,13 +21,20 @@ from pipelines.images.size import (
     format_size,
     paper_load_size,
 )
-from pipelines.images.transforms import DIRECTIONS, RESIZE_METHODS
 from pipelines.system.terminal import InputError
-from tfpix2pix.networks.discriminator import RECEPTIVE_FIELDS, check_size
-from tfpix2pix.networks.generator import check_depth, default_depth
-from tfpix2pix.networks.layers import NORM_STATISTICS, NORMS
-from tfpix2pix.networks.losses import GAN_LOSSES
+from tfpix2pix.networks.choices import (
+    GAN_LOSSES,
+    NORM_STATISTICS,
+    NORMS,
+    RECEPTIVE_FIELDS,
+    check_depth,
+    check_size,
+    default_depth,
+)
 from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
+
+if TYPE_CHECKING:
+    from pipelines.images.pair_format import PairFormat
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
 MAX_WIDTH = 4096
@@ -108,7 +116,7 @@ class Config:
         below=len(RECEPTIVE_FIELDS),
     )
     # Objective
-    gan_loss: str = option("vanilla", "adversarial loss", choices=tuple(GAN_LOSSES))
+    gan_loss: str = option("vanilla", "adversarial loss", choices=GAN_LOSSES)
     gan_weight: float = option(1.0, "weight of the adversarial loss; 0 leaves L1 only", least=0.0)
     l1_weight: float = option(100.0, "weight of the L1 loss; 0 leaves the GAN only", least=0.0)
     pool_size: int = option(
@@ -220,8 +228,10 @@ class Config:
         """Without what each machine may have otherwise: where files are, and how much memory there is."""
         return dataclasses.replace(self, **{f.name: f.default for f in dataclasses.fields(self) if f.name in PLACES})
 
-    def pair_format(self, size: Size | None = None) -> PairFormat:
+    def pair_format(self, size: Size | None = None) -> "PairFormat":
         """How this run's side-by-side files become pairs, at image_size or another size."""
+        from pipelines.images.pair_format import PairFormat  # it needs TensorFlow, and --help does not
+
         return PairFormat(
             self.direction,
             size or self.image_size,

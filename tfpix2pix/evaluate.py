@@ -25,7 +25,7 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.evaluation import metric_networks, split
 from tfpix2pix.evaluation.split import batches_of, label_maps, open_split, split_folder
-from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.quality.baselines import Training
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, generating, measure

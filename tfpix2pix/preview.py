@@ -9,10 +9,10 @@ import numpy as np
 from absl import flags
 
 from pipelines.datasets.locate import dataset_folder, usual_direction
+from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS
 from pipelines.images.figure import image_rows
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import check_load_size, define_max_pixels, define_size, paper_load_size
-from pipelines.images.transforms import DIRECTIONS, RESIZE_METHODS
 from pipelines.loader import train_dataset
 from pipelines.pairs import Pairs, open_pairs
 from pipelines.system import terminal

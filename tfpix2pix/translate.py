@@ -24,7 +24,7 @@ from pipelines.storage.validity import problem
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar
-from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.trained_generator import load_generator
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipelines.system.terminal import progress_bar
-from tfpix2pix.quality.metrics import image_metrics
+from tfpix2pix.quality.image_metrics import image_metrics
 
 
 @dataclasses.dataclass(frozen=True)

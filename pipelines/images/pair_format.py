@@ -15,7 +15,7 @@ class PairFormat:
     Attributes:
       direction: `AtoB` (the left half is the source) or `BtoA`.
       size: (height, width) of each image.
-      resize_method: one of transforms.RESIZE_METHODS.
+      resize_method: one of choices.RESIZE_METHODS.
       source_channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA.
       target_channels: likewise.
       max_pixels: a file whose header says more is not decoded.

@@ -8,9 +8,6 @@ import tensorflow as tf
 from pipelines.images import header
 from pipelines.images.size import MAX_PIXELS
 
-DIRECTIONS = ("AtoB", "BtoA")
-RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
-
 # ITU-R BT.601, as Pillow's gray.
 LUMINANCE = (0.299, 0.587, 0.114)
 

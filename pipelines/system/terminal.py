@@ -1,11 +1,14 @@
 """What every command line shares: a user's mistake ends in one line, never in a traceback."""
 
+import contextlib
 import errno
 import io
 import logging
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
 import absl.logging
@@ -17,6 +20,10 @@ USAGE_EXIT_CODE = 2
 DISK_FULL_EXIT_CODE = 74
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
+# What TensorFlow's C++ prints when it is imported on newer processors, before any logging option is read.
+START_NOTICES = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\)|.* oneDNN custom operations are on\."
+)
 
 
 class InputError(ValueError):
@@ -26,9 +33,11 @@ class InputError(ValueError):
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
-    """Parses absl flags, calls main(argv) and exits with what it returns (None is 0).
+    """Parses absl flags, imports TensorFlow, calls main(argv) and exits with what it returns (None is 0).
 
-    An InputError, a file that the system refuses, or a lack of memory is printed as one line with exit code 2.
+    A command's module imports nothing that imports TensorFlow; its main does. So --help and a mistake in a flag are
+    answered at once, and TensorFlow's notices at its start stay off the terminal. An InputError, a file that the system
+    refuses, or a lack of memory is printed as one line with exit code 2.
     """
     # TensorFlow's notes on devices and on the writing of checkpoints are not for users.
     absl.logging.set_verbosity(absl.logging.WARNING)
@@ -40,6 +49,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
 
     def guarded(argv: list[str]) -> int | None:
         try:
+            _import_tensorflow()
             return main(argv)
         except InputError as error:
             print_error(str(error))
@@ -60,6 +70,31 @@ def run(main: Callable[[list[str]], int | None]) -> None:
         return USAGE_EXIT_CODE
 
     app.run(guarded, flags_parser=_parse)
+
+
+def _import_tensorflow() -> None:
+    """Imports it without its remarks on the processor, on broken images, and on its own start."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _without_start_notices():
+        import tensorflow  # noqa: F401 (only for its first import)
+
+
+@contextlib.contextmanager
+def _without_start_notices() -> Iterator[None]:
+    """Holds back what is written to descriptor 2, and then writes all of it but START_NOTICES."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            held.seek(0)
+            lines = [line for line in held if not START_NOTICES.match(line)]
+            os.write(2, b"".join(lines))
 
 
 class Plain:

@@ -7,7 +7,7 @@ import re
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.networks.layers import NORM_STATISTICS
+from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 

@@ -3,21 +3,9 @@
 import keras
 from keras import layers
 
+from tfpix2pix.networks.choices import RECEPTIVE_FIELDS, check_size
 from tfpix2pix.networks.convolution import DownConvolution, UnitStrideConvolution, normal_initializer
 from tfpix2pix.networks.layers import LEAKY_SLOPE, normalization
-
-# Side in pixels of the patch that one logit sees, by number of layers; 0 is the PixelGAN.
-RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, 574)
-
-
-def check_size(image_size: tuple[int | None, int | None], n_layers: int) -> None:
-    """Raises ValueError where no logit is left: n halvings, then two layers that take a row and a column each."""
-    least = 3 * 2**n_layers if n_layers else 1
-    if any(side is not None and side < least for side in image_size):
-        raise ValueError(
-            f"image_size={image_size[0]}x{image_size[1]}: a discriminator of {n_layers} layers needs sides of {least} "
-            "or more; take fewer discriminator_layers, or larger images"
-        )
 
 
 def patchgan(

@@ -3,41 +3,9 @@
 import keras
 from keras import layers
 
+from tfpix2pix.networks.choices import check_depth
 from tfpix2pix.networks.convolution import DownConvolution, UpConvolution
 from tfpix2pix.networks.layers import LEAKY_SLOPE, Dropout, normalization
-
-# The depth of the reference's U-Net 256, and the least at which the channels reach their full 8 × width.
-MAX_DEFAULT_DEPTH = 8
-MIN_DEFAULT_DEPTH = 5
-
-
-def default_depth(image_size: tuple[int, int]) -> int:
-    """How often both sides can be halved, at most 8 times: 256×256 gives 8, 64×64 gives 6, 320×256 gives 6.
-
-    Raises:
-      ValueError: fewer than 5 halvings are possible.
-    """
-    depth = 0
-    while depth < MAX_DEFAULT_DEPTH and all(side % 2 ** (depth + 1) == 0 for side in image_size):
-        depth += 1
-    if depth < MIN_DEFAULT_DEPTH:
-        step = 2**MIN_DEFAULT_DEPTH
-        nearest = "x".join(str(max(step, round(side / step) * step)) for side in image_size)
-        raise ValueError(
-            f"image_size={image_size[0]}x{image_size[1]}: the U-Net halves the image {MIN_DEFAULT_DEPTH} times or "
-            f"more, so both sides must be multiples of {step}; the nearest is {nearest} (a smaller depth can be "
-            "asked for, and costs quality)"
-        )
-    return depth
-
-
-def check_depth(image_size: tuple[int | None, int | None], depth: int) -> None:
-    """Raises ValueError where a side (None is any) cannot be halved `depth` times."""
-    if any(side is not None and side % 2**depth for side in image_size):
-        raise ValueError(
-            f"image_size={image_size[0]}x{image_size[1]}: a U-Net of depth {depth} needs sides that are multiples "
-            f"of {2**depth}"
-        )
 
 
 def unet(

@@ -9,10 +9,8 @@ import tensorflow as tf
 from keras import layers, ops
 from keras.backend import result_type
 
+from tfpix2pix.networks.choices import NORM_STATISTICS, NORMS
 from tfpix2pix.networks.convolution import normal_initializer
-
-NORMS = ("batch", "instance", "none")
-NORM_STATISTICS = ("image", "moving")
 
 NORM_EPSILON = 1e-5
 # Keras' sense: the share of the old running average that each step keeps.

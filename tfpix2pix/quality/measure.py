@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipelines.system.terminal import progress_bar
 from tfpix2pix.networks.losses import l1
-from tfpix2pix.quality.metrics import image_metrics
+from tfpix2pix.quality.image_metrics import image_metrics
 from tfpix2pix.quality.segmentation import Palette, confusions, labels_of
 from tfpix2pix.quality.tally import Result, Tally
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image, JpegImagePlugin
 
 from pipelines.images import transforms
+from pipelines.images.choices import RESIZE_METHODS
 
 RNG = np.random.default_rng(0)
 HEIGHT, WIDTH = 9, 14
@@ -215,7 +216,7 @@ def test_resize_to_nearest_makes_no_new_values():
     np.testing.assert_array_equal(resized(image, (15, 14), "nearest"), np.kron(image, np.ones((3, 2, 1))))
 
 
-@pytest.mark.parametrize("method", transforms.RESIZE_METHODS)
+@pytest.mark.parametrize("method", RESIZE_METHODS)
 def test_resize_to_the_same_size_is_the_identity(method):
     image = RNG.random((HEIGHT, WIDTH, 4), np.float32)
     np.testing.assert_array_equal(resized(image, (HEIGHT, WIDTH), method), image)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfpix2pix.networks import choices
 from tfpix2pix.networks.losses import GAN_LOSSES, average, correct, l1, per_image
 
 LOGITS = np.array([-30.0, -1.5, 0.0, 0.25, 40.0], np.float32)
@@ -60,3 +61,7 @@ def test_accuracy_thresholds_probability_one_half():
     logits = np.array([[-1.0, 0.3], [0.6, 2.0]], np.float32)
     np.testing.assert_allclose(correct(logits, real=True), [0.5, 1.0])
     np.testing.assert_allclose(correct(logits, real=False), [0.5, 0.0])
+
+
+def test_options_name_every_loss():
+    assert tuple(GAN_LOSSES) == choices.GAN_LOSSES

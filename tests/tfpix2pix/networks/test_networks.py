@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.networks.discriminator import RECEPTIVE_FIELDS, patchgan
-from tfpix2pix.networks.generator import default_depth, unet
+from tfpix2pix.networks.choices import RECEPTIVE_FIELDS, default_depth
+from tfpix2pix.networks.discriminator import patchgan
+from tfpix2pix.networks.generator import unet
 from tfpix2pix.networks.layers import Dropout
 
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.oracle.inputs import unit_pair
-from tfpix2pix.quality.metrics import METRICS, MS_SSIM_SIDE, image_metrics
+from tfpix2pix.quality.image_metrics import image_metrics
+from tfpix2pix.quality.metrics import METRICS, MS_SSIM_SIDE
 
 PUBLISHED = np.load(pathlib.Path(__file__).parents[2] / "oracle" / "published.npz")
 

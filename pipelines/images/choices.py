@@ -1,0 +1,6 @@
+"""Names how a pair can be read; without TensorFlow, so --help is quick."""
+
+# Which half of a side-by-side image is the source: A is the left one.
+DIRECTIONS = ("AtoB", "BtoA")
+# Keys of tf.image.ResizeMethod.
+RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
