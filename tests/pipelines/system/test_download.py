@@ -400,10 +400,10 @@ def test_part_that_is_whole_or_longer_is_fetched_again(site, data_dir):
 def test_killed_download_leaves_a_part_that_is_resumed(site, data_dir, kill):
     site.replies = [Reply(cut=200_000, stall=True), Reply()]
     script = (
-        "import pathlib, signal; from pipelines import datasets, fetch\n"
+        "import pathlib, signal; from pipelines.datasets import catalogue, fetch\n"
         # A shell that starts the tests in the background hands down that Ctrl-C is ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"fetch.fetch('toy', datasets.{spec_of(site)!r}, pathlib.Path({str(data_dir)!r}))"
+        f"fetch.fetch('toy', catalogue.{spec_of(site)!r}, pathlib.Path({str(data_dir)!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL)
     part = data_dir / PART
