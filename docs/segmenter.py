@@ -16,12 +16,13 @@ import tensorflow as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from pipelines.datasets.label_colors import PALETTES
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import train_dataset
 from pipelines.pairs import open_pairs
 from tfpix2pix.networks.choices import default_depth
 from tfpix2pix.networks.generator import unet
-from tfpix2pix.quality.segmentation import PALETTES, confusions, labels_of, scores
+from tfpix2pix.quality.segmentation import confusions, labels_of, scores
 
 BATCH = 8
 PALETTE = PALETTES["facades"]

@@ -6,12 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# The centres of the twelve colours in the label maps of the pix2pix facades archive.
-PALETTE = {
-    "background": (0, 0, 222), "facade": (0, 48, 255), "window": (0, 128, 255), "door": (0, 208, 255),
-    "cornice": (32, 255, 224), "sill": (112, 255, 143), "balcony": (192, 255, 63), "blind": (255, 240, 0),
-    "deco": (255, 160, 0), "molding": (255, 80, 0), "pillar": (255, 0, 0), "shop": (174, 0, 0),
-}  # fmt: skip
+from pipelines.datasets.label_colors import PALETTES
+
+PALETTE = PALETTES["facades"].classes
 CLASSES = tuple(PALETTE)
 
 UNITS = 256  # to a picture's side; all boxes and lengths below are in these

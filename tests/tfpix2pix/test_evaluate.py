@@ -12,13 +12,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pipelines.datasets.label_colors import PALETTES
 from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
 from tests.helpers.commands import call
 from tests.helpers.runs import make_pairs
 from tfpix2pix import compare, evaluate
 from tfpix2pix.evaluation import split
-from tfpix2pix.quality.segmentation import PALETTES
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 OFFLINE = "--nofeatures"

@@ -5,6 +5,7 @@ import pathlib
 
 from absl import flags
 
+from pipelines.datasets.label_colors import PALETTES
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
@@ -13,7 +14,7 @@ from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
 from tfpix2pix.quality.pretrained.inception import Inception
 from tfpix2pix.quality.pretrained.lpips import Lpips
 from tfpix2pix.quality.pretrained.weights import WEIGHTS, find_weights
-from tfpix2pix.quality.segmentation import PALETTES, load_segmenter
+from tfpix2pix.quality.segmentation import load_segmenter
 
 
 def networks_for(config: Config) -> Networks:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from pipelines.datasets.label_colors import Palette
 from pipelines.system.terminal import progress_bar
 from tfpix2pix.networks.losses import l1
 from tfpix2pix.quality.image_metrics import image_metrics
-from tfpix2pix.quality.segmentation import Palette, confusions, labels_of
+from tfpix2pix.quality.segmentation import confusions, labels_of
 from tfpix2pix.quality.tally import Result, Tally
 
 # A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and pairs of such under other names.

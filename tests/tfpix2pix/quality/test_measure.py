@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.datasets.label_colors import Palette
 from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
 from tfpix2pix.quality.kid import kernel_distance
 from tfpix2pix.quality.measure import Networks, compiled, measure
-from tfpix2pix.quality.segmentation import Palette, confusions, labels_of, scores
+from tfpix2pix.quality.segmentation import confusions, labels_of, scores
 
 N = 7
 PALETTE = Palette({"dark": (0, 0, 0), "bright": (255, 255, 255)})
