@@ -92,7 +92,7 @@ def check(folder: pathlib.Path, run: Trained, batches_requests: bool) -> Parity:
         expected.append(translate(source))
         generated.append(signatures["translate"](source=tf.constant(source[None]))["generated"][0].numpy())
         file = transforms.encode(source, ".png")
-        png = transforms.encode(translate(transforms.normalise(run.form.read_source(file, pair=False))), ".png")
+        png = transforms.encode(translate(transforms.normalize(run.form.read_source(file, pair=False))), ".png")
         served = signatures["serving_default"](image_bytes=tf.stack([file]))["image_bytes"][0]
         levels = level_difference(served, png)
         if levels > (1 if batches_requests else 0):

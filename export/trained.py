@@ -116,7 +116,7 @@ def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[
             break
         problem(
             file,
-            lambda contents: pairs.append(tuple(transforms.normalise(i).numpy() for i in form.read(contents))),
+            lambda contents: pairs.append(tuple(transforms.normalize(i).numpy() for i in form.read(contents))),
             form.max_pixels,
         )
     if not pairs:

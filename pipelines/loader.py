@@ -43,7 +43,7 @@ def train_dataset(
     def pair_at(position):
         index = index_at(position, len(pairs), batch_size, seed)
         pair = transforms.jitter(read(index), image_size, flip, tf.stack([seed, position]))
-        return tuple(transforms.normalise(image) for image in pair)
+        return tuple(transforms.normalize(image) for image in pair)
 
     share = batch_size // workers
     # A position counts the pairs of the whole training, so it names both the step and the place in its batch.
@@ -77,7 +77,7 @@ def eval_dataset(pairs: Pairs, batch_size: int) -> tf.data.Dataset:
     read = pairs.reader()
     dataset = tf.data.Dataset.range(len(pairs))
     dataset = dataset.map(
-        lambda index: tuple(transforms.normalise(image) for image in read(index)),
+        lambda index: tuple(transforms.normalize(image) for image in read(index)),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -81,7 +81,7 @@ def translate(
         reason = problem(file, lambda contents: found.append(form.read_source(contents, pairs)), form.max_pixels)
         if reason:
             bad[file] = reason
-        return None if reason else transforms.normalise(found[0])
+        return None if reason else transforms.normalize(found[0])
 
     def write(file: pathlib.Path, image: tf.Tensor) -> None:
         outputs[file].write_bytes(transforms.encode(image, outputs[file].suffix).numpy())

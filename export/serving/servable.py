@@ -60,7 +60,7 @@ class Servable(tf.Module):
     def _source(self, image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         place, contents = image
         name = tf.strings.format("image {}", place)
-        return transforms.normalise(self.form.read_source(contents, pair=False, name=name))
+        return transforms.normalize(self.form.read_source(contents, pair=False, name=name))
 
     def _translate(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""

@@ -115,6 +115,6 @@ def _png_byte(contents: bytes, position: int) -> int | None:
 
 
 def _has_transparency(contents: bytes) -> bool:
-    """Whether a PNG has a channel for alpha, or a transparent colour: a tRNS chunk before the first IDAT."""
-    in_chunk = contents.startswith(header.PNG_SIGNATURE) and header.has_transparent_colour(contents)
-    return in_chunk or _png_byte(contents, header.PNG_COLOUR_BYTE) in header.PNG_COLOURS_WITH_ALPHA
+    """Whether a PNG has a channel for alpha, or a transparent color: a tRNS chunk before the first IDAT."""
+    in_chunk = contents.startswith(header.PNG_SIGNATURE) and header.has_transparent_color(contents)
+    return in_chunk or _png_byte(contents, header.PNG_COLOR_BYTE) in header.PNG_COLORS_WITH_ALPHA

@@ -13,18 +13,18 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pipelines.datasets.demo_scene import PALETTE, STREET, UNITS, Colour, Scene
+from pipelines.datasets.demo_scene import PALETTE, STREET, UNITS, Color, Scene
 from pipelines.system.terminal import InputError
 
 # Splits start far apart, so that the size of one does not change the pictures of another.
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-# By (storeys, whether windows have cornices): the wall's colour, the height of its bricks or 0 for plaster.
+# By (storeys, whether windows have cornices): the wall's color, the height of its bricks or 0 for plaster.
 WALLS = {
     (2, False): ((230, 206, 158), 0), (2, True): ((212, 154, 126), 0), (3, False): ((222, 186, 124), 0),
     (3, True): ((190, 120, 94), 5), (4, False): ((226, 196, 140), 0), (4, True): ((198, 130, 96), 5),
     (5, False): ((212, 190, 152), 12), (5, True): ((208, 148, 110), 12),
 }  # fmt: skip
-# By storeys: where the wall begins, the colour of shutters, the colour of awnings.
+# By storeys: where the wall begins, the color of shutters, the color of awnings.
 HOUSES = {
     2: (84, (70, 112, 84), (178, 52, 44)), 3: (60, (56, 92, 104), (44, 110, 82)),
     4: (44, (62, 98, 70), (50, 92, 140)), 5: (34, (112, 66, 48), (178, 52, 44)),
@@ -43,7 +43,7 @@ def draw_upper_storeys(
     rng, rise, shutter = scene.rng, (bottom - top) / (storeys - 1), HOUSES[storeys][1]
     crowded = has & {"shutters", "deco"}
     half = 0.5 * min(42, pitch * (0.4 if crowded else rng.uniform(0.42, 0.56)))
-    balconies = rng.integers(3)  # along the first floor, down the middle, or chequered
+    balconies = rng.integers(3)  # along the first floor, down the middle, or checkered
     for storey, column in np.ndindex(storeys - 1, len(middles)):
         x, head, foot = middles[column], top + rise * (storey + 0.23), top + rise * (storey + 0.85)
         has_here = has - ({"rollers"} if rng.random() < 0.6 else set())
@@ -57,7 +57,7 @@ def draw_upper_storeys(
 
 
 def draw_ground_floor(
-    scene: Scene, has: set[str], awning: Colour, middles: list[float], pitch: float, top: float
+    scene: Scene, has: set[str], awning: Color, middles: list[float], pitch: float, top: float
 ) -> None:
     """Draws one door, and shops or windows in the other columns."""
     entrance, half = scene.rng.integers(len(middles)), min(11.5, 0.3 * pitch)
@@ -101,7 +101,7 @@ def draw_pair(seed: int, index: int, size: int = UNITS) -> tuple[np.ndarray, np.
     """Draws one pair, a pure function of its arguments.
 
     Returns:
-        photo and labels, both (size, size, 3) uint8; labels hold only the colours of PALETTE.
+        photo and labels, both (size, size, 3) uint8; labels hold only the colors of PALETTE.
     """
     scene = Scene(size, np.random.default_rng([seed, index]))
     scene.surroundings()

@@ -1,4 +1,4 @@
-"""A drawn scene of one facade: every element paints its colour, its relief (for shadow and shading) and its class."""
+"""A drawn scene of one facade: every element paints its color, its relief (for shadow and shading) and its class."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ UNITS = 256  # to a picture's side; all boxes and lengths below are in these
 STREET = 240  # where the walls end
 SKY = -20  # the relief of what neither casts nor takes a shadow
 SHADOW_TINT = np.float32((0.46, 0.40, 0.28))  # the share of red, green, blue that it takes: the sky lights it
-STONE, PALE, IRON, GREY, WOOD = np.float32(
+STONE, PALE, IRON, GRAY, WOOD = np.float32(
     ((214, 202, 180), (236, 230, 216), (44, 44, 50), (168, 162, 154), (112, 72, 40))
 )
 
-Colour = npt.ArrayLike  # (3,) in [0, 255]; where two are taken, (2, 3): at the box's top and bottom
+Color = npt.ArrayLike  # (3,) in [0, 255]; where two are taken, (2, 3): at the box's top and bottom
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of x (1, w) and y (h, 1) from the box's upper left
 
@@ -44,14 +44,14 @@ class Scene:
         self.classes = np.zeros((size, size), np.uint8)
 
     def paint(
-        self, box: Box, colour: Colour, relief: float | None = None, inside: Distance | None = None, label: str = ""
+        self, box: Box, color: Color, relief: float | None = None, inside: Distance | None = None, label: str = ""
     ) -> None:
-        """Paints one colour, or from one to another downwards, over the box's part where `inside` > 0."""
+        """Paints one color, or from one to another downwards, over the box's part where `inside` > 0."""
         left, top, right, bottom = (min(max(round(edge * self.unit), 0), self.size) for edge in box)
         area = np.s_[top:bottom, left:right]
         x = ((np.arange(left, right, dtype=np.float32) + 0.5) / self.unit - box[0])[None]
         y = ((np.arange(top, bottom, dtype=np.float32) + 0.5) / self.unit - box[1])[:, None]
-        first, last = np.broadcast_to(np.float32(colour), (2, 3))
+        first, last = np.broadcast_to(np.float32(color), (2, 3))
         paint, cover = first + (y / (box[3] - box[1]))[..., None] * (last - first), 1
         if inside is not None:
             cover = np.clip(inside(x, y) * self.unit + 0.5, 0, 1).astype(np.float32)
@@ -90,9 +90,9 @@ class Scene:
         """Sky that pales downwards with thin cloud, a pavement with its kerb, the road."""
         self.paint((0, 0, UNITS, UNITS), ((122, 176, 228), (216, 232, 244)))
         self.albedo += 9 * self.noise(6)[..., None]
-        self.paint((0, STREET, UNITS, STREET + 6), (GREY, 0.9 * GREY), 0)
-        self.paint((0, STREET + 6, UNITS, STREET + 7.5), 1.18 * GREY, 1)
-        self.paint((0, STREET + 7.5, UNITS, UNITS), (0.66 * GREY, 0.76 * GREY), -1)
+        self.paint((0, STREET, UNITS, STREET + 6), (GRAY, 0.9 * GRAY), 0)
+        self.paint((0, STREET + 6, UNITS, STREET + 7.5), 1.18 * GRAY, 1)
+        self.paint((0, STREET + 7.5, UNITS, UNITS), (0.66 * GRAY, 0.76 * GRAY), -1)
 
     def neighbour(self, left: float, right: float, top: float) -> None:
         """A hazy house beside, with a column of windows."""
@@ -103,10 +103,10 @@ class Scene:
             self.paint((middle - 7, y, middle + 7, y + 20), (92, 106, 124), -11, label="window")
             self.paint((middle - 0.7, y, middle + 0.7, y + 20), (190, 188, 184), -10)
 
-    def wall(self, left: float, right: float, eaves: float, ground: float, colour: Colour, course: int) -> None:
+    def wall(self, left: float, right: float, eaves: float, ground: float, color: Color, course: int) -> None:
         """Bricks or blocks `course` high, or plaster if 0; below `ground` a base of grooved stone."""
         box, base = (left, eaves, right, STREET), (left, ground, right, STREET)
-        self.paint(box, np.outer((1.04, 0.92), colour), 0, label="facade")
+        self.paint(box, np.outer((1.04, 0.92), color), 0, label="facade")
         texture = 1 + 0.04 * self.noise(9) + 0.03 * self.noise(64)
         if course:
             y, x = np.indices(texture.shape, np.float32) / self.unit
@@ -118,7 +118,7 @@ class Scene:
         self.albedo *= np.where(self.classes == CLASSES.index("facade"), texture, 1)[..., None]
         self.paint(base, (192, 172, 144))
         self.paint(base, (166, 147, 122), None, bars(9, 1.2, upright=False))
-        self.paint((left, STREET - 8, right, STREET), 0.76 * GREY, 1)
+        self.paint((left, STREET - 8, right, STREET), 0.76 * GRAY, 1)
 
     def roof(self, left: float, right: float, eaves: float, middles: list[float]) -> None:
         """A tiled roof with dormers, which CMP counts to the facade too."""
@@ -154,11 +154,11 @@ class Scene:
         """A stone profile, bright on top and darker underneath."""
         self.paint(box, (1.12 * STONE, 0.86 * STONE), relief, label=label)
 
-    def blind(self, box: Box, colour: Colour, relief: float) -> None:
+    def blind(self, box: Box, color: Color, relief: float) -> None:
         """Slats: a shutter beside a window, or a roller blind before it."""
-        self.paint(box, colour, relief, label="blind")
+        self.paint(box, color, relief, label="blind")
         slats = box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1
-        self.paint(slats, np.multiply(colour, 0.74), None, bars(3.2, 1.3, upright=False))
+        self.paint(slats, np.multiply(color, 0.74), None, bars(3.2, 1.3, upright=False))
 
     def balcony(self, box: Box, stone: bool) -> None:
         """A slab and a railing, of stone or iron, that lets through what is behind."""
@@ -181,16 +181,16 @@ class Scene:
         self.paint((left, top + 0.3 * height, right, top + 0.3 * height + 2), 0.7 * WOOD, -1)
         self.paint(box, STONE, 1.5, spandrels(width))
 
-    def shop(self, box: Box, colour: Colour) -> None:
+    def shop(self, box: Box, color: Color) -> None:
         """A shop window in a painted frame, under a striped awning."""
         left, top, right, bottom = box
         middle, low = (left + right) / 2, min(top + 0.3 * (bottom - top), top + 15)
-        self.paint(box, np.multiply(colour, 0.5), 1, label="shop")
+        self.paint(box, np.multiply(color, 0.5), 1, label="shop")
         self.glass((left + 2, low, right - 2, bottom - 7), "shop")
         self.paint((middle - 1, low, middle + 1, bottom - 7), IRON, -2)
         self.paint((left, top, right, low), (1.05 * PALE, 0.9 * PALE), 9)
-        self.paint((left, top, right, low), np.outer((1.1, 0.85), colour), None, bars(8, 4, upright=True))
-        self.paint((left, low - 1.5, right, low), np.multiply(colour, 0.7), 10)
+        self.paint((left, top, right, low), np.outer((1.1, 0.85), color), None, bars(8, 4, upright=True))
+        self.paint((left, low - 1.5, right, low), np.multiply(color, 0.7), 10)
 
     def molding(self, left: float, right: float, top: float, height: float) -> None:
         """A horizontal band of stone: a projecting crown over a frieze with dentils."""
@@ -214,7 +214,7 @@ class Scene:
         self.paint((box[0] + 1.5, box[1] + 1.5, box[2] - 1.5, box[3] - 1.5), (184, 154, 112), 0.5)
         self.paint(box, PALE, 2.5, lambda x, y: width * (0.3 - np.hypot(x / width - 0.5, y / height - 0.5)))
 
-    def bay(self, box: Box, has: set[str], rounded: bool, shutter: Colour) -> None:
+    def bay(self, box: Box, has: set[str], rounded: bool, shutter: Color) -> None:
         """An upper window and what belongs to it, as far as `has` names it."""
         left, top, right, bottom = box
         width, height = right - left, bottom - top

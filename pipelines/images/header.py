@@ -12,12 +12,12 @@ JPEG_SIGNATURE = b"\xff\xd8\xff"
 # How every PNG begins: the whole signature, then the length and the name of its first chunk. Decoders skip chunks that
 # they do not know, also before this one, and so find a size at another place than is looked at here.
 PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
-# Where a PNG has its width and height, four bytes each, its bits a channel and its kind of colour (PNG specification,
+# Where a PNG has its width and height, four bytes each, its bits a channel and its kind of color (PNG specification,
 # 11.2.2).
 PNG_SIZE = (16, 8)
 PNG_DEPTH_BYTE = 24
-PNG_COLOUR_BYTE = 25
-PNG_COLOURS_WITH_ALPHA = (4, 6)
+PNG_COLOR_BYTE = 25
+PNG_COLORS_WITH_ALPHA = (4, 6)
 
 # What lets a small file cost much time: every scan of a progressive JPEG passes over all its pixels, and every
 # compressed text or profile of a PNG is unpacked to up to 8 MB, to be thrown away. Programs write some ten of either.
@@ -93,7 +93,7 @@ def starts_with(contents: tf.Tensor, signature: bytes) -> tf.Tensor:
     return tf.equal(tf.strings.substr(contents, 0, len(signature)), signature)
 
 
-def has_transparent_colour(png: bytes) -> bool:
+def has_transparent_color(png: bytes) -> bool:
     """Whether a PNG without a channel for alpha has a tRNS chunk, which stands before the first IDAT."""
     return b"tRNS" in png.split(b"IDAT", 1)[0]
 

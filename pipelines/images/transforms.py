@@ -1,6 +1,6 @@
-"""Pure functions on one pair: decode, split, resize, crop, flip, normalise.
+"""Pure functions on one pair: decode, split, resize, crop, flip, normalize.
 
-Images are `(height, width, channels)` float32, in [0, 1] until `normalise`. All work eagerly and inside tf.data alike.
+Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All work eagerly and inside tf.data alike.
 """
 
 import tensorflow as tf
@@ -122,7 +122,7 @@ def jitter(pair: Pair, size: tuple[int, int], flip: bool, seed: tf.Tensor) -> Pa
     return both[..., : source.shape[-1]], tf.ensure_shape(both[..., source.shape[-1] :], (*size, target.shape[-1]))
 
 
-def normalise(image: Image) -> Image:
+def normalize(image: Image) -> Image:
     """[0, 1] to [-1, 1]."""
     return image * 2.0 - 1.0
 

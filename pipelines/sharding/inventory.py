@@ -9,7 +9,7 @@ from pipelines.images import header
 from pipelines.storage import records
 from pipelines.storage.manifest import Manifest
 
-# A PNG's channels by its kind of colour; a palette has those of its colours.
+# A PNG's channels by its kind of color; a palette has those of its colors.
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
@@ -45,9 +45,9 @@ def _shape(contents: bytes) -> tuple[int, int, int]:
         return tuple(tf.io.extract_jpeg_shape(contents).numpy().tolist())
     start, length = header.PNG_SIZE
     width, height = struct.unpack(">II", contents[start : start + length])
-    channels = PNG_CHANNELS[contents[header.PNG_COLOUR_BYTE]]
-    # A transparent colour stands for a channel.
-    return height, width, channels + (channels in (1, 3) and header.has_transparent_colour(contents))
+    channels = PNG_CHANNELS[contents[header.PNG_COLOR_BYTE]]
+    # A transparent color stands for a channel.
+    return height, width, channels + (channels in (1, 3) and header.has_transparent_color(contents))
 
 
 def summed(parts: list[dict], kind: str) -> Manifest:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.transforms import normalise, resize
+from pipelines.images.transforms import normalize, resize
 from pipelines.pairs import Pairs
 from pipelines.storage.image_files import Files
 from pipelines.storage.shards import Shards
@@ -49,7 +49,7 @@ class Training:
 
     def mean_target(self) -> tf.Tensor:
         """The mean of all targets, `(H, W, C)` in [-1, 1]: what L1 alone would give a generator that sees nothing."""
-        return normalise(tf.constant(self._mean))
+        return normalize(tf.constant(self._mean))
 
     def nearest(self, pairs: Pairs) -> Pairs:
         """For each pair, the training pair whose source is nearest, by the mean square of the sketches' difference.

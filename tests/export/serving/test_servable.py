@@ -46,7 +46,7 @@ def files():
 
 def expected(plain, contents):
     """What translate writes: one image at a time, by plain functions."""
-    source = transforms.normalise(plain.form.read_source(tf.constant(contents), pair=False))
+    source = transforms.normalize(plain.form.read_source(tf.constant(contents), pair=False))
     return transforms.encode(plain.generator(source[None], training=False)[0], ".png").numpy()
 
 

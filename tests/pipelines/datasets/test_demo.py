@@ -9,11 +9,11 @@ from pipelines.datasets.demo import draw_pair, make_demo
 from pipelines.datasets.demo_scene import CLASSES, PALETTE, SHADOW_TINT, SKY, Scene
 from pipelines.system.terminal import InputError
 
-COLOURS = np.array(list(PALETTE.values()))
+COLORS = np.array(list(PALETTE.values()))
 
 
 def classes_of(labels):
-    return (labels[:, :, None] == COLOURS).all(axis=-1).argmax(axis=-1)
+    return (labels[:, :, None] == COLORS).all(axis=-1).argmax(axis=-1)
 
 
 def contents(folder):
@@ -111,7 +111,7 @@ def test_files_hold_the_drawn_pairs(tmp_path):
     photo, labels = draw_pair(1, 1, 128)
     assert np.abs(image[:, :128] - photo).mean() < 4
     # No chroma subsampling: nearly every label pixel stays closest to its own colour.
-    nearest = ((image[:, 128:, None] - COLOURS) ** 2).sum(axis=-1).argmin(axis=-1)
+    nearest = ((image[:, 128:, None] - COLORS) ** 2).sum(axis=-1).argmin(axis=-1)
     assert (nearest == classes_of(labels)).mean() > 0.995
     # No picture is in two splits.
     assert all(a != b for a, b in itertools.combinations(contents(folder).values(), 2))

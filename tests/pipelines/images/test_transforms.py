@@ -281,9 +281,9 @@ def test_jitter_of_equal_sizes_crops_nothing():
     assert seen == {(0, 0, False), (0, 0, True)}
 
 
-def test_every_level_survives_normalise_and_to_uint8():
+def test_every_level_survives_normalize_and_to_uint8():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    normal = both_ways(transforms.normalise, levels / np.float32(255))
+    normal = both_ways(transforms.normalize, levels / np.float32(255))
     np.testing.assert_allclose(normal, levels / 127.5 - 1.0, rtol=0, atol=1e-6)
     assert (normal.min(), normal.max()) == (-1, 1)
     np.testing.assert_array_equal(both_ways(transforms.to_uint8, normal), levels)
@@ -321,6 +321,6 @@ def test_every_level_is_the_same_in_a_graph(dtype, levels):
     """Whatever TensorFlow makes of the division there: served results shall equal translated ones to the last bit."""
     png = tf.io.encode_png(np.arange(levels, dtype=dtype).reshape(1, -1, 1))
     wanted = (np.arange(levels) / np.float32(levels - 1)).astype(np.float32)
-    in_graph = tf.function(lambda contents: transforms.normalise(transforms.decode(contents)))(png)
+    in_graph = tf.function(lambda contents: transforms.normalize(transforms.decode(contents)))(png)
     np.testing.assert_array_equal(transforms.decode(png)[0, :, 0], wanted)
     np.testing.assert_array_equal(in_graph[0, :, 0], wanted * np.float32(2) - np.float32(1))
