@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import stat
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -95,8 +96,11 @@ def refuse_links(folder: pathlib.Path, option: str) -> None:
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
             path = pathlib.Path(parent, name)
-            is_gone = not path.is_symlink() and not path.exists()  # a running training has replaced it
-            if path.is_symlink() or not (path.is_file() or path.is_dir() or is_gone):
+            try:
+                mode = path.lstat().st_mode  # asked once: a running training may replace it between two questions
+            except FileNotFoundError:
+                continue
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise InputError(
                     f"{option}={folder} has {path.relative_to(folder)}, which is neither a file nor a folder; remove "
                     f"it, or put what it leads to in its place ({option} itself may be a link)"
@@ -107,9 +111,14 @@ def sync_files(folder: pathlib.Path) -> None:
     """Has all files below a folder on the disk, so that after a power cut none of them is hollow."""
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            sync_file(path)
     sync_folder(folder)
+
+
+def sync_file(path: pathlib.Path) -> None:
+    """Has a file's contents on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: pathlib.Path) -> None:

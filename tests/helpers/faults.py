@@ -122,7 +122,7 @@ def full_disk(victim: Victim, then: str | None = None) -> int:
 def no_room(victim: Victim, moment: str = "no room") -> int:
     """The disk is full when a checkpoint is to be written, or becomes so while it is."""
     before = victim.newest()
-    process = start("tests.moments", moment, os.devnull, 0, *victim.arguments)
+    process = start("tests.helpers.moments", moment, os.devnull, 0, *victim.arguments)
     return _assert_full(victim, finish(process), before)
 
 

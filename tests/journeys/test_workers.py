@@ -102,7 +102,7 @@ def test_a_file_that_vanishes_ends_all_with_its_name(pairs, tmp_path):
     mark, file = tmp_path / "mark", copied / "train" / "7.png"
     command = (f"--data={copied}", f"--run_dir={tmp_path / 'r'}", *NOISY, "--cache_mib=0")
     # Every file has been read once by then, and the chief alone stands there.
-    processes = start_workers(2, "tests.moments", "opened", mark, 3, *command)
+    processes = start_workers(2, "tests.helpers.moments", "opened", mark, 3, *command)
     wait_for(mark.exists, processes[0])
     file.unlink()
     for result in finish_workers(processes):
@@ -114,7 +114,7 @@ def test_a_signal_to_one_stops_all_after_the_same_step(pairs, undisturbed, tmp_p
     arguments, mark = (f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY), tmp_path / "mark"
     command = (TRAIN, *arguments)
     # Both stand still for a while where they save, so that the signal comes long before the end.
-    processes = start_workers(2, "tests.moments", "save", mark, 5, *arguments)
+    processes = start_workers(2, "tests.helpers.moments", "save", mark, 5, *arguments)
     wait_for(mark.exists, processes[0])
     processes[1].send_signal(signal.SIGTERM)
     results = finish_workers(processes)

@@ -10,7 +10,7 @@ import shutil
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from pipelines.system.disk import MIB, check_room, naming_full_disk, sync_files, sync_folder, write_whole
+from pipelines.system.disk import MIB, check_room, naming_full_disk, sync_file, sync_folder, write_whole
 from pipelines.system.terminal import InputError, reason
 from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.devices.workers import Workers
@@ -221,11 +221,13 @@ class Checkpoints:
                     _write_meta(temporary, step, validation)
                 else:
                     _pools(model).write(str(temporary / self._worker_prefix))
-                sync_files(temporary)
-        except tf.errors.OpError as error:
-            raise InputError(
-                f"{what} cannot be written into {self.folder} ({reason(error)}); see to its disk"
-            ) from None
+                # Only this worker's files: beside them TensorFlow makes and removes those of the other workers.
+                for pattern in (f"{PREFIX}.*", META_FILE) if self.is_chief else (f"{self._worker_prefix}.*",):
+                    for file in temporary.glob(pattern):
+                        sync_file(file)
+                sync_folder(temporary)
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(f"{what} cannot be written into {self.folder} ({reason(error)}); check its disk") from None
 
     def _has_pools_for(self, step: int, model: Pix2Pix) -> bool:
         """Whether a checkpoint has one pool for each replica that there is now. Damage is found later."""

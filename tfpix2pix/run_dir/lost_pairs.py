@@ -12,6 +12,8 @@ from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
 
 FOLDER = "lost"
+# Not the temporary file of another worker, nor that of a killed one, whose names begin with a dot.
+FILES = "[0-9]*.json"
 
 
 class Lost:
@@ -25,7 +27,7 @@ class Lost:
         self.folder = run_dir / FOLDER
 
     def __len__(self) -> int:
-        return len(list(self.folder.glob("*.json")))
+        return len(list(self.folder.glob(FILES)))
 
     def load(self) -> list[LostPair]:
         """All of them, by index.
@@ -34,7 +36,7 @@ class Lost:
           InputError: a file of them cannot be read.
         """
         pairs = []
-        for path in sorted(self.folder.glob("*.json")):
+        for path in sorted(self.folder.glob(FILES)):
             try:
                 pair = LostPair(**parse_json(path.read_text()))
                 _check(pair)

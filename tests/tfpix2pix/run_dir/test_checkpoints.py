@@ -1,19 +1,25 @@
 """Checkpoints that were cut short or changed: never a traceback, and the one before is taken."""
 
+import concurrent.futures
 import math
+import os
 import pathlib
 import shutil
+import threading
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.pairs import LostPair
 from pipelines.system.disk import DiskFullError
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
+from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints
 from tfpix2pix.run_dir.config_json import save
+from tfpix2pix.run_dir.lost_pairs import Lost
 from tfpix2pix.run_dir.trained_generator import load_generator
 
 CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
@@ -156,3 +162,80 @@ def test_weights_that_are_not_finite(model):
         tf.fill(model.discriminator_optimizer.variables[-1].shape, math.inf)
     )
     assert not model.is_finite()
+
+
+class Threads(Workers):
+    """Two workers in two threads, which meet as those of a cluster do."""
+
+    def __init__(self, index: int, barrier: threading.Barrier, flags: dict[int, bool], on_meeting):
+        super().__init__()
+        self.index, self.count = index, 2
+        self._barrier, self._flags, self._on_meeting = barrier, flags, on_meeting
+
+    def begin_any(self, flag):
+        self._on_meeting(self.index)
+        self._flags[self.index] = flag
+        self._barrier.wait(60)
+        result = any(self._flags.values())
+        self._barrier.wait(60)
+        return result
+
+    def from_chief(self, value):
+        return self.any(bool(value) and self.is_chief)
+
+
+def test_workers_that_write_at_the_same_time(strategies, tmp_path, monkeypatch):
+    """TensorFlow makes and removes files beside a worker's own: those of a worker that is still writing."""
+    config = Config(**{**vars(CONFIG), "pool_size": 1})
+    models = [Pix2Pix(config, strategies[1], total_steps=10) for _ in range(2)]
+    made, may_remove, removed = threading.Event(), threading.Event(), threading.Event()
+    write, fsync = tf.train.Checkpoint.write, os.fsync
+    temporary = tmp_path / "checkpoints" / ".unfinished-00000000" / "state_temp"
+    foreign = temporary / "part" / "data"
+
+    def write_slowly(self, prefix):
+        if pathlib.Path(prefix).name == "state":
+            foreign.parent.mkdir(parents=True)
+            foreign.touch()
+            made.set()
+            assert may_remove.wait(60)
+            shutil.rmtree(temporary)
+            removed.set()
+        else:
+            assert made.wait(60)
+        return write(self, prefix)
+
+    def fsync_slowly(descriptor):
+        if foreign.exists() and os.path.samestat(os.fstat(descriptor), foreign.stat()):
+            # The other worker is inside this one's folder now.
+            may_remove.set()
+            assert removed.wait(60)
+        fsync(descriptor)
+
+    def on_meeting(index):
+        if index == 1 and made.is_set():
+            # It has written its part, and touched nothing of this one's.
+            may_remove.set()
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", write_slowly)
+    monkeypatch.setattr(os, "fsync", fsync_slowly)
+    barrier, flags = threading.Barrier(2), {}
+    checkpoints = [Checkpoints(tmp_path, workers=Threads(index, barrier, flags, on_meeting)) for index in range(2)]
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        paths = list(threads.map(lambda each, model: each.save(model), checkpoints, models))
+    assert paths == [tmp_path / "checkpoints" / "00000000"] * 2
+    assert {path.name for path in paths[0].iterdir()} == {
+        "meta.json",
+        "state.index",
+        "state.data-00000-of-00001",
+        "worker-1.index",
+        "worker-1.data-00000-of-00001",
+    }
+
+
+def test_lost_pairs_beside_another_worker_that_writes(tmp_path):
+    lost, pair = Lost(tmp_path), LostPair(7, "7.png", "it is gone", 4, "0" * 16)
+    lost.add(pair)
+    # As a worker leaves it that was killed while it wrote.
+    (tmp_path / "lost" / ".00000008.json").write_text('{"index": ')
+    assert (len(lost), lost.load()) == (1, [pair])
