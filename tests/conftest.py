@@ -5,9 +5,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 import tensorflow as tf
 
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY, make_pairs
-from tfpix2pix import train
+
+train = command_module("tfpix2pix.train")
 
 # Two devices, so that one process can be two replicas; what asks for one sees CPU:0.
 tf.config.set_logical_device_configuration(

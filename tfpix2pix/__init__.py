@@ -1,1 +1,74 @@
-"""pix2pix on TensorFlow and Keras: networks, training, translation."""
+"""pix2pix on TensorFlow and Keras, as a Python package.
+
+    import tfpix2pix as p2p
+
+    run = p2p.load_run("runs/facades")
+    image = run.translate("a.png")
+
+`import tfpix2pix` is quick and changes nothing: TensorFlow is imported with the first name that needs it.
+"""
+
+import pkgutil
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.loader import train_dataset
+    from pipelines.system.terminal import InputError
+    from tfpix2pix.config import Config
+    from tfpix2pix.networks import losses
+    from tfpix2pix.networks.discriminator import patchgan
+    from tfpix2pix.networks.generator import unet
+
+__all__ = ["Config", "InputError", "losses", "patchgan", "train_dataset", "unet"]
+
+# Where each public name is defined. It is imported when it is first used.
+_HOMES = {
+    "Config": "tfpix2pix.config:Config",
+    "InputError": "pipelines.system.terminal:InputError",
+    "losses": "tfpix2pix.networks.losses",
+    "patchgan": "tfpix2pix.networks.discriminator:patchgan",
+    "train": "tfpix2pix.training.session:train",
+    "train_dataset": "pipelines.loader:train_dataset",
+    "unet": "tfpix2pix.networks.generator:unet",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value = _version()
+    elif name in _HOMES:
+        value = pkgutil.resolve_name(_HOMES[name])
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("tfpix2pix")
+    except metadata.PackageNotFoundError:
+        return "unknown"  # a checkout that is not installed
+
+
+class _Face(types.ModuleType):
+    """Keeps `tfpix2pix.train`, the function, when the command of the same name is imported.
+
+    Python sets each imported submodule as an attribute of its package. `from tfpix2pix.train import main` works;
+    the module itself is `importlib.import_module("tfpix2pix.train")`.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face

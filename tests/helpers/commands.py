@@ -1,11 +1,17 @@
 """Commands, flags and all: inside this process where that proves as much, or several processes at a time."""
 
 import concurrent.futures
+import importlib
 import os
 
 from absl import flags
 
 from tests.helpers.runs import run
+
+
+def command_module(name):
+    """The module of a command, such as tfpix2pix.train, also where the package has a function of that name."""
+    return importlib.import_module(name)
 
 
 def call(module, *arguments):

@@ -6,6 +6,7 @@ It makes the file MARK when it has come there, and goes on after so many seconds
 script puts them around its functions, and then does what `python -m tfpix2pix.train` does.
 """
 
+import importlib
 import pathlib
 import shutil
 import sys
@@ -20,7 +21,8 @@ import tfpix2pix.training.interruption
 import tfpix2pix.training.open_data
 import tfpix2pix.training.validation
 from pipelines.system import terminal
-from tfpix2pix import train
+
+train = importlib.import_module("tfpix2pix.train")
 
 MOMENT, MARK, SECONDS = sys.argv[1], pathlib.Path(sys.argv[2]), float(sys.argv[3])
 DAY = 86400.0

@@ -10,11 +10,13 @@ from absl import flags
 from PIL import Image
 
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call, entries, run_all
+from tests.helpers.commands import call, command_module, entries, run_all
 from tests.helpers.runs import TINY, assert_one_clear_line, make_pairs
-from tfpix2pix import train, translate
+from tfpix2pix import translate
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir.config_json import save
+
+train = command_module("tfpix2pix.train")
 
 PAIRS = 6
 

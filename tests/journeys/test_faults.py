@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.faults import (
     asked_to_stop,
     file_gone,
@@ -17,9 +17,10 @@ from tests.helpers.faults import (
 )
 from tests.helpers.runs import run, tensors
 from tests.helpers.victim import FLAGS, STEPS, Bench, last
-from tfpix2pix import train
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import read_log
+
+train = command_module("tfpix2pix.train")
 
 
 @pytest.fixture(scope="module")

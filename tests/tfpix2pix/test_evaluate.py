@@ -15,11 +15,13 @@ from PIL import Image
 from pipelines.datasets.label_colors import PALETTES
 from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import make_pairs
-from tfpix2pix import compare, evaluate
 from tfpix2pix.evaluation import split
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+
+compare = command_module("tfpix2pix.compare")
+evaluate = command_module("tfpix2pix.evaluate")
 
 OFFLINE = "--nofeatures"
 

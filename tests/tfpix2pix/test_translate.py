@@ -9,14 +9,16 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call, entries
+from tests.helpers.commands import call, command_module, entries
 from tests.helpers.runs import TINY, make_pairs, tensors
-from tfpix2pix import train, translate
+from tfpix2pix import translate
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.config_json import save
 from tfpix2pix.run_dir.trained_generator import load_generator
+
+train = command_module("tfpix2pix.train")
 
 BEST, LATEST = 1, 2
 

@@ -15,11 +15,14 @@ from pipelines import prepare
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import MAX_PIXELS
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import make_pairs
-from tfpix2pix import evaluate, preview, train, translate
+from tfpix2pix import preview, translate
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir import config_json
+
+evaluate = command_module("tfpix2pix.evaluate")
+train = command_module("tfpix2pix.train")
 
 SIDE = 20_000
 WORDS = "it has 20000x20000 pixels, and at most 40000000 are taken; --max_pixels=400000000 if you trust it"

@@ -20,12 +20,14 @@ from pipelines.storage.image_files import Files, list_files
 from pipelines.storage.shards import Shards, open_files
 from pipelines.system.paths import Place, place, put
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.golden import SHARED, needs_shared
 from tests.helpers.runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
-from tfpix2pix import evaluate, train
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.claim import claim
+
+evaluate = command_module("tfpix2pix.evaluate")
+train = command_module("tfpix2pix.train")
 
 pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
 

@@ -10,14 +10,17 @@ import tensorflow as tf
 
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY, make_pairs
-from tfpix2pix import evaluate, train, translate
+from tfpix2pix import translate
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import check_trainable
 from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
 from tfpix2pix.networks.memory_estimate import check_fits
+
+evaluate = command_module("tfpix2pix.evaluate")
+train = command_module("tfpix2pix.train")
 
 
 def bound(monkeypatch, gib, build, **options):

@@ -9,9 +9,10 @@ import pytest
 from pipelines import prepare
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError, one_line
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import ROOT, TINY, make_pairs
-from tfpix2pix import train
+
+train = command_module("tfpix2pix.train")
 
 # A red line, the cursor to the top, the window's title, letters turned around, a line that nobody wrote, no UTF-8.
 NASTY = b"\x1b[31m\x1b[H\x1b]0;title\x07\xe2\x80\xaegnp\r\nerror: all is lost\xff.png"

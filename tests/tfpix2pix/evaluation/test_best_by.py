@@ -7,14 +7,15 @@ import pytest
 
 from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
-from tests.helpers.commands import call, entries
+from tests.helpers.commands import call, command_module, entries
 from tests.helpers.runs import TINY, make_pairs
 from tests.oracle import inputs
-from tfpix2pix import train
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.config_json import load
 from tfpix2pix.run_dir.journal import read_log
+
+train = command_module("tfpix2pix.train")
 
 LPIPS_SHAPES = json.loads(str(np.load(inputs.__file__.replace("inputs.py", "published.npz"))["lpips_shapes"]))
 

@@ -16,13 +16,15 @@ from tensorflow.core.protobuf.tensor_bundle_pb2 import BundleEntryProto, BundleH
 from pipelines.system.terminal import InputError
 from tests.helpers import table_writer
 from tests.helpers.checksum import masked_crc
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY
 from tests.helpers.table_writer import block, index, pair, table, varint
-from tfpix2pix import train, translate
+from tfpix2pix import translate
 from tfpix2pix.run_dir.bundle import MOST_BYTES, OBJECT_GRAPH, check_index
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
+
+train = command_module("tfpix2pix.train")
 
 DATA = "state.data-00000-of-00001"
 KERNEL = b"w/.ATTRIBUTES/VARIABLE_VALUE"

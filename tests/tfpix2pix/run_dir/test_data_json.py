@@ -6,11 +6,12 @@ import shutil
 import pytest
 
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY, assert_same_state, make_pairs
-from tfpix2pix import train
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import read_log
+
+train = command_module("tfpix2pix.train")
 
 FLAGS = (*TINY, "--batch_size=2", "--epochs=4", "--cache_mib=0", "--checkpoint_every=1")
 

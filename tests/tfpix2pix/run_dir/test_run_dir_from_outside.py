@@ -8,11 +8,14 @@ import pytest
 
 from pipelines.system.disk import check_writable, write_whole
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY
-from tfpix2pix import evaluate, train, translate
+from tfpix2pix import translate
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.lock import Lock
+
+evaluate = command_module("tfpix2pix.evaluate")
+train = command_module("tfpix2pix.train")
 
 
 @pytest.fixture
