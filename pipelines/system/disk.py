@@ -1,46 +1,130 @@
-"""Files and folders that are on the disk whole or not at all, and what is said where there is no room for them."""
+"""Files and folders that are on the disk whole or not at all, and errors that say how much room is missing."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
 import stat
 from collections.abc import Iterator
+from typing import TypeVar
 
-import tensorflow as tf
-
+from pipelines.system.leftovers import remove_leftovers, remove_leftovers_once, temporary_name
+from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import DISK_FULL_EXIT_CODE, NO_ROOM, InputError
 
 MIB = 2**20
+FileOrFolder = TypeVar("FileOrFolder", bound=AnyPath)
 
 
 class DiskFullError(InputError):
-    """There is no room."""
+    """The disk has no room for what is written."""
 
     exit_code = DISK_FULL_EXIT_CODE
 
 
-def write_whole(path: pathlib.Path, contents: str | bytes) -> None:
-    """Writes a file, or puts another in its place; whoever reads it meanwhile sees the old one."""
-    temporary = path.with_name(f".{path.name}")
+@contextlib.contextmanager
+def whole_file(
+    path: FileOrFolder, *, sync: bool = False, unfinished_in: FileOrFolder | None = None
+) -> Iterator[FileOrFolder]:
+    """Yields a temporary name to write a file under; gives the file its own name at the end, or removes it on an error.
+
+    Readers see the old file until then. A link at `path` is replaced, not followed. No other process or thread gets the
+    same temporary name. What a killed process left in the folder is removed.
+
+        with whole_file(path) as temporary:
+            temporary.write_bytes(contents)
+
+    Args:
+      path: the file, in a folder that exists; on a disk or in an object store.
+      sync: whether the file has to survive a power cut once this returns. Ignored in an object store.
+      unfinished_in: the folder for the temporary name, in the same file system; by default that of `path`.
+
+    Raises:
+      OSError: the file cannot get its name; also what the caller's writing raises.
+    """
+    temporary = temporary_name(path if unfinished_in is None else unfinished_in / path.name)
+    if not isinstance(path, pathlib.Path):
+        with _whole_object(path, temporary):
+            yield temporary
+        return
+    remove_leftovers_once(temporary.parent)
     try:
-        # A leftover, or what a stranger put in its place; a file that is made anew follows no link.
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file:
-            file.write(contents.encode() if isinstance(contents, str) else contents)
+        yield temporary
+        if sync:
+            sync_file(temporary)
         os.replace(temporary, path)
-    except OSError:
+        if sync:
+            sync_folder(path.parent)
+    finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+            temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: AnyPath, contents: str | bytes, *, sync: bool = False) -> None:
+    """Writes a file by `whole_file`; text as UTF-8."""
+    with whole_file(path, sync=sync) as temporary:
+        temporary.write_bytes(contents.encode() if isinstance(contents, str) else contents)
+
+
+@contextlib.contextmanager
+def whole_folder(path: pathlib.Path, *, sync: bool = False) -> Iterator[pathlib.Path]:
+    """Yields an empty folder to write into; gives it its own name at the end, or removes it on an error.
+
+    No other process or thread gets the same folder. What a killed process left beside `path` is removed.
+
+        with whole_folder(path) as temporary:
+            (temporary / "a.png").write_bytes(contents)
+
+    Args:
+      path: the folder, which must not exist; its parent must.
+      sync: whether all of it has to survive a power cut once this returns.
+
+    Raises:
+      FileExistsError: there is something at `path`, made before or meanwhile.
+      OSError: the folder cannot be made, or not get its name.
+    """
+    remove_leftovers(path.parent)
+    temporary = temporary_name(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if sync:
+            sync_files(temporary)
+        # Renaming puts a folder in the place of an empty one on some systems.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        try:
+            os.rename(temporary, path)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        if sync:
+            sync_folder(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _whole_object(path: AnyPath, temporary: AnyPath) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+        tf.io.gfile.rename(str(temporary), str(path), overwrite=True)
+    finally:
+        with contextlib.suppress(tf.errors.OpError):
+            if tf.io.gfile.exists(str(temporary)):
+                tf.io.gfile.remove(str(temporary))
 
 
 def check_room(folder: pathlib.Path, what: str, needed: int) -> None:
-    """Raises DiskFullError unless a folder's disk has room for so many bytes; nothing is written.
+    """Raises DiskFullError unless a folder's disk has enough free bytes. Writes nothing.
 
     Args:
-      folder: has to be there.
-      what: is to be written, as the message says it.
+      folder: must exist.
+      what: what will be written, as the message says it.
       needed: bytes.
     """
     usage = shutil.disk_usage(folder)
@@ -51,21 +135,23 @@ def check_room(folder: pathlib.Path, what: str, needed: int) -> None:
 
 @contextlib.contextmanager
 def naming_full_disk(folder: pathlib.Path, what: str, needed: int = 0) -> Iterator[None]:
-    """Turns the system's or TensorFlow's word of a full disk, which has no numbers, into a DiskFullError that has.
+    """Turns Python's, TensorFlow's or Beam's error for a full disk into a DiskFullError that says how much is missing.
 
     Args:
-      folder: that is written into.
-      what: is being written, as the message says it.
-      needed: bytes, where that is known.
+      folder: the folder that is written into.
+      what: what is written, as the message says it.
+      needed: bytes, where they are known.
     """
     try:
         yield
+    except InputError:
+        raise
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
         raise DiskFullError(_no_room(folder, what, needed)) from None
-    except (tf.errors.OpError, RuntimeError) as error:
-        # Beam's is a RuntimeError, with TensorFlow's words in it.
+    except Exception as error:
+        # TensorFlow's error, and Beam's around it, have the system's words in their text.
         if not any(os.strerror(number) in str(error) for number in NO_ROOM):
             raise
         raise DiskFullError(_no_room(folder, what, needed)) from None
@@ -73,25 +159,25 @@ def naming_full_disk(folder: pathlib.Path, what: str, needed: int = 0) -> Iterat
 
 def _no_room(folder: pathlib.Path, what: str, needed: int) -> str:
     disk = folder.resolve()
-    while not disk.is_mount():
+    while not os.path.ismount(disk):
         disk = disk.parent
     free = shutil.disk_usage(disk).free
     has = f"the disk at {disk} has {free / MIB:.1f} MiB free"
     if needed > free:
         state = f"it needs {needed / MIB:.1f} MiB and {has}, so {(needed - free) / MIB:.1f} MiB are missing"
     else:
-        state = f"{has}; if that is not little, a quota or the number of files is exhausted"
-    return f"no room for {what} in {folder}: {state}. Make room, and give the same command to go on"
+        state = f"{has}; if that should be enough, a quota or the number of files is exhausted"
+    return f"no room for {what} in {folder}: {state}. Make room, then give the same command to resume"
 
 
 def refuse_links(folder: pathlib.Path, option: str) -> None:
-    """Raises InputError where something below a folder is neither a file nor a folder.
+    """Raises InputError if something below a folder is neither a file nor a folder.
 
-    Through a link one would write outside, and a pipe or a device has no end. The folder itself may be a link.
+    A link would lead writes out of the folder; a pipe or a device has no end. The folder itself may be a link.
 
     Args:
-      folder: need not be there.
-      option: what the user calls it.
+      folder: need not exist.
+      option: its option's name, for the message.
     """
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
@@ -103,26 +189,34 @@ def refuse_links(folder: pathlib.Path, option: str) -> None:
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise InputError(
                     f"{option}={folder} has {path.relative_to(folder)}, which is neither a file nor a folder; remove "
-                    f"it, or put what it leads to in its place ({option} itself may be a link)"
+                    f"it, or replace it by what it leads to ({option} itself may be a link)"
                 )
 
 
 def sync_files(folder: pathlib.Path) -> None:
-    """Has all files below a folder on the disk, so that after a power cut none of them is hollow."""
+    """Writes all files and names below a folder through to the disk, so that a power cut leaves none of them empty.
+
+    The folder must be the caller's own: a file that another process removes meanwhile raises FileNotFoundError.
+    """
     for path in folder.rglob("*"):
         if path.is_file():
             sync_file(path)
+        elif path.is_dir():
+            sync_folder(path)
     sync_folder(folder)
 
 
 def sync_file(path: pathlib.Path) -> None:
-    """Has a file's contents on the disk."""
-    with path.open("rb") as file:
+    """Writes a file's contents through to the disk."""
+    # Windows syncs only what is open for writing.
+    with path.open("r+b" if os.name == "nt" else "rb") as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: pathlib.Path) -> None:
-    """Has the names in a folder on the disk."""
+    """Writes the names in a folder through to the disk. Does nothing on Windows, which cannot open a folder."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -134,17 +228,16 @@ def check_writable(folder: pathlib.Path, option: str) -> None:
     """Tries to write into a folder, and leaves nothing behind.
 
     Args:
-      folder: need not be there.
-      option: what the user calls it.
+      folder: need not exist.
+      option: its option's name, for the message.
 
     Raises:
-      InputError: it cannot be made, or not be written into.
+      InputError: the folder cannot be made or written into.
     """
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.unlink(missing_ok=True)
+        probe = temporary_name(folder / "writable")
         probe.open("x").close()
         probe.unlink()
         if is_new:

@@ -7,8 +7,6 @@ import posixpath
 import uuid
 from collections.abc import Iterator
 
-import tensorflow as tf
-
 from pipelines.system.terminal import InputError
 
 # Read at a time where a whole file need not be in memory.
@@ -29,32 +27,55 @@ class Place(pathlib.PurePosixPath):
 
     def is_dir(self) -> bool:
         """Whether there is such a folder."""
+        import tensorflow as tf
+
         return tf.io.gfile.isdir(str(self))
 
     def is_file(self) -> bool:
         """Whether there is such a file."""
+        import tensorflow as tf
+
         return tf.io.gfile.exists(str(self)) and not self.is_dir()
 
     def exists(self) -> bool:
         """Whether there is either."""
+        import tensorflow as tf
+
         return tf.io.gfile.exists(str(self))
 
     def iterdir(self) -> Iterator["Place"]:
         """What lies in this folder."""
+        import tensorflow as tf
+
         return (self / name.rstrip("/") for name in tf.io.gfile.listdir(str(self)))
 
     def files(self) -> Iterator["Place"]:
         """All files below this folder, at any depth, in no order."""
+        import tensorflow as tf
+
         for folder, _, names in tf.io.gfile.walk(str(self)):
             yield from (type(self)(posixpath.join(folder, name)) for name in names)
 
     def read_bytes(self) -> bytes:
         """The whole file."""
+        import tensorflow as tf
+
         try:
             with tf.io.gfile.GFile(str(self), "rb") as file:
                 return file.read()
         except tf.errors.OpError as error:
             raise OSError(error.error_code, error.message, str(self)) from None
+
+    def write_bytes(self, contents: bytes) -> int:
+        """Writes the whole file; returns how many bytes."""
+        import tensorflow as tf
+
+        try:
+            with tf.io.gfile.GFile(str(self), "wb") as file:
+                file.write(contents)
+        except tf.errors.OpError as error:
+            raise OSError(error.error_code, error.message, str(self)) from None
+        return len(contents)
 
     def read_text(self) -> str:
         """The whole file, as UTF-8."""
@@ -81,6 +102,8 @@ def size(path: AnyPath) -> int:
     Raises:
       OSError: it is not there.
     """
+    import tensorflow as tf
+
     if isinstance(path, pathlib.Path):
         return path.stat().st_size
     try:
@@ -91,6 +114,8 @@ def size(path: AnyPath) -> int:
 
 def sha256(path: AnyPath) -> str:
     """Of a file, in hex."""
+    import tensorflow as tf
+
     digest = hashlib.sha256()
     with tf.io.gfile.GFile(str(path), "rb") as file:
         while chunk := file.read(CHUNK_BYTES):
@@ -115,6 +140,8 @@ def put(path: AnyPath, contents: bytes, unfinished_in: AnyPath | None = None) ->
     Raises:
       tf.errors.OpError: it cannot be written.
     """
+    import tensorflow as tf
+
     temporary = unfinished(unfinished_in / path.name if unfinished_in else path)
     with tf.io.gfile.GFile(str(temporary), "wb") as file:
         file.write(contents)
@@ -131,6 +158,8 @@ def make_folder(folder: AnyPath, option: str) -> None:
     Raises:
       InputError: it cannot be made, or not be written into.
     """
+    import tensorflow as tf
+
     probe = unfinished(folder / "writable")
     try:
         tf.io.gfile.makedirs(str(folder))

@@ -18,7 +18,8 @@ from tqdm import tqdm
 USAGE_EXIT_CODE = 2
 # EX_IOERR of sysexits.h, and not above 127: started again at once, it would fail again.
 DISK_FULL_EXIT_CODE = 74
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+# Windows has no EDQUOT.
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 # What TensorFlow's C++ prints when it is imported on newer processors, before any logging option is read.
 START_NOTICES = re.compile(

@@ -74,7 +74,9 @@ def test_training_names_bad_files(pairs, tmp_path, capsys):
 
 def test_an_error_is_one_line_whatever_it_names(tmp_path):
     file = os.fsencode(tmp_path) + b"/" + NASTY
-    code = f"from pipelines.system import terminal\ndef main(argv): print('a\\udcff'); open({file!r})\nterminal.run(main)"
+    code = (
+        f"from pipelines.system import terminal\ndef main(argv): print('a\\udcff'); open({file!r})\nterminal.run(main)"
+    )
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=strict, capture_output=True, text=True, timeout=60
