@@ -32,7 +32,7 @@ def audit():
         (
             [GOOD, BAD, UNKNOWN],
             1,
-            ["VULNERABLE: x 1: PYSEC-1, mended in 2", "VULNERABLE: x 1: CVE-2, mended in no version yet"],
+            ["VULNERABLE: x 1: PYSEC-1, fixed in 2", "VULNERABLE: x 1: CVE-2, fixed in no version yet"],
         ),
         # Of which pip-audit says that it found none.
         ([UNKNOWN, UNKNOWN], 3, ["NOT AUDITED: no advisory could be had of any of the 2 packages"]),
