@@ -1,15 +1,19 @@
 """The command on real runs: its files agree with one another, with training's validation, and with NumPy."""
 
 import csv
+import dataclasses
+import inspect
 import json
 import math
 import os
+import pathlib
 import re
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 from PIL import Image
 
 from pipelines.datasets.label_colors import PALETTES
@@ -17,7 +21,9 @@ from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import make_pairs
-from tfpix2pix.evaluation import split
+from tfpix2pix.evaluation import measure_options, subject
+from tfpix2pix.evaluation.compare_runs import compare as compare_runs
+from tfpix2pix.evaluation.evaluate_run import evaluate as evaluate_run
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 compare = command_module("tfpix2pix.compare")
@@ -65,7 +71,7 @@ def test_baselines_by_hand(short_run, evaluated):
     mean_target = np.mean([np.abs(a - mean).mean() for a, _ in val])
     nearest = [min(train, key=lambda pair: ((pair[1] - b) ** 2).sum())[0] for _, b in val]
     neighbour = np.mean([np.abs(a - near).mean() for (a, _), near in zip(val, nearest, strict=True)])
-    expected = {"identity": identity, "mean target": mean_target, "nearest neighbour": neighbour}
+    expected = {"identity": identity, "mean target": mean_target, "nearest neighbor": neighbour}
     for name, value in expected.items():
         assert found["metrics"][name]["l1"]["mean"] == pytest.approx(value, rel=1e-5)
 
@@ -84,7 +90,7 @@ def test_table_and_json_agree(evaluated):
 def test_the_page_has_every_image_and_all_numbers(evaluated):
     folder, found = evaluated
     page = (folder / "report.html").read_text()
-    for text in ("0.png", "3.png", "identity", "nearest neighbour", "Best by L1", "--nofeatures", "161", "too few"):
+    for text in ("0.png", "3.png", "identity", "nearest neighbor", "Best by L1", "--nofeatures", "161", "too few"):
         assert text in page
     assert f"{found['metrics']['identity']['l1']['mean']:.4f}" in page
 
@@ -204,7 +210,7 @@ def test_compare_takes_seeds_together(short_run, tmp_path):
         ("--samples=2", ["samples=2", "--dropout_at_inference"]),
         ("--run_dir=nowhere", ["run_dir=nowhere is no folder"]),
         ("--inception_weights=nowhere.pth", ["inception_weights=nowhere.pth"]),
-        ("--segmenter=nowhere", ["label colours", "--label_colors=cityscapes or facades"]),
+        ("--segmenter=nowhere", ["--label_colors=cityscapes or facades"]),
         ("--data=nowhere", ["data=nowhere is neither a folder nor a data set's name"]),
     ],
 )
@@ -228,7 +234,7 @@ def test_names_that_are_no_utf8_and_bad_files(short_run, tmp_path):
     assert call(evaluate, *options, "--bad_images=skip") == 0
     found = json.loads((tmp_path / "o" / "metrics.json").read_text())
     assert (found["images"], found["skipped"]) == (2, 1)
-    assert "split=train is not in" in found["missing"]["the mean target and the nearest neighbour"]
+    assert "split=train is not in" in found["missing"]["the mean target and the nearest neighbor"]
     assert list(found["metrics"]) == [*found["checkpoints"], "identity"]
 
 
@@ -236,7 +242,7 @@ def test_a_pair_is_not_its_own_neighbour(short_run, tmp_path):
     options = ("--split=train", f"--output={tmp_path / 'o'}", OFFLINE)
     assert call(evaluate, f"--run_dir={short_run}", *options) == 0
     found = json.loads((tmp_path / "o" / "metrics.json").read_text())
-    assert found["metrics"]["nearest neighbour"]["l1"]["mean"] > 0.1
+    assert found["metrics"]["nearest neighbor"]["l1"]["mean"] > 0.1
 
 
 def test_a_segmenter_of_another_size(short_run, tmp_path):
@@ -305,7 +311,7 @@ def test_infinite_values_are_valid_json(tmp_path):
 )
 def test_a_pair_that_is_lost_meanwhile_is_named(short_run, tmp_path, monkeypatch, module, after, name, reason):
     data = make_pairs(tmp_path / "p", train=1, val=3)
-    function = getattr(split, after)
+    function = getattr(subject, after)
 
     def then_lost(*arguments, **needs):
         result = function(*arguments, **needs)
@@ -315,9 +321,64 @@ def test_a_pair_that_is_lost_meanwhile_is_named(short_run, tmp_path, monkeypatch
             (data / name).unlink()
         return result
 
-    monkeypatch.setattr(module, after, then_lost)
-    monkeypatch.setattr(split, "CACHE_MIB", 0)
+    monkeypatch.setattr(subject, after, then_lost)
+    monkeypatch.setattr(subject, "CACHE_MIB", 0)
     runs = [f"--run_dir={short_run}"] if module is evaluate else [f"a={short_run}", f"b={short_run}"]
-    with pytest.raises(InputError, match=f"{data / name}: {reason}.*; bring it back, or leave it out"):
+    with pytest.raises(InputError, match=re.escape(str(data / name))) as error:
         call(module, *runs, f"--data={data}", f"--output={tmp_path / 'o'}", OFFLINE)
+    assert reason in str(error.value)
     assert not (tmp_path / "o").exists()
+
+
+def test_a_notebook_gets_the_numbers_of_the_command(short_run, evaluated, tmp_path):
+    _, found = evaluated
+    output = tmp_path / "e"
+    means = evaluate_run(str(short_run), checkpoint="all", output=str(output), baselines=False, features=False)
+    leader = found["checkpoints"][0]
+    # The command measured in batches of three.
+    assert means == pytest.approx({name: entry["mean"] for name, entry in found["metrics"][leader].items()}, rel=1e-5)
+    assert sorted(path.name for path in output.iterdir()) == ["images.csv", "metrics.json", "report.html"]
+    compared = compare_runs(f"a={short_run}", f"b={short_run}", output=tmp_path / "c", features=False)
+    assert compared["a"] == compared["b"] == pytest.approx(means, rel=1e-5)
+
+
+@pytest.mark.parametrize("module", [evaluate, compare])
+def test_functions_have_the_defaults_of_their_commands(module):
+    function = evaluate_run if module is evaluate else compare_runs
+    parameters = inspect.signature(function).parameters.values()
+    own = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    shared = dataclasses.asdict(measure_options.MeasureOptions())
+    before = set(flags.FLAGS)
+    module.define_flags()
+    try:
+        defined = {name: flags.FLAGS[name].default for name in set(flags.FLAGS) - before}
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+    defined.pop("run_dir", None)
+    assert defined == own | shared
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"samples": 0}, "samples=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"max_pixels": 0}, "max_pixels=0"),
+        ({"report_images": -1}, "report_images=-1"),
+        ({"baseline_pairs": 0}, "baseline_pairs=0"),
+        ({"norm_statistics": "batch"}, "norm_statistics=batch"),
+        ({"bad_images": "drop"}, "bad_images=drop"),
+        ({"label_colors": "maps"}, "label_colors=maps"),
+        ({"data": pathlib.Path("nowhere")}, "data=nowhere"),
+    ],
+)
+def test_functions_refuse_what_flags_refuse(short_run, tmp_path, wrong, words):
+    with pytest.raises(InputError, match=words):
+        evaluate_run(short_run, output=tmp_path / "o", **{"features": False, **wrong})
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_option_that_does_not_exist_is_refused(short_run):
+    with pytest.raises(TypeError, match="splt"):
+        evaluate_run(short_run, splt="test")

@@ -1,4 +1,4 @@
-"""The trained generators that a comparison names on its command line."""
+"""Reads which trained generators a comparison names: `runs/a`, `b=runs/b@latest:moving`, `c=runs/c-0,runs/c-1`."""
 
 import dataclasses
 import pathlib
@@ -11,20 +11,20 @@ from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 
-# A folder's name may hold anything; what stands behind its last @ or : is taken for a checkpoint or statistics.
-RUN = re.compile(r"(?P<folder>.*?)(?:@(?P<checkpoint>[^@:/]+))?(?::(?P<statistics>[^@:/]+))?", re.DOTALL)
-# What all runs must have alike: otherwise their images are not of one kind.
+# A folder's name may hold anything; what follows its last @ or : is taken for a checkpoint or for statistics.
+CONTENDER = re.compile(r"(?P<folder>.*?)(?:@(?P<checkpoint>[^@:/]+))?(?::(?P<statistics>[^@:/]+))?", re.DOTALL)
+# Options that all contenders must have alike: otherwise their images are not of one kind.
 SHARED = ("image_size", "direction", "source_channels", "target_channels")
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """A trained generator, as it is named on the command line.
+class Contender:
+    """A trained generator that is compared.
 
     Attributes:
-      name: unique among the runs.
+      name: unique among the contenders.
       folder: its run directory.
-      config: of its training, with the statistics that are asked for.
+      config: of its training, with the norm statistics that were asked for.
       step: of its checkpoint.
     """
 
@@ -33,20 +33,24 @@ class Run:
     config: Config
     step: int
 
+    def __str__(self) -> str:
+        """Says which generator it is, in one line."""
+        return f"{self.folder}, step {self.step}, norm statistics {self.config.norm_statistics}"
 
-def parse(arguments: list[str], checkpoint: str) -> dict[str, list[Run]]:
-    """Arguments such as `runs/a`, `b=runs/b@latest:moving` or `c=runs/c-0,runs/c-1` as groups of runs, by name.
+
+def parse_contenders(arguments: list[str], checkpoint: str) -> dict[str, list[Contender]]:
+    """Parses the arguments of a comparison into groups of contenders, by name.
 
     Args:
       arguments: each [NAME=]RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], or several of these with commas between them.
-      checkpoint: of runs that name none: best, latest or a step.
+      checkpoint: of contenders that name none: best, latest or a step.
 
     Raises:
-      InputError: fewer than two, a name twice, or a run or checkpoint that is not there.
+      InputError: there are fewer than two, a name occurs twice, or a run or a checkpoint is not there.
     """
     if len(arguments) < 2:
         raise InputError("a comparison needs two run directories or more: compare RUN_A RUN_B")
-    groups = {}
+    groups: dict[str, list[Contender]] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         texts = (text if equals else argument).split(",")
@@ -54,46 +58,48 @@ def parse(arguments: list[str], checkpoint: str) -> dict[str, list[Run]]:
         if name in groups:
             raise InputError(f"{argument}: two runs have the name {name}; give each its own, NAME=RUN_DIR")
         labels = [name] if len(texts) == 1 else [f"{name}, {_short_name(text)}" for text in texts]
-        groups[name] = [_parse_run(label, text, checkpoint) for label, text in zip(labels, texts, strict=True)]
-    names = [run.name for group in groups.values() for run in group]
+        groups[name] = [_parse_one(label, text, checkpoint) for label, text in zip(labels, texts, strict=True)]
+    names = [contender.name for group in groups.values() for contender in group]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"{name}: one run is given twice")
+            raise InputError(f"{name}: one run is given twice; leave one of them out")
     return groups
 
 
 def _short_name(text: str) -> str:
-    """The last part of a path, with what stands behind it: `runs/a@latest` becomes `a@latest`."""
+    """Returns the last part of a path: `runs/a@latest` becomes `a@latest`."""
     return text.rstrip("/").rpartition("/")[2]
 
 
-def _parse_run(name: str, text: str, checkpoint: str) -> Run:
-    match = RUN.fullmatch(text)
+def _parse_one(name: str, text: str, checkpoint: str) -> Contender:
+    match = CONTENDER.fullmatch(text)
+    assert match is not None  # any text has a folder, if an empty one
     if match["statistics"] and match["statistics"] not in NORM_STATISTICS:
-        raise InputError(f"{text}: {match['statistics']} is none of {', '.join(NORM_STATISTICS)}")
+        known = ", ".join(NORM_STATISTICS)
+        raise InputError(f"{text}: {match['statistics']} is none of {known}; give RUN_DIR:STATISTICS with one of them")
     folder = pathlib.Path(match["folder"])
     config = config_json.load(folder)
     if match["statistics"]:
         config = dataclasses.replace(config, norm_statistics=match["statistics"])
     step = Checkpoints(folder, best_by=config.best_by).choose(match["checkpoint"] or checkpoint)
-    return Run(name, folder, config, step)
+    return Contender(name, folder, config, step)
 
 
-def check_alike(runs: list[Run], same_data: bool) -> None:
-    """Raises InputError where a run's images are of another kind than the first one's.
+def check_comparable(contenders: list[Contender], same_data: bool) -> None:
+    """Raises InputError if the images of a contender are of another kind than those of the first.
 
     Args:
-      runs: at least one.
+      contenders: at least one.
       same_data: whether their data sets must be the same too.
     """
-    first = runs[0]
-    for run in runs[1:]:
+    first = contenders[0]
+    for other in contenders[1:]:
         for option in (*SHARED, "data") if same_data else SHARED:
-            ours, theirs = getattr(first.config, option), getattr(run.config, option)
+            ours, theirs = getattr(first.config, option), getattr(other.config, option)
             if option == "data":
                 # The same folder by another name is the same data.
                 ours, theirs = pathlib.Path(ours).resolve(), pathlib.Path(theirs).resolve()
             if ours != theirs:
                 ours, theirs = (format_size(v) if isinstance(v, tuple) else v for v in (ours, theirs))
                 remedy = "give --data=FOLDER to measure all on that" if option == "data" else "leave one of them out"
-                raise InputError(f"{first.folder} has {option}={ours} and {run.folder} {theirs}: {remedy}")
+                raise InputError(f"{first.folder} has {option}={ours} and {other.folder} {theirs}: {remedy}")

@@ -1,14 +1,13 @@
-"""Opens the trained networks that some metrics need, and has the flags that name them."""
+"""Opens the trained networks that some metrics need."""
 
 import dataclasses
 import pathlib
-
-from absl import flags
 
 from pipelines.datasets.label_colors import PALETTES
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
+from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
 from tfpix2pix.quality.pretrained.inception import Inception
@@ -18,10 +17,10 @@ from tfpix2pix.quality.segmentation import load_segmenter
 
 
 def networks_for(config: Config) -> Networks:
-    """What training needs to choose the best checkpoint by config.best_by.
+    """Opens the network by which training chooses its best checkpoint, if config.best_by needs one.
 
     Raises:
-      InputError: the weights cannot be had.
+      InputError: its weights are not there and cannot be downloaded.
     """
     try:
         return Networks(
@@ -32,88 +31,80 @@ def networks_for(config: Config) -> Networks:
         raise InputError(f"best_by={config.best_by}: {error}; or choose by another metric, such as l1") from None
 
 
-def networks_at_hand(config: Config) -> tuple[Networks, dict[str, str]]:
-    """All networks that the flags ask for and that can be had, and for the metrics whose network cannot, why.
+def networks_at_hand(config: Config, options: MeasureOptions) -> tuple[Networks, dict[str, str]]:
+    """Opens all networks that the options ask for and whose weights are there or can be downloaded.
 
     Args:
-      config: says where weights are, unless the flags do.
+      config: says where weights are.
+      options: what is measured.
+
+    Returns:
+      The networks, and why other metrics have none, by metric.
 
     Raises:
-      InputError: a file or folder that was named is not what it should be: what was asked for is not left out.
+      InputError: a file or folder that was named is not what it should be. What was asked for is never left out.
     """
-    values = flags.FLAGS
-    given = {spec.option: values[spec.option].value for spec in WEIGHTS.values() if values[spec.option].value}
-    config = dataclasses.replace(config, **given)
     networks, missing = Networks(), {}
-    if not values.features:
+    if not options.features:
         missing["FID, KID and LPIPS"] = "--nofeatures"
     else:
-        for metrics, attribute, files, open_network in (
-            ("FID and KID", "inception", ("inception",), _open_inception),
-            ("LPIPS", "lpips", ("alexnet", "lpips"), _open_lpips),
-        ):
-            faults = _faults(config, files)
-            if faults:
-                missing[metrics] = "; ".join(faults)
-            elif attribute == "lpips" and min(config.image_size) < LPIPS_SIDE:
-                missing[metrics] = f"its network needs images with sides of {LPIPS_SIDE} or more"
-            else:
-                networks = dataclasses.replace(networks, **{attribute: open_network(config)})
+        faults = _weights_faults(config, ("inception",))
+        if faults:
+            missing["FID and KID"] = faults
+        else:
+            networks = dataclasses.replace(networks, inception=_open_inception(config))
+        faults = _weights_faults(config, ("alexnet", "lpips"))
+        if faults:
+            missing["LPIPS"] = faults
+        elif min(config.image_size) < LPIPS_SIDE:
+            missing["LPIPS"] = f"its network needs images with sides of {LPIPS_SIDE} or more"
+        else:
+            networks = dataclasses.replace(networks, lpips=_open_lpips(config))
     for metric, least in (("SSIM", SSIM_WINDOW), ("MS-SSIM", MS_SSIM_SIDE)):
         if min(config.image_size) < least:
             missing[metric] = f"images of {format_size(config.image_size)} are too small, it needs sides of {least}"
-    return (_with_segmenter(networks, config) if values.segmenter else networks), missing
+    return (_with_segmenter(networks, config, options) if options.segmenter else networks), missing
 
 
-def _faults(config: Config, names: tuple[str, ...]) -> list[str]:
-    """Why files of WEIGHTS cannot be had, each; raises for one that was named and is not there."""
+def _weights_faults(config: Config, names: tuple[str, ...]) -> str:
+    """Says why weights cannot be found or downloaded, or nothing; raises for a file that was named and is not there."""
     faults = []
     for name in names:
         try:
-            find_weights(name, _given(config, name), pathlib.Path(config.data_dir))
+            _find(config, name)
         except InputError as error:
             if _given(config, name):
                 raise
             faults.append(str(error))
-    return faults
+    return "; ".join(faults)
 
 
 def _given(config: Config, name: str) -> str:
     return getattr(config, WEIGHTS[name].option)
 
 
+def _find(config: Config, name: str) -> pathlib.Path:
+    return find_weights(name, _given(config, name), config.data_dir)
+
+
 def _open_inception(config: Config) -> Inception:
-    return Inception(find_weights("inception", config.inception_weights, pathlib.Path(config.data_dir)))
+    return Inception(_find(config, "inception"))
 
 
 def _open_lpips(config: Config) -> Lpips:
-    data_dir = pathlib.Path(config.data_dir)
-    return Lpips(
-        find_weights("alexnet", config.alexnet_weights, data_dir),
-        find_weights("lpips", config.lpips_weights, data_dir),
-    )
+    return Lpips(_find(config, "alexnet"), _find(config, "lpips"))
 
 
-def _with_segmenter(networks: Networks, config: Config) -> Networks:
-    values = flags.FLAGS
-    name = pathlib.Path(config.data).name if values.label_colors == "auto" else values.label_colors
+def _with_segmenter(networks: Networks, config: Config, options: MeasureOptions) -> Networks:
+    name = pathlib.Path(config.data).name if options.label_colors == "auto" else options.label_colors
     if name not in PALETTES:
         known = " or ".join(PALETTES)
-        raise InputError(f"the label colours of data={config.data} are not known; give --label_colors={known}")
+        raise InputError(f"the label colors of data={config.data} are not known; give --label_colors={known}")
     if (config.source_channels, config.target_channels) != (3, 3):
         raise InputError(
-            f"segmenter={values.segmenter}: label colours and the images that it reads have 3 channels, and this run "
-            f"goes from {config.source_channels} to {config.target_channels}"
+            f"segmenter={options.segmenter}: label colors and the images that it reads have 3 channels, but this run "
+            f"goes from {config.source_channels} to {config.target_channels}; leave the segmenter out"
         )
     palette = PALETTES[name]
-    segment = load_segmenter(pathlib.Path(values.segmenter), len(palette.classes))
+    segment = load_segmenter(options.segmenter, len(palette.classes))
     return dataclasses.replace(networks, segment=segment, palette=palette)
-
-
-def define_flags() -> None:
-    """The options of all commands that measure."""
-    flags.DEFINE_bool("features", True, "FID, KID and LPIPS, whose networks are fetched")
-    for name, spec in WEIGHTS.items():
-        flags.DEFINE_string(spec.option, "", f"file of {name} weights; default: as in the run's config, or fetched")
-    flags.DEFINE_string("segmenter", "", "SavedModel from images to class logits, for the segmentation score")
-    flags.DEFINE_enum("label_colors", "auto", ("auto", *PALETTES), "colours of the sources' labels, for the segmenter")

@@ -1,4 +1,4 @@
-"""What comes out without any learning, so that a generator's numbers have a scale."""
+"""Baselines without training: they give a generator's numbers a scale."""
 
 import threading
 
@@ -13,19 +13,19 @@ from pipelines.storage.shards import Shards
 from pipelines.storage.validity import bad_files
 from pipelines.system.terminal import InputError
 
-# Sources are compared at this size, (height, width): what differs is layout, and thousands fit into memory.
+# Sources are compared at this size, (height, width): it shows the layout, and thousands fit into memory.
 SKETCH = (32, 32)
 
 
 class Training:
-    """What the baselines keep of the training pairs: the mean target, and a sketch of each source.
+    """Reads training pairs once, and keeps the mean target and a small sketch of each source.
 
     Args:
       form: how pairs are read.
-      files: of training pairs; bad ones are left out.
+      files: of training pairs; bad files are left out.
 
     Raises:
-      InputError: none is good.
+      InputError: no file is a pair.
     """
 
     def __init__(self, form: PairFormat, files: Files | Shards):
@@ -48,13 +48,13 @@ class Training:
         self._mean = (total / len(good)).astype(np.float32)
 
     def mean_target(self) -> tf.Tensor:
-        """The mean of all targets, `(H, W, C)` in [-1, 1]: what L1 alone would give a generator that sees nothing."""
+        """Returns the mean of all targets, `(H, W, C)` in [-1, 1]."""
         return normalize(tf.constant(self._mean))
 
     def nearest(self, pairs: Pairs) -> Pairs:
-        """For each pair, the training pair whose source is nearest, by the mean square of the sketches' difference.
+        """Finds the training pair with the nearest source for each pair, by the sketches' mean square difference.
 
-        A pair is not its own neighbour.
+        A pair is not its own neighbor.
         """
         read = pairs.reader()
         norms = (self._sketches**2).sum(1)
@@ -71,5 +71,5 @@ class Training:
 
 
 def sketch(source: tf.Tensor) -> np.ndarray:
-    """A source in [0, 1] reduced to SKETCH, as one row."""
+    """Reduces a source in [0, 1] to SKETCH, as one row."""
     return resize(source, SKETCH, "area").numpy().ravel()

@@ -1,4 +1,4 @@
-"""Computes the metrics that each image has by itself."""
+"""Computes the metrics of single images: L1, PSNR, SSIM, MS-SSIM."""
 
 import tensorflow as tf
 
@@ -7,10 +7,10 @@ from tfpix2pix.quality.metrics import MS_SSIM_SIDE, SSIM_WINDOW
 
 
 def image_metrics(target: tf.Tensor, generated: tf.Tensor) -> dict[str, tf.Tensor]:
-    """L1, PSNR, SSIM and MS-SSIM of each image, `(N,)` each, from images `(N, H, W, C)` in [-1, 1].
+    """Computes the metrics of each image, `(N,)` each, from images `(N, H, W, C)` in [-1, 1].
 
-    l1 is in the units of [-1, 1], as the loss has it. psnr is in dB, ssim and ms_ssim are at most 1, all three on
-    [0, 1]; ssim is left out for images with a side under 11 pixels, ms_ssim under 161.
+    l1 is in units of [-1, 1], like the loss. psnr (dB), ssim and ms_ssim (at most 1) are taken on [0, 1]. ssim is left
+    out for images with a side under 11 pixels, ms_ssim under 161.
     """
     metrics = {"l1": losses.l1(target, generated)}
     target, generated = (target + 1.0) / 2.0, (generated + 1.0) / 2.0

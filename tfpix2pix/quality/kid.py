@@ -1,10 +1,10 @@
-"""The kernel inception distance (Bińkowski et al. 2018, arXiv 1801.01401), from features."""
+"""Computes the kernel inception distance (Bińkowski et al. 2018, arXiv 1801.01401) from features."""
 
 import numpy as np
 
 SUBSET_SIZE = 1000
-# Three matrices of so many values squared are held for resampling.
-MOST_RESAMPLED = 2000
+# Resampling holds three square matrices with so many rows.
+MAX_RESAMPLED = 2000
 
 
 def kernel_distance(
@@ -14,26 +14,26 @@ def kernel_distance(
     subset_size: int = SUBSET_SIZE,
     rng: np.random.RandomState | np.random.Generator | None = None,
 ) -> tuple[float, float]:
-    """The unbiased squared MMD under the kernel (x·y / d + 1)³: mean and deviation over random subsets.
+    """Estimates the squared MMD under the kernel (x·y / d + 1)³ without bias: mean and deviation over random subsets.
 
     The scale is that of the kernel, as clean-fid returns it; many papers print it times 1000, or times 100. Unbiased
-    means that equal distributions give 0 on average, so single values fall below 0. Unlike FID, it may be compared
-    between different numbers of images.
+    means that equal distributions give 0 on average, so single values fall below 0. Unlike FID, values of different
+    numbers of images may be compared.
 
     Args:
-      features_generated: `(N, d)`, N at least 2; an np.memmap is read a subset at a time.
+      features_generated: `(N, d)`, N at least 2; an np.memmap is read one subset at a time.
       features_real: `(M, d)`, likewise.
       subsets: how many subsets, at least 1.
-      subset_size: images of each set in a subset, without repetition: as many as there are where there are fewer.
-      rng: what draws them; np.random.RandomState(0) if None. RandomState(seed) draws what clean-fid draws after
+      subset_size: images of each set in a subset, without repetition; at most as many as there are.
+      rng: draws the subsets; np.random.RandomState(0) if None. RandomState(seed) draws as clean-fid does after
         np.random.seed(seed).
 
     Returns:
-      The mean, and the standard deviation of the subsets' values (divided by their number), a measure of what the draws
-      matter; it is not the error of the mean.
+      The mean, and the standard deviation of the subsets' values (divided by their number). The deviation shows how
+      much the draws matter; it is not the error of the mean.
 
     Raises:
-      ValueError: fewer than two images, or features of different lengths.
+      ValueError: there are fewer than two images, or features of different lengths.
     """
     if features_generated.shape[1:] != features_real.shape[1:]:
         raise ValueError(f"features of different lengths, {features_generated.shape} and {features_real.shape}")
@@ -52,10 +52,10 @@ def kernel_distance(
 
 
 def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
-    """The unbiased estimate (Gretton et al. 2012, lemma 6) between `(m, d)` and `(m, d)`."""
+    """Computes the unbiased estimate (Gretton et al. 2012, lemma 6) between `(m, d)` and `(m, d)`."""
     count = len(x)
     within = _kernel(x, x) + _kernel(y, y)
-    # An image is no pair with itself: this is what makes the estimate unbiased.
+    # Without the pairs of an image with itself, the estimate is unbiased.
     pairs = (within.sum() - np.trace(within)) / (count * (count - 1))
     return pairs - 2 * _kernel(x, y).mean()
 
@@ -63,9 +63,9 @@ def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
 def resampled_distances(
     features_generated: np.ndarray, features_real: np.ndarray, generated: np.ndarray, real: np.ndarray
 ) -> np.ndarray:
-    """The unbiased squared MMD over resampled images, `(B,)`, for a bootstrap.
+    """Estimates the squared MMD without bias over resampled images, `(B,)`, for a bootstrap.
 
-    An image is no pair with itself, however often it was drawn: otherwise repetitions would pass for likeness.
+    Pairs of an image with itself never count, however often it was drawn: repetitions would look like similarity.
 
     Args:
       features_generated: `(N, d)`.
@@ -80,7 +80,7 @@ def resampled_distances(
 
 
 def _mean_of_pairs(kernel: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The mean of `(N, N)` over pairs of different images, weighted by `(B, N)` counts: `(B,)`."""
+    """Averages `(N, N)` over pairs of different images, weighted by `(B, N)` counts: `(B,)`."""
     squares = counts**2
     pairs = ((counts @ kernel) * counts).sum(1) - squares @ np.diag(kernel)
     return pairs / (counts.sum(1) ** 2 - squares.sum(1))

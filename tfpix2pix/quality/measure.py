@@ -1,4 +1,4 @@
-"""Measures generated images over a whole split, in one pass; what training's validation and evaluate both call."""
+"""Measures generated images over a whole split in one pass; training's validation and evaluate both call it."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -13,21 +13,21 @@ from tfpix2pix.quality.image_metrics import image_metrics
 from tfpix2pix.quality.segmentation import confusions, labels_of
 from tfpix2pix.quality.tally import Result, Tally
 
-# A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and pairs of such under other names.
+# A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and such pairs under other names.
 Batch = Mapping[str, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]
-# What makes images of a batch: one translation of each source, or several.
+# Makes images from a batch: one translation of each source, or several.
 Column = Callable[[Batch], Sequence[tf.Tensor]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-    """The trained networks that some metrics need; a metric without its network is left out.
+    """The trained networks that some metrics need. A metric without its network is left out.
 
     Attributes:
       inception: for FID and KID: images in [-1, 1] to features `(N, D)`.
       lpips: for LPIPS: two batches of images to `(N,)`.
       segment: for the segmentation score: images in [-1, 1] to logits `(N, h, w, classes)`.
-      palette: its classes; a batch then has `labels`, pairs whose sources are label maps as colours.
+      palette: the classes of its logits; each batch then has `labels`, pairs whose sources are label maps in colors.
     """
 
     inception: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -36,7 +36,7 @@ class Networks:
     palette: Palette | None = None
 
     def traced_once(self) -> "Networks":
-        """The same networks, such that a graph that calls them for many columns holds each only once."""
+        """Returns the same networks as functions of a graph, which contains each only once for all columns."""
         names = [name for name in ("inception", "lpips", "segment") if getattr(self, name)]
         return dataclasses.replace(self, **{name: tf.function(getattr(self, name)) for name in names})
 
@@ -53,19 +53,19 @@ def measure(
 ) -> dict[str, Result] | None:
     """Measures several columns of images against the same targets, batch by batch.
 
-    Features go to a temporary file, so memory does not grow with the split but by a few numbers an image.
+    Features go to a temporary file, so memory grows with the split by a few numbers per image only.
 
     Args:
       run: what `compiled` returns.
       dataset: of Batch, always in the same order.
-      batches: how many.
-      resamples: how often the metrics of the set are taken over resampled images, for their intervals.
+      batches: how many the dataset has.
+      resamples: how often the metrics of the whole set are taken over resampled images, for their intervals.
       title: of the progress bar.
       on_batch: called with the index of the batch's first image, the batch, and each column's translations of it.
       is_cancelled: asked before each batch.
 
     Returns:
-      Column to Result; None if it was cancelled.
+      Column to Result; None if cancelled.
     """
     tallies, real, done = {}, Tally(), 0
     for batch in progress_bar(dataset, title, batches):
@@ -85,12 +85,12 @@ def generating(
     samples: int = 1,
     source: Callable[[Batch], tf.Tensor] = lambda batch: batch["source"],
 ) -> Column:
-    """A generator's column: each source translated once, or several times, which differ where dropout is on."""
+    """Returns a generator's column: each source is translated once, or several times, which differ if dropout is on."""
     return lambda batch: [generator(source(batch), training=False) for _ in range(samples)]
 
 
 def compiled(columns: dict[str, Column], networks: Networks) -> Callable[[Batch], dict]:
-    """Returns the function of a batch that generates and measures all columns, as one graph."""
+    """Compiles the function of a batch that generates and measures all columns, as one graph."""
     networks = networks.traced_once()
 
     @tf.function(reduce_retracing=True)
@@ -108,7 +108,7 @@ def compiled(columns: dict[str, Column], networks: Networks) -> Callable[[Batch]
 
 
 def taken_of(batch: Batch, samples: Sequence[tf.Tensor], networks: Networks) -> dict[str, tf.Tensor]:
-    """All that is taken of one column's images: metrics `(N,)`, means over the samples; features and confusions."""
+    """Measures one column's images: metrics `(N,)` as means over the samples, features and confusions."""
     target = batch["target"]
     each = [image_metrics(target, generated) for generated in samples]
     if networks.lpips:

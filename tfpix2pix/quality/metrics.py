@@ -1,24 +1,24 @@
-"""The metrics by name, and the sizes that they need; without TensorFlow, so --help is quick."""
+"""Lists the metrics by name, and the image sizes that they need; without TensorFlow, so --help is quick."""
 
 import dataclasses
 
-# SSIM's window (Wang et al. 2004); smaller images have none.
+# SSIM's window (Wang et al. 2004); smaller images have no SSIM.
 SSIM_WINDOW = 11
-# MS-SSIM halves the image four times (Wang et al. 2003), and the window must still fit.
+# MS-SSIM halves the image four times (Wang et al. 2003); the window must still fit.
 MS_SSIM_SIDE = (SSIM_WINDOW - 1) * 2**4 + 1
-# AlexNet's second pooling leaves nothing of a smaller image, so LPIPS needs this.
+# AlexNet's second pooling leaves nothing of a smaller image.
 LPIPS_SIDE = 31
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """How a metric is shown, and which way is better.
+    """How a metric is shown, and which direction is better.
 
     Attributes:
-      label: as it stands in a table.
-      is_higher_better: whether more is better.
-      digits: behind the point.
-      is_of_set: whether it belongs to all images together, and no single one has it.
+      label: its name in a table.
+      is_higher_better: whether a higher value is better.
+      digits: after the decimal point.
+      is_of_set: whether it belongs to all images together, not to single ones.
     """
 
     label: str
@@ -28,11 +28,11 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """The label with an arrow that points to the better side."""
+        """The label with an arrow in the better direction."""
         return f"{self.label} {'↑' if self.is_higher_better else '↓'}"
 
     def format(self, value: float, signed: bool = False) -> str:
-        """A value as a table shows it."""
+        """Formats a value for a table."""
         return f"{value:{'+' if signed else ''}.{self.digits}f}"
 
 

@@ -1,7 +1,7 @@
-"""Label maps as colours, and how well a segmentation network reads them back from generated images.
+"""Computes the segmentation score: how well a network reads label maps back from generated photos.
 
-The paper's FCN score (Isola et al. 2017, section 4.1): if a generated photo is realistic, a network that was trained on
-real ones finds in it the labels that it was made from.
+The paper's FCN score (Isola et al. 2017, section 4.1): in a realistic generated photo, a network that was trained on
+real photos finds the labels from which it was generated.
 """
 
 import pathlib
@@ -18,30 +18,30 @@ SIGNATURE = "serving_default"
 
 
 def labels_of(images: tf.Tensor, palette: Palette) -> tf.Tensor:
-    """The class of each pixel, by the nearest colour: `(N, H, W, 3)` in [-1, 1] to `(N, H, W)` int32, -1 for ignored.
+    """Finds each pixel's class by the nearest color: `(N, H, W, 3)` in [-1, 1] to `(N, H, W)` int32, -1 if ignored.
 
-    The images should not have been resized by anything but `nearest`: mixed colours are those of other classes.
+    Resize label maps with `nearest` only: colors that are mixed belong to other classes.
     """
     colors = tf.constant([*palette.classes.values(), *palette.ignored], tf.float32)
     pixels = tf.cast(to_uint8(images), tf.float32)
-    # |p - c|² without |p|², which is the same for all colours.
+    # |p - c|² without |p|², which is the same for all colors.
     distances = tf.reduce_sum(colors**2, -1) - 2.0 * tf.einsum("nhwc,kc->nhwk", pixels, colors)
     nearest = tf.argmin(distances, axis=-1, output_type=tf.int32)
     return tf.where(nearest < len(palette.classes), nearest, -1)
 
 
 def confusions(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """How often each class (row) was read as each (column), image by image: `(N, K, K)` int64.
+    """Counts how often each class (row) was read as each class (column), image by image: `(N, K, K)` int64.
 
     Args:
-      labels: `(N, H, W)` int32, -1 where nothing is scored.
-      logits: `(N, h, w, K)`; resized to the labels' size where it differs.
+      labels: `(N, H, W)` int32, -1 for pixels that are not scored.
+      logits: `(N, h, w, K)`; resized to the labels' size if it differs.
     """
     if logits.shape[1:3] != labels.shape[1:3]:
         logits = tf.image.resize(logits, labels.shape[1:3], "bilinear")
     classes = logits.shape[-1]
     guess = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    # A cell of its own for what is not scored, cut off again.
+    # Pixels that are not scored get a cell of their own, which is cut off.
     cell = tf.where(labels >= 0, labels * classes + guess, classes * classes)
     flat = tf.reshape(cell, (tf.shape(cell)[0], -1))
     counts = tf.math.bincount(flat, minlength=classes**2 + 1, maxlength=classes**2 + 1, axis=-1, dtype=tf.int64)
@@ -49,10 +49,9 @@ def confusions(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def scores(confusion: np.ndarray) -> dict[str, float]:
-    """Pixel accuracy, mean class accuracy and mean class IoU (Long et al. 2015, section 5) of `(K, K)` counts.
+    """Computes pixel accuracy, mean class accuracy and mean class IoU (Long et al. 2015, section 5) of `(K, K)` counts.
 
-    Classes that do not occur have no accuracy, and those that were neither there nor seen no IoU; the means are over
-    the others.
+    A class that does not occur has no accuracy; one that was not read either has no IoU. The means are over the others.
     """
     confusion = confusion.astype(np.float64)
     right, there, seen = np.diag(confusion), confusion.sum(1), confusion.sum(0)
@@ -73,18 +72,18 @@ def _mean_share(parts: np.ndarray, wholes: np.ndarray) -> float:
     return float((parts[occurs] / wholes[occurs]).mean()) if occurs.any() else float("nan")
 
 
-def load_segmenter(folder: pathlib.Path, classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def load_segmenter(folder: str | pathlib.Path, classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Loads a SavedModel as a function from images `(N, H, W, 3)` in [-1, 1] to logits `(N, h, w, classes)`.
 
     Its serving_default has one input, `(N, H, W, 3)`, float in [-1, 1] or uint8 in 0..255, and one output, the logits.
-    Images are resized where it takes one size only.
+    If it takes one size only, images are resized to it.
 
     Raises:
-      InputError: there is none, or its signature is another.
+      InputError: there is no such SavedModel, or it has another signature.
     """
     option = f"segmenter={folder}"
-    if not (folder / "saved_model.pb").is_file():
-        raise InputError(f"{option} is no SavedModel's folder; give one that holds saved_model.pb")
+    if not (pathlib.Path(folder) / "saved_model.pb").is_file():
+        raise InputError(f"{option} is not the folder of a SavedModel; give one that contains saved_model.pb")
     try:
         loaded = tf.saved_model.load(str(folder))
     except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
@@ -119,6 +118,6 @@ def load_segmenter(folder: pathlib.Path, classes: int) -> Callable[[tf.Tensor], 
         batch = to_uint8(images) if spec.dtype == tf.uint8 else tf.cast(images, spec.dtype)
         return function(**{name: batch})[output]
 
-    # Its variables live as long as the object does.
-    segment.model = loaded
+    # The variables live as long as this object.
+    segment.model = loaded  # type: ignore[attr-defined]
     return segment

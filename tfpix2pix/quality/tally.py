@@ -1,4 +1,4 @@
-"""Collects what is taken of images, batch by batch, and makes metrics of it."""
+"""Collects what `measure` takes from images, batch by batch, and computes the metrics."""
 
 import dataclasses
 import tempfile
@@ -8,24 +8,24 @@ import tensorflow as tf
 
 from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
-from tfpix2pix.quality.kid import MOST_RESAMPLED, kernel_distance, resampled_distances
+from tfpix2pix.quality.kid import MAX_RESAMPLED, kernel_distance, resampled_distances
 from tfpix2pix.quality.segmentation import scores
 
-# KID draws subsets (Bińkowski et al. 2018, section 4); the same ones each time.
+# KID draws subsets (Bińkowski et al. 2018, section 4), the same ones each time.
 KID_SEED = 0
-# Images at a time where sums over all of them are taken.
+# Images at a time in sums over all of them.
 CHUNK = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What was measured of one column of images.
+    """The metrics of one column of images.
 
     Attributes:
-      images: metric to `(N,)` values, one an image.
-      means: metric to its mean, and the metrics of the whole set.
-      resampled: metric of the whole set to its values over resampled images, the same ones for all columns; none for
-        FID, whose bias grows where images repeat.
+      images: metric to `(N,)` values, one per image.
+      means: metric to its mean or, for a metric of the whole set, to its value.
+      resampled: metric of the whole set to its values over resampled images, the same ones for all columns; without
+        FID, whose bias grows if images repeat.
     """
 
     images: dict[str, np.ndarray]
@@ -34,7 +34,7 @@ class Result:
 
 
 class Tally:
-    """One column of images; what is large goes to temporary files, so an image costs memory for a few numbers."""
+    """Collects one column of images. Large values go to temporary files, so an image costs a few numbers of memory."""
 
     def __init__(self):
         self._images: dict[str, list[np.ndarray]] = {}
@@ -49,14 +49,14 @@ class Tally:
                 self._images.setdefault(name, []).append(value.numpy())
 
     def result(self, real: "Tally", resamples: int = 0) -> Result:
-        """The metrics of all that was added.
+        """Computes the metrics of all images that were added.
 
         Args:
-          real: has the targets' features.
+          real: has the features of the targets.
           resamples: how often the metrics of the whole set are taken over resampled images.
         """
         images = {name: np.concatenate(parts) for name, parts in self._images.items()}
-        # float64, so that the mean does not depend on how many images there are.
+        # float64, so that the mean of many images keeps its digits.
         result = Result(images, {name: float(values.astype(np.float64).mean()) for name, values in images.items()})
         counts = counts_of(len(images["l1"]), resamples)
         if "features" in self._spools:
@@ -75,14 +75,14 @@ class Tally:
             return
         result.means["fid"] = frechet_distance(features, real)
         result.means["kid"], _ = kernel_distance(features, real, rng=np.random.RandomState(KID_SEED))
-        if len(counts) and len(features) <= MOST_RESAMPLED:
+        if len(counts) and len(features) <= MAX_RESAMPLED:
             # Several translations of one source come one after the other.
             generated = np.repeat(counts, len(features) // len(real), axis=1)
             result.resampled["kid"] = resampled_distances(features, real, generated, counts)
 
 
 class Spool:
-    """An array that grows along its first axis, on the disk."""
+    """Keeps an array that grows along its first axis, on the disk."""
 
     def __init__(self):
         # Closed, and thereby deleted, with the spool.
@@ -95,13 +95,13 @@ class Spool:
         self._file.write(array.tobytes())
 
     def array(self) -> np.ndarray:
-        """All rows, `(N, ...)`, read only where they are used."""
+        """Returns all rows, `(N, ...)`, which are read from the disk when they are used."""
         self._file.flush()
         return np.memmap(self._file, self._like.dtype, "r").reshape(-1, *self._like.shape[1:])
 
 
 def _sums(counts: np.ndarray, confusions: np.ndarray) -> np.ndarray:
-    """Sums of `(N, K, K)` over images, each as often as `(B, N)` says: `(B, K, K)`."""
+    """Sums `(N, K, K)` over images, each as often as `(B, N)` says: `(B, K, K)`."""
     total = np.zeros((len(counts), *confusions.shape[1:]))
     for start in range(0, len(confusions), CHUNK):
         chunk = np.asarray(confusions[start : start + CHUNK], np.float64)

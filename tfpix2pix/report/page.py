@@ -1,31 +1,32 @@
-"""Pages that show how good generated images are: one HTML file each, with all its images inside.
+"""Writes a page that shows how good generated images are: one HTML file with all its images inside.
 
-A page opens from the disk, asks for nothing from anywhere, and can be read without JavaScript.
+A page opens from the disk, loads nothing from anywhere, and can be read without JavaScript.
 """
 
 import base64
 import dataclasses
 import hashlib
 import math
-import os
 import pathlib
 from collections.abc import Iterable
 
 import jinja2
 
+from pipelines.system.disk import whole_file
 from tfpix2pix.report import pictures
+from tfpix2pix.report.plots import Panel
 
 TEMPLATES = pathlib.Path(__file__).with_name("templates")
 
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """One image of a split, and what was made of it.
+    """One image of a split, with what was generated from it.
 
     Attributes:
       name: its file's name, which may be anything.
-      values: its metrics by name, as the page shall call them; a metric may be missing, infinite or not a number.
-      cells: title to a WebP file, in the order in which they are shown: source, generated, target, error.
+      values: its metrics by label; a metric may be missing, infinite or not a number.
+      cells: title to a WebP file, in the order of the page: source, generated, target, error.
     """
 
     name: str
@@ -38,10 +39,10 @@ class Table:
     """Numbers, one metric a row.
 
     Attributes:
-      caption: what they are.
-      columns: what is compared: the model and its baselines, or runs.
+      caption: what the numbers are.
+      columns: the model and its baselines, or runs.
       rows: the metric with its arrow, `L1 ↓`; its cells as text, `0.312 ± 0.004`, one for each column; the index of
-        the best of them, or None.
+        the best cell, or None.
     """
 
     caption: str
@@ -51,12 +52,12 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Legend:
-    """What the colours of an image mean.
+    """What the colors of an image mean.
 
     Attributes:
       text: the quantity and its unit.
-      scale: a WebP file whose colours go from the least, at the left, to the most.
-      ticks: what stands under it, at equal distances from the left end to the right one.
+      scale: a WebP file whose colors go from the lowest value, at the left, to the highest.
+      ticks: the values under it, at equal distances from the left end to the right one.
     """
 
     text: str
@@ -65,7 +66,7 @@ class Legend:
 
 
 def error_legend() -> Legend:
-    """That of pictures.error_map."""
+    """Returns the legend of pictures.error_map."""
     full = pictures.ERROR_FULL
     ticks = [f"{full * part:g}" for part in (0, 0.25, 0.5, 0.75)]
     return Legend(
@@ -76,22 +77,22 @@ def error_legend() -> Legend:
 
 
 def write_page(
-    path: pathlib.Path,
+    path: str | pathlib.Path,
     *,
     title: str,
     subtitle: str,
     facts: dict[str, str],
     tables: list[Table],
     notes: list[str],
-    curves: list[str],
+    curves: list[Panel],
     highlights: dict[str, list[Card]],
     cards: Iterable[Card],
     count: int,
     legend: Legend | None = None,
 ) -> None:
-    """Writes a page, or puts another in its place; if that fails, the old one stays.
+    """Writes a page, or replaces it. If that fails, the old page stays.
 
-    It is written piece by piece, and `cards` is asked for one at a time: memory does not grow with their number.
+    It writes piece by piece and takes one card at a time: memory does not grow with their number.
 
     Args:
       path: of the page, in a folder that exists.
@@ -100,11 +101,11 @@ def write_page(
       facts: short texts by name: run, step, split, norm statistics, versions.
       tables: the numbers.
       notes: sentences, such as which metrics are missing and how to get them.
-      curves: `<svg>` elements by plots.panels. They alone go into the page as they are; all other text is escaped.
+      curves: pictures of the training, by plots.panels.
       highlights: a section's title (best by L1) to the cards that it shows large.
-      cards: every image, in the order in which they are shown first.
-      count: how many these are, which the page says before it has seen them.
-      legend: what the colours of the error maps mean, if there are any.
+      cards: every image, in the order of the split.
+      count: how many cards there are, which the page says before it has seen them.
+      legend: what the colors of the error maps mean, if there are any.
     """
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     pieces = (
@@ -122,19 +123,17 @@ def write_page(
             count=count,
             legend=legend,
             script=script,
-            # The browser runs this script and no other, whatever may be in a name.
+            # The browser runs this script and no other, whatever a name contains.
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
-    temporary = path.with_name(f".{path.name}")
-    try:
-        # A file's name that is no UTF-8 has surrogates, which have no encoding.
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            for piece in pieces:
-                file.write(piece)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # A file name that is not UTF-8 has surrogates, which have no encoding.
+    with (
+        whole_file(pathlib.Path(path)) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file,
+    ):
+        for piece in pieces:
+            file.write(piece)
 
 
 def _environment() -> jinja2.Environment:
@@ -145,12 +144,17 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": _data_uri, "number": _number, "size": pictures.size}
+    environment.filters |= {
+        "webp_uri": lambda contents: _data_uri("image/webp", contents),
+        "svg_uri": lambda contents: _data_uri("image/svg+xml", contents),
+        "number": _number,
+        "size": pictures.size,
+    }
     return environment
 
 
-def _data_uri(contents: bytes) -> str:
-    return f"data:image/webp;base64,{base64.b64encode(contents).decode()}"
+def _data_uri(kind: str, contents: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(contents).decode()}"
 
 
 def _number(value: float) -> str:

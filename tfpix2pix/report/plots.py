@@ -1,8 +1,7 @@
-"""Arrays to figures; knows nothing of TensorBoard."""
+"""Draws the course of a training from the records of log.jsonl."""
 
+import dataclasses
 import io
-import re
-from xml.sax.saxutils import quoteattr
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -18,36 +17,30 @@ PANELS = {
     "discriminator's accuracy": ("discriminator/accuracy",),
 }
 
-# Relative luminances of 0.16 to 0.24: at least 3:1 (WCAG 2.2, 1.4.11) on white and on the pages' dark ground alike.
+# Relative luminances of 0.16 to 0.24: a contrast of at least 3:1 (WCAG 2.2, 1.4.11) on light and dark pages alike.
 LINES = ("#1f77b4", "#c8600a", "#2c9a3a")
+# The color of text, axes and grid on light and on dark pages; that of quiet text in templates/page.css.
+LIGHT_INK = "#57606a"
+DARK_INK = "#9aa4af"
 
-# A colour that nothing else has, which stands for that of the text around the figure until the SVG is written.
-_INK = "#010203"
-_ON_PAGES = {
-    "axes.edgecolor": _INK,
-    "axes.facecolor": "none",
-    "axes.labelcolor": _INK,
-    "axes.prop_cycle": matplotlib.cycler(color=LINES),
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.linewidth": 0.6,
-    "grid.color": _INK,
-    "grid.linewidth": 0.4,
-    "legend.frameon": False,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    # Letters stay letters: a tenth of the size, and the page's own font.
-    "svg.fonttype": "none",
-}
-# The elements that matplotlib's SVG has beside the drawing: the file's head, and a style that would reach all the page.
-_SURROUNDINGS = re.compile(
-    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL
-)
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One picture of a training's course, for a page.
+
+    Attributes:
+      title: what it shows.
+      light: an SVG file with a transparent ground, for light pages.
+      dark: the same for dark pages.
+    """
+
+    title: str
+    light: bytes
+    dark: bytes
 
 
 def curves(records: list[dict[str, float]]) -> Figure:
-    """The course of a training, from the records of log.jsonl: one panel each of PANELS, over epochs.
+    """Draws one panel for each of PANELS, over epochs, in one figure.
 
     Training's curves are means over a hundredth of the run, with the single values pale behind them.
     """
@@ -57,23 +50,41 @@ def curves(records: list[dict[str, float]]) -> Figure:
     return figure
 
 
-def panels(records: list[dict[str, float]]) -> list[str]:
-    """The same panels one by one, those that have data, each an `<svg>` element to be put into a page.
+def panels(records: list[dict[str, float]]) -> list[Panel]:
+    """Draws the same panels one by one, those that have data."""
+    return [
+        Panel(title, light=_svg(records, title, LIGHT_INK), dark=_svg(records, title, DARK_INK))
+        for title, names in PANELS.items()
+        if any(name in record for record in records for name in names)
+    ]
 
-    It is as wide as its place, and has the font and, for all but the lines, the colour of the text around it.
-    """
-    drawings = []
-    for title, names in PANELS.items():
-        if not any(name in record for record in records for name in names):
-            continue
-        # The salt makes ids that differ from panel to panel, and not from call to call.
-        with matplotlib.rc_context(_ON_PAGES | {"svg.hashsalt": title}):
-            figure = Figure((5, 3), layout="constrained", facecolor="none")
-            _draw(figure.subplots(), records, title, names)
-            file = io.StringIO()
-            figure.savefig(file, format="svg")
-        drawings.append(_inline(file.getvalue(), title))
-    return drawings
+
+def _svg(records: list[dict[str, float]], title: str, ink: str) -> bytes:
+    style = {
+        "axes.edgecolor": ink,
+        "axes.facecolor": "none",
+        "axes.labelcolor": ink,
+        "axes.linewidth": 0.6,
+        "axes.prop_cycle": matplotlib.cycler(color=LINES),
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "grid.color": ink,
+        "grid.linewidth": 0.4,
+        "legend.frameon": False,
+        "text.color": ink,
+        "xtick.color": ink,
+        "ytick.color": ink,
+        # Letters stay letters: a tenth of the size.
+        "svg.fonttype": "none",
+        # Ids, which are drawn at random otherwise, so that equal records give equal files.
+        "svg.hashsalt": title,
+    }
+    with matplotlib.rc_context(style):
+        figure = Figure((5, 3), layout="constrained", facecolor="none")
+        _draw(figure.subplots(), records, title, PANELS[title])
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
 
 
 def _draw(axes: Axes, records: list[dict[str, float]], title: str, names: tuple[str, ...]) -> None:
@@ -96,25 +107,7 @@ def _draw(axes: Axes, records: list[dict[str, float]], title: str, names: tuple[
         axes.legend(fontsize=8)
 
 
-def _inline(svg: str, title: str) -> str:
-    """A file by matplotlib as an element of a page."""
-    svg = _SURROUNDINGS.sub("", svg)
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    # Of its ids, those that nothing refers to are the same in every figure, where a page may have each once.
-    svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
-    # matplotlib 3.10 writes size and family as one property, 3.11 as two.
-    svg = re.sub(r"font: (?:[\w.]+ )*?([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    head = f'<svg role="img" aria-label={quoteattr(title)} stroke-linejoin="round"'
-    svg = re.sub(r'<svg((?: [\w:]+="[^"]*")*)', lambda found: head + _sizeless(found[1]), svg.strip(), count=1)
-    return svg.replace(_INK, "currentColor")
-
-
-def _sizeless(attributes: str) -> str:
-    return re.sub(r' (?:width|height|version)="[^"]*"', "", attributes)
-
-
-def _means(epochs: tuple, values: tuple, window: int) -> tuple[list[float], list[float]]:
+def _means(epochs: tuple[float, ...], values: tuple[float, ...], window: int) -> tuple[list[float], list[float]]:
     starts = range(0, len(values), window)
     chunks = [(epochs[i : i + window], values[i : i + window]) for i in starts]
     return [sum(e) / len(e) for e, _ in chunks], [sum(v) / len(v) for _, v in chunks]

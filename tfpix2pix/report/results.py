@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.system.disk import write_whole
-from tfpix2pix.quality.bootstrap import LEAST_IMAGES, interval, interval_of_set
+from tfpix2pix.quality.bootstrap import MIN_IMAGES, interval, interval_of_set
 from tfpix2pix.quality.kid import SUBSET_SIZE
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
@@ -141,8 +141,8 @@ def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> li
       shown: of these on the page.
     """
     lines = ["L1 is in units of [-1, 1]; PSNR, SSIM and MS-SSIM are taken on [0, 1]."]
-    if images < LEAST_IMAGES:
-        lines.append(f"{images} images are too few for intervals, which need {LEAST_IMAGES}.")
+    if images < MIN_IMAGES:
+        lines.append(f"{images} images are too few for intervals, which need {MIN_IMAGES}.")
     if has_fid:
         lines.append(f"FID depends on how many images there are, here {images}: it compares with that of as many only.")
         lines.append(f"KID is unbiased, over 100 subsets of {min(images, SUBSET_SIZE)} images.")

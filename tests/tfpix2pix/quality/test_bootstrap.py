@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tfpix2pix.quality.bootstrap import LEAST_IMAGES, counts_of, interval, interval_of_set
+from tfpix2pix.quality.bootstrap import MIN_IMAGES, counts_of, interval, interval_of_set
 
 
 def test_equal_values_leave_no_doubt():
@@ -61,8 +61,8 @@ def test_what_is_not_finite_is_left_out_of_all():
 
 
 def test_too_few_images_have_no_interval():
-    assert all(math.isnan(end) for end in interval(np.zeros((3, LEAST_IMAGES - 1))))
-    assert not any(math.isnan(end) for end in interval(np.zeros((1, LEAST_IMAGES))))
+    assert all(math.isnan(end) for end in interval(np.zeros((3, MIN_IMAGES - 1))))
+    assert not any(math.isnan(end) for end in interval(np.zeros((1, MIN_IMAGES))))
 
 
 def test_counts_give_the_same_interval_as_drawing():

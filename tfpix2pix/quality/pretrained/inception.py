@@ -1,4 +1,4 @@
-"""The Inception V3 of 2015-12-05, whose features FID and KID compare.
+"""Builds the Inception V3 of 2015-12-05, whose features FID and KID compare.
 
 Network: Szegedy et al. 2016 (arXiv 1512.00567), in the variant that Heusel et al. 2017 (arXiv 1706.08500) used; tensors
 are named as in pytorch-fid, which has it in PyTorch. Preprocessing: clean-fid, Parmar et al. 2022 (arXiv 2104.11222).
@@ -23,7 +23,7 @@ NORM_EPSILON = 1e-3
 
 
 class Convolution(NamedTuple):
-    """A convolution without bias, batch normalisation and ReLU; kernel is (height, width)."""
+    """A convolution without bias, batch normalization and ReLU; kernel is (height, width)."""
 
     name: str
     filters: int
@@ -32,28 +32,28 @@ class Convolution(NamedTuple):
     padding: str = "same"
 
 
-# A path is a tuple of steps, one behind the other. A step is a Convolution, a pooling, or a list of paths that start at
-# the same place; the results of a list are concatenated along channels.
+# A path is a tuple of steps, one after the other. A step is a Convolution, a function that makes a pooling layer, or a
+# list of paths with the same input, whose outputs are concatenated along channels.
 Step = Convolution | Callable | list
 
 
 def reduction() -> layers.Layer:
-    """To half the size."""
+    """Makes the pooling that halves the size."""
     return layers.MaxPooling2D(3, 2, "valid")
 
 
 def average() -> layers.Layer:
-    """The mean of what lies inside the image: padding does not count."""
+    """Makes an average pooling that does not count padding."""
     return layers.AveragePooling2D(3, 1, "same")
 
 
 def maximum() -> layers.Layer:
-    """In the last block alone, and only in this Inception: an oversight that all published FIDs share."""
+    """Makes the pooling of the last block: an oversight in this Inception that all published FIDs share."""
     return layers.MaxPooling2D(3, 1, "same")
 
 
 def block_a(name: str, pool_filters: int) -> list:
-    """At 35×35."""
+    """Returns a block at 35×35."""
     return [
         (Convolution(f"{name}.branch1x1", 64, (1, 1)),),
         (Convolution(f"{name}.branch5x5_1", 48, (1, 1)), Convolution(f"{name}.branch5x5_2", 64, (5, 5))),
@@ -67,7 +67,7 @@ def block_a(name: str, pool_filters: int) -> list:
 
 
 def block_b(name: str) -> list:
-    """From 35×35 to 17×17."""
+    """Returns the block from 35×35 to 17×17."""
     return [
         (Convolution(f"{name}.branch3x3", 384, (3, 3), 2, "valid"),),
         (
@@ -80,7 +80,7 @@ def block_b(name: str) -> list:
 
 
 def block_c(name: str, filters: int) -> list:
-    """At 17×17."""
+    """Returns a block at 17×17."""
     return [
         (Convolution(f"{name}.branch1x1", 192, (1, 1)),),
         (
@@ -100,7 +100,7 @@ def block_c(name: str, filters: int) -> list:
 
 
 def block_d(name: str) -> list:
-    """From 17×17 to 8×8."""
+    """Returns the block from 17×17 to 8×8."""
     return [
         (
             Convolution(f"{name}.branch3x3_1", 192, (1, 1)),
@@ -117,7 +117,7 @@ def block_d(name: str) -> list:
 
 
 def block_e(name: str, pool: Callable) -> list:
-    """At 8×8."""
+    """Returns a block at 8×8."""
 
     def cross(branch: str) -> list:
         return [(Convolution(f"{branch}a", 384, (1, 3)),), (Convolution(f"{branch}b", 384, (3, 1)),)]
@@ -158,35 +158,35 @@ PATH = (
 
 
 class Inception:
-    """Features of images, for FID and KID.
+    """Computes features of images, for FID and KID.
 
     Args:
       file: a state dict of pytorch-fid's fid_inception_v3; its classifier is not read.
 
     Raises:
-      InputError: the file is no state dict, or not of this network.
+      InputError: the file is not a state dict, or one of another network.
     """
 
-    def __init__(self, file: pathlib.Path):
+    def __init__(self, file: str | pathlib.Path):
         tensors = read_tensors(file)
         images = keras.Input((*SIZE, 3))
         features = _follow(images, PATH, lambda x, step: _convolve(x, step, tensors, file))
         self.network = keras.Model(images, features, name="inception")
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """Images `(N, H, W, C)` float32 in [-1, 1], of 1 to 4 channels, to `(N, 2048)` float32, none under 0."""
+        """Maps images `(N, H, W, C)` float32 in [-1, 1], of 1 to 4 channels, to `(N, 2048)` float32, at least 0."""
         return self.network(preprocess(images), training=False)
 
 
 def preprocess(images: tf.Tensor) -> tf.Tensor:
-    """Images `(N, H, W, C)` in [-1, 1] to `(N, 299, 299, 3)` in [-1, 127/128], as clean-fid has it.
+    """Resizes images `(N, H, W, C)` in [-1, 1] to `(N, 299, 299, 3)` in [-1, 127/128], as clean-fid does.
 
-    The resize starts from the levels that a PNG would hold, reduces with antialiasing, and keeps fractions of levels.
-    Without antialiasing FID depends on who resized: the main finding of Parmar et al.
+    It starts from the levels of a PNG, reduces with antialiasing, and keeps fractions of levels. Without antialiasing,
+    FID depends on the library that resizes: the main finding of Parmar et al.
     """
     levels = tf.cast(to_uint8(rgb(images)), tf.float32)
     resized = tf.image.resize(levels, SIZE, "bicubic", antialias=True)
-    # As the network was trained: by 128, not 127.5.
+    # The network was trained with 128, not 127.5.
     return (tf.clip_by_value(resized, 0.0, 255.0) - 128.0) / 128.0
 
 
@@ -201,8 +201,8 @@ def _follow(x: tf.Tensor, path: tuple[Step, ...], convolve: Callable) -> tf.Tens
     return x
 
 
-def _convolve(x: tf.Tensor, step: Convolution, tensors: Tensors, file: pathlib.Path) -> tf.Tensor:
-    """The step's layer with its weights, batch normalisation folded into kernel and bias: half the operations."""
+def _convolve(x: tf.Tensor, step: Convolution, tensors: Tensors, file: str | pathlib.Path) -> tf.Tensor:
+    """Applies a convolution with its batch normalization folded into kernel and bias: half the operations."""
     kernel = require(tensors, f"{step.name}.conv.weight", (step.filters, x.shape[-1], *step.kernel), file)
     gamma, beta, mean, variance = (
         require(tensors, f"{step.name}.bn.{name}", (step.filters,), file)
@@ -215,10 +215,10 @@ def _convolve(x: tf.Tensor, step: Convolution, tensors: Tensors, file: pathlib.P
         step.strides,
         step.padding,
         activation="relu",
-        kernel_initializer="zeros",  # drawing numbers to be overwritten would take longer than reading the file
+        kernel_initializer="zeros",  # drawing random numbers would take longer than reading the file
         name=step.name.replace(".", "_"),
     )
     y = layer(x)
-    # torch has (out, in, height, width), Keras (height, width, in, out).
+    # torch has (out, in, height, width), Keras has (height, width, in, out).
     layer.set_weights([kernel.transpose(2, 3, 1, 0) * scale, beta - mean * scale])
     return y

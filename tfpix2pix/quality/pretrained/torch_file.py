@@ -1,4 +1,4 @@
-"""Reads what torch.save wrote, without torch; torch_objects.py has what is inside."""
+"""Reads files of torch.save without torch; torch_objects.py reads the objects inside."""
 
 import io
 import math
@@ -18,30 +18,29 @@ LEGACY_VERSION = 1001
 # The zip format's file of objects; storages lie beside it, in data/.
 ZIP_OBJECTS = "data.pkl"
 ZIP_SIGNATURE = b"PK\x03\x04"
-# The bit of a zip entry's flags that says so.
+# The bit of a zip entry's flags that says that it is encrypted.
 ENCRYPTED = 0x1
-# Of what is damaged or hostile: ours are ValueErrors, the others come from the standard library's readers.
+# Errors on damaged or hostile files: ours are ValueErrors, the others come from the standard library's readers.
 FAULTS = (ValueError, LookupError, EOFError, NotImplementedError, OverflowError, struct.error, zipfile.BadZipFile)
 
 Tensors = dict[str, np.ndarray]
 
 
-def read_tensors(file: pathlib.Path) -> Tensors:
-    """Returns a flat state dict's tensors by name, read-only.
+def read_tensors(file: str | pathlib.Path) -> Tensors:
+    """Reads the tensors of a flat state dict by name, as read-only arrays.
 
-    Both of torch.save's formats are understood: the zip file of torch 1.6 and later, and the legacy one before it. A
-    tensor that was a view, of whatever strides, is one again, unless it has more elements than its storage; tensors
-    that shared memory share it. Nothing that the file names is called or imported, and no more memory is taken than a
-    few times the file's size.
+    It reads both formats of torch.save: the zip file since torch 1.6, and the legacy one before. A tensor that was a
+    view is a view again, unless it has more elements than its storage; tensors that shared memory share it. Nothing
+    that the file names is called or imported, and memory stays within a few times the file's size.
 
     Args:
-      file: a state dict, names to tensors on any device; other objects in it are not understood.
+      file: a state dict, names to tensors on any device; other objects in it are refused.
 
     Raises:
-      InputError: it is no such file, or is damaged.
-      OSError: it is not there, or cannot be read.
+      InputError: it is not such a file, or it is damaged.
+      OSError: it does not exist, or cannot be read.
     """
-    content = file.read_bytes()
+    content = pathlib.Path(file).read_bytes()
     try:
         return _zip_tensors(content) if content.startswith(ZIP_SIGNATURE) else _legacy_tensors(content)
     except FAULTS as error:
@@ -50,21 +49,21 @@ def read_tensors(file: pathlib.Path) -> Tensors:
         raise InputError(f"{file}: no tensors can be read ({reason}); {remedy}") from None
 
 
-def require(tensors: Tensors, name: str, shape: tuple[int, ...], file: pathlib.Path) -> np.ndarray:
+def require(tensors: Tensors, name: str, shape: tuple[int, ...], file: str | pathlib.Path) -> np.ndarray:
     """Returns the named tensor as float32 of the given shape.
 
     Raises:
-      InputError: it is missing, or of another shape; the message names file, which the tensors are from.
+      InputError: it is missing, or has another shape; the message names `file`, from which the tensors are.
     """
     if name not in tensors or tensors[name].shape != shape:
         found = f"has shape {tensors[name].shape}, not {shape}" if name in tensors else "is missing"
-        remedy = "it is another network's file; leave the flag out, and the right one is fetched"
+        remedy = "this is the file of another network; leave the flag out, and the right file is downloaded"
         raise InputError(f"{file}: tensor {name} {found}: {remedy}")
     return tensors[name].astype(np.float32)
 
 
 def _legacy_tensors(content: bytes) -> Tensors:
-    """Five objects: two of magic, the system, the state, the storages' keys; then the storages in this order."""
+    """Reads five objects (two of magic, the system, the state, the storages' keys), then the storages in order."""
     stream = io.BytesIO(content)
     if read_object(stream) != LEGACY_MAGIC or read_object(stream) != LEGACY_VERSION:
         raise ValueError("it does not begin as torch.save's files do")
@@ -95,7 +94,7 @@ def _zip_tensors(content: bytes) -> Tensors:
         raise ValueError("its entries are larger than the file")
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & ENCRYPTED for entry in entries):
         raise ValueError("its entries are compressed or encrypted, as torch's never are")
-    # The folder around everything is called as the file was when torch wrote it.
+    # The folder around everything has the name that the file had when torch wrote it.
     objects = next((entry.filename for entry in entries if entry.filename.split("/")[1:] == [ZIP_OBJECTS]), None)
     if objects is None:
         raise ValueError(f"a zip file without {ZIP_OBJECTS}")
@@ -109,7 +108,7 @@ def _zip_tensors(content: bytes) -> Tensors:
 
 def _checked_state(state: Any) -> dict[str, Tensor]:
     if not isinstance(state, dict):
-        raise ValueError("it holds something else than a state dict")
+        raise ValueError("it contains something else than a state dict")
     for name, tensor in state.items():
         if not isinstance(tensor, Tensor):
             raise ValueError(f"its entry {name!r} is not a tensor")
@@ -125,7 +124,7 @@ def _storages(state: dict[str, Tensor]) -> dict[str, Storage]:
 
 
 def _array(storage: Storage, contents: bytes | memoryview) -> np.ndarray:
-    # frombuffer refuses to read nothing.
+    # frombuffer refuses empty contents.
     array = np.frombuffer(contents, storage.dtype) if len(contents) else np.zeros(0, storage.dtype)
     if array.size != storage.count:
         raise ValueError(f"storage {storage.key} has {array.size} elements instead of {storage.count}")

@@ -1,7 +1,7 @@
-"""The objects of torch.save's files: a pickle is a program, and this runs the few of its opcodes that state dicts need.
+"""Reads the objects in torch.save's files: a pickle is a program, and this runs the few opcodes that state dicts need.
 
-Nothing that a file says is imported or called, whatever it says: what comes out are dicts, lists, tuples, strings,
-numbers, None, and the two classes below.
+It never imports or calls what a file names. The result consists of dicts, lists, tuples, strings, numbers, None, and
+the two classes below.
 """
 
 import io
@@ -21,16 +21,16 @@ STORAGES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
-# What NumPy's arrays have at most.
+# NumPy's limit.
 MAX_DIMENSIONS = 64
-# Of an element; in bytes it may be 8 times as much, which NumPy still takes.
+# The largest index of an element; 8 times as many bytes are still within NumPy's limit.
 MAX_INDEX = 1 << 59
-# One more than what rebuilds a tensor takes.
+# One more than the arguments of a tensor.
 MAX_ARGUMENTS = 8
 
 
 class Storage(NamedTuple):
-    """Numbers that lie elsewhere in the file, under a key; count is how many."""
+    """Numbers elsewhere in the file, under a key; count is how many."""
 
     key: str
     dtype: str
@@ -47,20 +47,20 @@ class Tensor(NamedTuple):
 
 
 class _Name(NamedTuple):
-    """What a pickle would import, as a word: nothing is."""
+    """A name that a pickle would import; it stays a name."""
 
     module: str
     name: str
 
 
 def read_object(stream: io.BytesIO) -> Any:
-    """Returns the next object of a stream, and leaves the stream behind it.
+    """Reads the next object of a stream, and leaves the stream after it.
 
-    Time and memory are proportional to the bytes that it takes.
+    Time and memory are proportional to the bytes that it reads.
 
     Raises:
-      ValueError: it has something that is not part of a state dict, or is damaged.
-      IndexError, KeyError: it takes what it has not put anywhere.
+      ValueError: it contains something that is not part of a state dict, or is damaged.
+      IndexError, KeyError: it takes something that it has not stored.
     """
     stack, marks, memory = [], [], {}
 
@@ -74,7 +74,7 @@ def read_object(stream: io.BytesIO) -> Any:
     def pop_marked() -> list[Any]:
         return pop(max(0, len(stack) - marks.pop()))
 
-    # It tells opcodes and their arguments apart, and does nothing else.
+    # genops only tells opcodes and their arguments apart; it runs nothing.
     for opcode, argument, _ in pickletools.genops(stream):
         match opcode.name:
             case "PROTO" | "FRAME":
@@ -85,7 +85,7 @@ def read_object(stream: io.BytesIO) -> Any:
                 stack.append(opcode.name == "NEWTRUE")
             case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT":
                 stack.append(argument)
-            # BINSTRING is what Python 2 wrote.
+            # Python 2 wrote BINSTRING.
             case "SHORT_BINUNICODE" | "BINUNICODE" | "SHORT_BINSTRING" | "BINSTRING":
                 stack.append(argument)
             case "EMPTY_DICT":
@@ -121,7 +121,7 @@ def read_object(stream: io.BytesIO) -> Any:
             case "REDUCE":
                 stack.append(_made(*pop(2)))
             case "BUILD":
-                # An object's attributes: of a state dict, the versions of its modules.
+                # The attributes of a state dict: the versions of its modules.
                 pop(1)
             case "STOP":
                 break
@@ -132,7 +132,7 @@ def read_object(stream: io.BytesIO) -> Any:
 
 
 def _typed(value: Any, kind: type) -> Any:
-    # Not isinstance, for which True is a number. The value is not shown: its text may be without end.
+    # Not isinstance, for which True is a number. The value is not shown: its text may be endless.
     if type(value) is not kind:
         raise ValueError(f"{type(value).__name__} where {kind.__name__} should be")
     return value
@@ -140,7 +140,7 @@ def _typed(value: Any, kind: type) -> Any:
 
 def _set_items(target: dict[str, Any], items: Iterable[tuple[Any, Any]]) -> None:
     for key, value in items:
-        # Also because the hash of nested tuples, each with the next one twice, takes for ever.
+        # Strings only, also because hashing nested tuples, each with the next one twice, takes forever.
         target[_typed(key, str)] = value
 
 
@@ -169,7 +169,7 @@ def _made(maker: Any, arguments: Any) -> Any:
 
 
 def _arguments(value: Any) -> tuple[Any, ...]:
-    # A long tuple that is handed over again and again would be copied as often.
+    # A long tuple that is passed again and again would be copied as often.
     if len(_typed(value, tuple)) > MAX_ARGUMENTS:
         raise ValueError(f"a call with {len(value)} arguments")
     return value
@@ -177,16 +177,16 @@ def _arguments(value: Any) -> tuple[Any, ...]:
 
 def _ordered_dict(items: Any = None, *_: Any) -> dict[str, Any]:
     made = {}
-    # Python 2 gave them at once, as lists of two.
+    # Python 2 passed all items at once, as lists of two.
     if items is not None:
         _set_items(made, [_typed(item, list) for item in _typed(items, list)])
-        # One list handed over again and again would make a dict of its size each time.
+        # One list that is passed again and again would make a dict of its size each time.
         items.clear()
     return made
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
-    # What follows, gradients and hooks, is for training.
+    # The further arguments, gradients and hooks, are for training.
     if not len(_typed(size, tuple)) == len(_typed(stride, tuple)) <= MAX_DIMENSIONS:
         raise ValueError("a tensor's size does not fit its strides")
     if any(not 0 <= _typed(number, int) <= MAX_INDEX for number in (offset, *size, *stride)):
@@ -198,7 +198,7 @@ def _parameter(tensor: Any, *_: Any) -> Tensor:
     return _typed(tensor, Tensor)
 
 
-# What makes it, and how many arguments that needs.
+# Name to the function that makes the object, and how many arguments that needs.
 _MAKERS = {
     _Name("collections", "OrderedDict"): (_ordered_dict, 0),
     _Name("torch._utils", "_rebuild_tensor_v2"): (_tensor, 4),

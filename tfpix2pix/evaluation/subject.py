@@ -1,0 +1,164 @@
+"""What a measurement is made on: a split of a data set, and the networks that some metrics need."""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from pipelines.datasets import locate
+from pipelines.loader import eval_dataset
+from pipelines.pairs import Pairs, naming_unreadable, open_pairs
+from pipelines.system.paths import AnyPath
+from pipelines.system.terminal import InputError
+from tfpix2pix.config import Config
+from tfpix2pix.evaluation.measure_options import MeasureOptions
+from tfpix2pix.evaluation.metric_networks import networks_at_hand
+from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
+from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, measure
+from tfpix2pix.quality.tally import Result
+
+# A split that needs no more than this is kept in memory; a larger one is read again each time.
+CACHE_MIB = 64
+# Options that stand in the run's config too, and count instead of it if they are given.
+OVERRIDES = ("data", "bad_images", "max_pixels", "inception_weights", "alexnet_weights", "lpips_weights")
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A split that is open, and the networks that measure it.
+
+    Attributes:
+      config: the run's, with the data and the weights that the options name instead.
+      options: what was asked for.
+      pairs: of the split.
+      networks: those that could be opened.
+      missing: what cannot be measured, and why.
+    """
+
+    config: Config
+    options: MeasureOptions
+    pairs: Pairs
+    networks: Networks
+    missing: dict[str, str]
+
+    def measure(
+        self,
+        columns: dict[str, Column],
+        needs: dict[str, Pairs],
+        on_batch: Callable[[int, Batch, dict[str, Sequence[tf.Tensor]]], None],
+        title: str = "evaluating",
+    ) -> dict[str, Result]:
+        """Measures all columns in one pass, and prints how fast that was.
+
+        Args:
+          columns: by name.
+          needs: pairs that columns need besides, as many as the split has and in its order.
+          on_batch: as `measure` of quality/measure.py calls it.
+          title: of the progress bar.
+        """
+        if self.networks.segment:
+            needs = {**label_maps(self.pairs), **needs}
+        batch_size = self.options.batch_size
+        done = [(0, time.monotonic())]
+
+        def add(first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
+            on_batch(first, batch, generated)
+            done.append((first + len(batch["target"]), time.monotonic()))
+
+        with naming_unreadable(self.pairs, *needs.values()):
+            found = measure(
+                compiled(columns, self.networks),
+                batches_of(self.pairs, batch_size, **needs),
+                -(-len(self.pairs) // batch_size),
+                resamples=RESAMPLES_OF_SET,
+                title=title,
+                on_batch=add,
+            )
+        assert found is not None  # nothing cancels it
+        if len(done) > 2:
+            print(f"{images_per_second(done):.1f} images/s")
+        return found
+
+
+def open_subject(config: Config, options: MeasureOptions) -> Subject:
+    """Opens the split and the networks that the options name.
+
+    Args:
+      config: of the run.
+      options: what is measured.
+
+    Raises:
+      InputError: there is no such split, it has bad files that the run would not skip, or a file that the options name
+        is not what it should be.
+    """
+    config = with_options(config, options)
+    split_folder(config, options.split, is_asked_for=bool(options.data))  # before weights are downloaded
+    networks, missing = networks_at_hand(config, options)
+    pairs = open_split(config, options)
+    if len(pairs) < 2:
+        missing["FID and KID"] = "a single image has no distribution"
+    keras.utils.set_random_seed(config.seed)
+    return Subject(config, options, pairs, networks, missing)
+
+
+def with_options(config: Config, options: MeasureOptions) -> Config:
+    """Returns the run's config with what the options say instead."""
+    given = {name: getattr(options, name) for name in OVERRIDES}
+    as_text = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in given.items()}
+    return dataclasses.replace(config, **{name: value for name, value in as_text.items() if value})
+
+
+def split_folder(config: Config, split: str, is_asked_for: bool) -> AnyPath:
+    """Returns the folder of a split, such as `val` or `test`.
+
+    Args:
+      config: names the data set.
+      split: the folder's name.
+      is_asked_for: whether the user named the data set. Only such a one is downloaded or drawn if it is not there.
+
+    Raises:
+      InputError: there is no such data set, or no such split in it.
+    """
+    folder = locate.dataset_folder(config.data, config.data_dir, make=is_asked_for)
+    if not (folder / split).is_dir():
+        there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "no folders at all"
+        raise InputError(f"split={split} is not in {folder}, which has {there}; give another --split, or --data")
+    return folder / split
+
+
+def open_split(config: Config, options: MeasureOptions) -> Pairs:
+    """Opens the split in the run's own format, after it has read every file once.
+
+    Raises:
+      InputError: there is no such split, or it has bad files that the run would not skip.
+    """
+    folder = split_folder(config, options.split, is_asked_for=bool(options.data))
+    return open_pairs(folder, config.pair_format(), config.bad_images, min(config.cache_mib, CACHE_MIB))
+
+
+def label_maps(pairs: Pairs) -> dict[str, Pairs]:
+    """Returns the pairs once more, as `labels`, resized by `nearest`, which does not mix the colors of label maps."""
+    return {"labels": Pairs(pairs.files, dataclasses.replace(pairs.form, resize_method="nearest"), skipped={})}
+
+
+def batches_of(pairs: Pairs, batch_size: int, **others: Pairs) -> tf.data.Dataset:
+    """Returns batches by name: `source` and `target` of the pairs, and what columns need besides.
+
+    Args:
+      pairs: of the split.
+      batch_size: images at a time; the last batch may be smaller.
+      **others: as many pairs, in the same order; each gives its `(source, target)` under its name.
+    """
+    datasets = [eval_dataset(each, batch_size) for each in (pairs, *others.values())]
+    return tf.data.Dataset.zip(tuple(datasets)).map(
+        lambda pair, *rest: {"source": pair[0], "target": pair[1], **dict(zip(others, rest, strict=True))}
+    )
+
+
+def images_per_second(done: list[tuple[int, float]]) -> float:
+    """Returns the speed from (images, seconds) at the start and after each batch, without the first, which traces."""
+    (first, start), (last, end) = done[1], done[-1]
+    return (last - first) / max(end - start, 1e-9)
