@@ -1,29 +1,31 @@
-"""The history of generated pairs that the discriminator learns from (Shrivastava et al. 2017, section 2.3)."""
+"""Keeps a history of generated pairs for the discriminator to learn from (Shrivastava et al. 2017, section 2.3)."""
 
 import tensorflow as tf
 
-# Sets the draws of slots apart from those of swaps; no training has so many steps.
+# Separates the draws of slots from those of swaps; no training has so many steps.
 SLOT_STREAM = 2**40
+
+Shape = tuple[int, int, int]
 
 
 class ImagePool(tf.Module):
-    """Keeps the last generated pairs and gives back old ones half of the time.
+    """Keeps the last generated pairs and returns old ones half of the time.
 
-    While it fills, it stores each pair and returns it. Once full, with probability 0.5 it returns a random old pair
-    and stores the new one in its place, else it returns the new one. Size 0 is the identity. Pairs of a batch are
-    taken one after the other, as in the tutorial, so a pair may be swapped for another of its own batch.
+    While the pool fills, it stores each pair and returns it. Once it is full, with probability 0.5 it returns a random
+    old pair and stores the new one in its place, else it returns the new one. Size 0 is the identity. The pool takes
+    the pairs of a batch one after the other, as the tutorial does, so it may swap a pair for another of the same batch.
 
-    All state is in tf.Variables of its own, one pool a replica: a checkpoint holds it whole. What is drawn follows
-    from (seed, step), so there is no random state.
+    Each replica has a pool of its own. All its state is in tf.Variables, so a checkpoint holds the whole pool. Draws
+    follow from (seed, step), so there is no random state.
 
     Args:
-      size: how many pairs are kept.
+      size: how many pairs the pool keeps.
       source_shape: `(H, W, C)`.
       generated_shape: `(H, W, C)`.
-      seed: tells this pool's draws from another replica's.
+      seed: gives each replica's pool draws of its own.
     """
 
-    def __init__(self, size: int, source_shape: tuple, generated_shape: tuple, seed: int):
+    def __init__(self, size: int, source_shape: Shape, generated_shape: Shape, seed: int):
         super().__init__(name="image_pool")
         self.size = size
         self.seed = seed
@@ -33,11 +35,11 @@ class ImagePool(tf.Module):
             self.count = tf.Variable(0, dtype=tf.int64, trainable=False, name="count")
 
     def query(self, source: tf.Tensor, generated: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the pairs to learn from, of the same shapes as the `(N, H, W, C)` that come in.
+        """Returns the pairs to learn from, `(N, H, W, C)`, of the same shapes as source and generated.
 
         Args:
           source: the step's sources.
-          generated: what the generator made of them.
+          generated: the generator's images of these sources.
           step: scalar int64, different at each call.
         """
         if not self.size:
@@ -60,6 +62,6 @@ class ImagePool(tf.Module):
             sources, images = sources.write(i, pair[0]), images.write(i, pair[1])
         return tf.ensure_shape(sources.stack(), source.shape), tf.ensure_shape(images.stack(), generated.shape)
 
-    def _store(self, slot, source, image):
+    def _store(self, slot: tf.Tensor, source: tf.Tensor, image: tf.Tensor) -> None:
         self.sources.scatter_update(tf.IndexedSlices(source, slot))
         self.images.scatter_update(tf.IndexedSlices(image, slot))

@@ -1,4 +1,4 @@
-"""Everything that training changes, in one place: what a checkpoint saves, and nothing else."""
+"""Holds everything that training changes: a checkpoint saves this and nothing else."""
 
 import math
 
@@ -12,20 +12,20 @@ from tfpix2pix.model.loss_scale import LossScale
 from tfpix2pix.model.optimizer import Adam, LinearDecay
 from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
-from tfpix2pix.networks.memory_estimate import TRAINED, check_fits
+from tfpix2pix.networks.memory_estimate import TRAINING_COPIES, check_fits
 
 
 class Pix2Pix(tf.Module):
-    """Networks, optimizers, pools and the step counter.
+    """Holds networks, optimizers, pools and the step counter.
 
-    Networks and optimizers are mirrored over the strategy's devices; each replica has a pool of its own. `pools` are
-    those of this process. With mixed precision the networks here compute in half precision, on float32 weights.
+    Networks and optimizers are mirrored over the strategy's devices. Each replica has a pool of its own, and `pools`
+    lists those of this process. With mixed precision the networks compute in half precision, on float32 weights.
 
     Args:
       config: a resolved Config.
       strategy: over one device or several.
-      total_steps: steps of the whole training, where the learning rate's decay ends.
-      decay_steps: how many of them decay.
+      total_steps: steps of the whole training; the learning rate's decay ends there.
+      decay_steps: how many of the last steps lower the learning rate.
     """
 
     def __init__(self, config: Config, strategy: tf.distribute.Strategy, total_steps: int, decay_steps: int = 0):
@@ -40,30 +40,30 @@ class Pix2Pix(tf.Module):
             self.generator_optimizer = _optimizer(config, rate, self.generator)
             self.discriminator_optimizer = _optimizer(config, rate, self.discriminator)
             self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-            # The first step at which a loss was NaN or infinite, -1 for none: kept on the device, so that the step
-            # loop need not wait for every loss to learn of it.
+            # The first step with a NaN or infinite loss, -1 for none. It stays on the device, so that the loop need
+            # not wait for each step's losses.
             self.non_finite_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name="non_finite_step")
         self.pools = _pools(config, strategy)
 
     def loss_scales(self) -> list[LossScale]:
-        """The scales of both networks' losses; none unless they compute in float16."""
+        """Returns the scales of both networks' losses; none unless they compute in float16."""
         scales = (self.generator_optimizer.loss_scale, self.discriminator_optimizer.loss_scale)
         return [scale for scale in scales if scale is not None]
 
     def nbytes(self, with_shared: bool = True) -> int:
-        """The memory of all that a checkpoint saves, or of the pools alone."""
+        """Counts the bytes of all that a checkpoint saves, or of the pools alone."""
         saved = [variable for pool in self.pools for variable in pool.variables]
         if with_shared:
             saved += self._shared_variables()
         return sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in saved)
 
     def is_finite(self) -> bool:
-        """Whether no weight is NaN or infinite, nor what the optimizers keep of it."""
+        """Says whether all weights and all of the optimizers' moments are finite."""
         floats = [variable for variable in self._shared_variables() if tf.as_dtype(variable.dtype).is_floating]
         return all(bool(tf.reduce_all(tf.math.is_finite(variable))) for variable in floats)
 
     def count_step(self, losses_are_finite: tf.Tensor) -> None:
-        """Moves the step counter on, and remembers the first step whose losses were not finite."""
+        """Adds 1 to the step counter, and remembers the first step whose losses were not finite."""
         self.step.assign_add(1)
         first = tf.logical_and(self.non_finite_step < 0, tf.logical_not(losses_are_finite))
         self.non_finite_step.assign(tf.where(first, tf.identity(self.step), tf.identity(self.non_finite_step)))
@@ -83,8 +83,8 @@ def generator_of(
 ) -> keras.Model:
     """Builds the generator that config describes; image_size and norm_statistics may differ from training's.
 
-    It computes in float32 unless dtype says otherwise, also where config trains in mixed precision: weights are
-    float32 in any case.
+    It computes in float32 unless dtype says otherwise, even if config trains in mixed precision. Weights are always
+    float32.
     """
     return unet(
         image_size or config.image_size,
@@ -104,7 +104,7 @@ def generator_of(
 
 
 def discriminator_of(config: Config, dtype: str | None = None) -> keras.Model:
-    """Builds the discriminator that config describes, of float32 unless dtype says otherwise."""
+    """Builds the discriminator that config describes, in float32 unless dtype says otherwise."""
     return patchgan(
         config.image_size,
         config.source_channels,
@@ -118,19 +118,19 @@ def discriminator_of(config: Config, dtype: str | None = None) -> keras.Model:
 
 
 def check_trainable(config: Config) -> None:
-    """Raises InputError where the networks that config describes cannot be trained in this machine's memory."""
+    """Raises InputError if this machine's memory is too small to train the networks that config describes."""
     check_fits(
         f"a training with image_size={format_size(config.image_size)}, generator_width={config.generator_width} and "
         f"discriminator_width={config.discriminator_width}",
         lambda: [generator_of(config), discriminator_of(config)],
-        TRAINED,
+        TRAINING_COPIES,
     )
 
 
 def _optimizer(config: Config, rate: LinearDecay, network: keras.Model) -> Adam:
     scale = LossScale() if config.mixed_precision == "float16" else None
     adam = Adam(rate, beta_1=config.beta1, beta_2=config.beta2, epsilon=config.epsilon, loss_scale=scale)
-    # Slots made later, inside the step, would be made outside the strategy's scope.
+    # The step would build the slots outside the strategy's scope.
     adam.build(network.trainable_variables)
     return adam
 
@@ -139,7 +139,7 @@ def _pools(config: Config, strategy: tf.distribute.Strategy) -> list[ImagePool]:
     pools, devices = [], strategy.extended.worker_devices
     worker = tf.DeviceSpec.from_string(devices[0]).task or 0
     for replica, device in enumerate(devices, worker * len(devices)):
-        # Made outside the strategy's scope, which would mirror the variables: one history for all replicas.
+        # Outside the strategy's scope, which would mirror the variables: one history for all replicas.
         with tf.device(device):
             pools.append(
                 ImagePool(

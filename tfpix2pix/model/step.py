@@ -1,4 +1,4 @@
-"""The train step: tensors in, a dict of scalars out, no I/O (Isola et al. 2017, section 3.3)."""
+"""Runs one train step, from tensors to a dict of scalars, without I/O (Isola et al. 2017, section 3.3)."""
 
 from collections.abc import Callable
 
@@ -14,26 +14,26 @@ Gradients = list[tf.Tensor]
 
 DISCRIMINATOR_METRICS = ("discriminator/loss", "discriminator/real", "discriminator/fake", "discriminator/accuracy")
 GENERATOR_METRICS = ("generator/loss", "generator/adversarial", "generator/l1")
-# These two being finite, all their parts are.
+# If these two are finite, all their parts are.
 LOSSES = ("discriminator/loss", "generator/loss")
 
 
 def make_train_step(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callable[..., Metrics]:
     """Returns `train_step(source, target) -> metrics`, compiled, over all replicas of the strategy.
 
-    It takes what the strategy's distributed data set gives, a global batch of `model.config.batch_size` pairs,
-    updates the model, and returns means over the global batch.
+    The step takes a global batch of `model.config.batch_size` pairs from the strategy's distributed data set, updates
+    the model, and returns means over the global batch.
     """
     step = replica_step if model.config.gradient_accumulation == 1 else accumulating_step
 
     @tf.function
-    def train_step(source, target):
+    def train_step(source: tf.Tensor, target: tf.Tensor) -> Metrics:
         metrics = _sum_over_replicas(strategy, strategy.run(step, args=(model, source, target)))
         is_finite = tf.reduce_all([tf.math.is_finite(metrics[name]) for name in LOSSES])
         metrics["learning_rate"] = tf.identity(model.generator_optimizer.learning_rate)
         scales = model.loss_scales()
         if scales:
-            # Of both networks. A step that is skipped for its scale has finite losses.
+            # Over both networks. The losses of a skipped step are finite.
             metrics["skipped_steps"] = tf.add_n([tf.identity(scale.skipped) for scale in scales])
             metrics["loss_scale"] = tf.reduce_min([tf.identity(scale.scale) for scale in scales])
             is_finite &= ~tf.reduce_any([scale.is_exhausted() for scale in scales])
@@ -44,10 +44,10 @@ def make_train_step(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callabl
 
 
 def replica_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metrics:
-    """One replica's part of a step: the discriminator learns, then the generator through the updated one.
+    """Runs one replica's part of a step: the discriminator learns, then the generator through the updated one.
 
-    The generator runs once and serves both updates: running it again before its own, as the tutorial does, gives the
-    same gradients for more time.
+    The generator runs once for both updates. The tutorial runs it again before its own update, which gives the same
+    gradients and takes more time.
     """
     with tf.GradientTape() as generator_tape:
         generated = generate(model, source)
@@ -62,15 +62,15 @@ def replica_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metric
 
 
 def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metrics:
-    """As replica_step, in `gradient_accumulation` parts, with the memory that one part needs.
+    """Does what replica_step does in `gradient_accumulation` parts, with the memory that one part needs.
 
-    Gradients are sums over images, so those of the parts add up to those of the batch. What differs: batch norm takes
-    its statistics over a part, and dropout draws other masks.
+    Gradients are sums over images, so the gradients of the parts add up to those of the batch. Two things differ: batch
+    norm takes its statistics over a part, and dropout draws other masks.
 
-    The generator has to learn through the updated discriminator, which is there only when all parts have passed once.
-    Keeping what the generator's backward pass needs until then would take the memory of the whole batch; so only its
-    images are kept, and it runs forward again. The second run starts from the same running averages and dropout counts,
-    so that both make the same images and leave one trace.
+    The generator learns through the updated discriminator, so all parts must pass the discriminator first. To keep the
+    generator's activations until then would take the memory of the whole batch. Therefore the step keeps only the
+    images, and runs the generator forward again. The second run starts from the same running averages and dropout
+    counts, so both runs make the same images and count once.
     """
     parts = model.config.gradient_accumulation
     sources, targets = (tf.reshape(x, (parts, x.shape[0] // parts, *x.shape[1:])) for x in (source, target))
@@ -87,10 +87,10 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
     pooled = _replica_pool(model).query(source, generated, model.step)
     pooled = [tf.reshape(x, (*sources.shape[:2], *x.shape[1:])) for x in pooled]
 
-    def discriminator_part(i):
+    def discriminator_part(i: tf.Tensor) -> tuple[Gradients, Metrics]:
         return discriminator_gradients(model, sources[i], targets[i], images[i], [x[i] for x in pooled])
 
-    def generator_part(i):
+    def generator_part(i: tf.Tensor) -> tuple[Gradients, Metrics]:
         with tf.GradientTape() as tape:
             generated = generate(model, sources[i])
         return generator_gradients(model, sources[i], targets[i], generated, tape)
@@ -108,7 +108,7 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
 
 
 def generate(model: Pix2Pix, source: tf.Tensor) -> tf.Tensor:
-    """The generator in training."""
+    """Runs the generator in training mode."""
     return _compiled(model, lambda x: model.generator(x, training=True))(source)
 
 
@@ -119,21 +119,21 @@ def discriminator_gradients(
     generated: tf.Tensor,
     pooled: tuple[tf.Tensor, tf.Tensor] | None = None,
 ) -> tuple[Gradients, Metrics]:
-    """Gradients of 0.5 (loss(D(pooled), fake) + loss(D(source, target), real)), times the loss scale if there is one.
+    """Computes the gradients of 0.5 (loss(D(pooled), fake) + loss(D(source, target), real)), times any loss scale.
 
-    Real and generated pairs go through D separately: their batch norm statistics differ.
+    Real and generated pairs pass D separately, because their batch norm statistics differ.
 
     Args:
-      model: the generator is not used.
+      model: only its discriminator is used.
       source: `(N, H, W, C)`, as are the others.
-      target: what belongs to it.
-      generated: what the generator made of it.
-      pooled: what the pool gave for (source, generated); by default these.
+      target: the source's target.
+      generated: the generator's image of the source.
+      pooled: the pool's answer to (source, generated); default: the two themselves.
     """
     loss_of, _ = GAN_LOSSES[model.config.gan_loss]
     discriminator, n = model.discriminator, model.config.batch_size
 
-    def gradients(source, target, pooled):
+    def gradients(source: tf.Tensor, target: tf.Tensor, pooled: list[tf.Tensor]) -> tuple[Gradients, Metrics]:
         with tf.GradientTape() as tape:
             fake_logits = discriminator(pooled, training=True)
             real_logits = discriminator([source, target], training=True)
@@ -156,21 +156,22 @@ def generator_gradients(
     generated: tf.Tensor,
     generator_tape: tf.GradientTape,
 ) -> tuple[Gradients, Metrics]:
-    """Gradients of gan_weight · loss(D(source, generated), real) + l1_weight · L1(target, generated), times the scale.
+    """Computes gradients of gan_weight · loss(D(source, generated), real) + l1_weight · L1(target, generated).
 
-    The chain rule in two links, loss to image and image to weights, so that no gradient of D's weights is computed.
+    They are multiplied by the loss scale if there is one. The chain rule is applied in two parts, loss to image and
+    image to weights, so that no gradient of D's weights is computed.
 
     Args:
-      model: the discriminator is used as it is now, the generator as it was when it made `generated`.
+      model: the discriminator as it is now; the generator as it was when it made `generated`.
       source: `(N, H, W, C)`, as are the others.
-      target: what the generator should have made.
-      generated: what it made.
-      generator_tape: has recorded how.
+      target: the source's target.
+      generated: the generator's image of the source.
+      generator_tape: the tape that recorded how the generator made it.
     """
     config, n = model.config, model.config.batch_size
     _, loss_of = GAN_LOSSES[config.gan_loss]
 
-    def gradient_of_image(source, target, generated):
+    def gradient_of_image(source: tf.Tensor, target: tf.Tensor, generated: tf.Tensor) -> tuple[tf.Tensor, Metrics]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(generated)
             logits = model.discriminator([source, generated], training=True)
@@ -186,7 +187,7 @@ def generator_gradients(
 
 
 def _sum_over_replicas(strategy: tf.distribute.Strategy, shares: Metrics) -> Metrics:
-    # As one vector: between machines each sum costs a round trip.
+    # As one vector, because each sum between machines costs a round trip.
     dtype = strategy.experimental_local_results(shares[LOSSES[0]])[0].dtype
     vectors = strategy.run(lambda values: tf.stack([tf.cast(v, dtype) for v in values]), args=([*shares.values()],))
     return dict(zip(shares, tf.unstack(strategy.reduce("SUM", vectors, axis=None), len(shares)), strict=True))
@@ -195,10 +196,10 @@ def _sum_over_replicas(strategy: tf.distribute.Strategy, shares: Metrics) -> Met
 def _sum_over_parts(
     parts: int, compute: Callable[[tf.Tensor], tuple[Gradients, Metrics]], variables: list, names: tuple[str, ...]
 ) -> tuple[Gradients, Metrics]:
-    """What compute(i) returns, summed over all parts, one after the other: only the sums are in memory."""
+    """Sums compute(i) over all parts, one after the other, so that only the sums stay in memory."""
     zeros = [tf.zeros(v.shape, v.dtype) for v in variables], dict.fromkeys(names, tf.zeros(()))
 
-    def add(i, sums):
+    def add(i: tf.Tensor, sums: tuple[Gradients, Metrics]) -> tuple[tf.Tensor, tuple[Gradients, Metrics]]:
         return i + 1, tf.nest.map_structure(tf.add, sums, compute(i))
 
     _, sums = tf.while_loop(lambda i, _: i < parts, add, (tf.constant(0), zeros), parallel_iterations=1)
@@ -206,7 +207,7 @@ def _sum_over_parts(
 
 
 def _compiled(model: Pix2Pix, function: Callable) -> Callable:
-    # A new function at each use: one that two replicas share would keep the first one's variables.
+    # A new function at each use: a function that two replicas share would keep the first replica's variables.
     return tf.function(function, jit_compile=True, autograph=False) if model.config.xla else function
 
 
@@ -216,5 +217,5 @@ def _scale(optimizer: Adam) -> tf.Tensor | None:
 
 def _replica_pool(model: Pix2Pix) -> ImagePool:
     context = tf.distribute.get_replica_context()
-    # A Python number, since each replica is traced by itself. Over several workers it counts theirs before.
+    # A Python number, because each replica is traced by itself. It counts the replicas of earlier workers too.
     return model.pools[tf.get_static_value(context.replica_id_in_sync_group) % len(model.pools)]

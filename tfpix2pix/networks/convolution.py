@@ -1,9 +1,11 @@
-"""The 4×4 convolutions that both networks are built of (Isola et al. 2017, section 6.1).
+"""Computes the 4×4 convolutions that both networks consist of (Isola et al. 2017, section 6.1).
 
-TensorFlow's CPU kernels leave the processor idle on some of the shapes in these networks. Where there is no GPU, those
-are computed as one large matrix product: the same weights, the same sums in another order. Times are of two cores at
-batch 1, forward and backward, with TensorFlow 2.21's oneDNN kernels.
+TensorFlow's CPU kernels are slow on some of the shapes in these networks. On machines without a GPU the layers compute
+those shapes as one large matrix product: the same weights, the same sums in another order. The times below are for
+forward and backward on two cores at batch 1, with TensorFlow 2.21's oneDNN kernels.
 """
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,7 +14,7 @@ from keras import layers
 KERNEL_SIZE = 4
 KERNEL_STDDEV = 0.02
 
-# Places of the smaller of the two grids of a strided convolution, up to which a matrix product is faster: 16×16.
+# A strided convolution is faster as a matrix product up to this many places in the smaller of its two grids: 16×16.
 MAX_PRODUCT_PLACES = 256
 
 PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
@@ -22,41 +24,64 @@ PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
 ROWS_OF_PARITY = ((1, 3), (0, 2))
 ROW_START = (2, 1, 1, 0)
 
+# Arguments of Keras' layers that the classes below set themselves.
+FIXED_ARGUMENTS = frozenset(
+    ("kernel_size", "strides", "padding", "output_padding", "data_format", "dilation_rate", "groups", "activation")
+)
+
 
 def normal_initializer(mean: float) -> keras.initializers.Initializer:
-    """N(mean, 0.02): kernels around 0, the scales of norms around 1."""
+    """Returns N(mean, 0.02): mean 0 for kernels, 1 for the scales of norms."""
     return keras.initializers.RandomNormal(mean, KERNEL_STDDEV)
 
 
 def use_products() -> bool:
-    """Whether matrix products take the place of convolutions where they are faster: on CPUs."""
+    """Says whether matrix products are faster on this machine, which is so on CPUs."""
     return not tf.config.list_physical_devices("GPU")
 
 
+@keras.saving.register_keras_serializable(package="tfpix2pix")
 class DownConvolution(layers.Conv2D):
-    """Stride 2: `(N, H, W, C)` to `(N, H/2, W/2, filters)`.
+    """Halves the image, stride 2: `(N, H, W, C)` to `(N, H/2, W/2, filters)`.
 
     Keras' `same` equals the reference's padding of 1 on even sizes. On a small grid the kernel is larger than the
-    image, and reading it decides: for 512 to 512 channels, 4×4 to 2×2, 4 ms as a matrix product against 15.
+    image, and reading it takes most of the time: 512 to 512 channels, 4×4 to 2×2, take 4 ms as a matrix product and
+    15 ms as a convolution.
+
+    Args:
+      filters: output channels.
+      use_bias: whether to add a bias.
+      products: whether to compute small grids as matrix products; None: on machines without a GPU.
+      kernel_initializer: default N(0, 0.02).
+      **kwargs: as in keras.layers.Conv2D.
     """
 
-    def __init__(self, filters: int, use_bias: bool, products: bool | None = None, dtype: str | None = None):
+    def __init__(
+        self,
+        filters: int,
+        use_bias: bool,
+        products: bool | None = None,
+        kernel_initializer: Any = None,
+        **kwargs: Any,
+    ):
         super().__init__(
             filters,
             KERNEL_SIZE,
             2,
             "same",
+            activation=None,
             use_bias=use_bias,
-            kernel_initializer=normal_initializer(mean=0.0),
-            dtype=dtype,
+            kernel_initializer=kernel_initializer or normal_initializer(mean=0.0),
+            **kwargs,
         )
-        self.products = use_products() if products is None else products
+        self.products = products
+        self._by_products = use_products() if products is None else products
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         height, width, channels = x.shape[1:]
         even = height is not None and width is not None and height % 2 == width % 2 == 0
-        if not (self.products and even and height * width <= 4 * MAX_PRODUCT_PLACES):
+        if not (self._by_products and even and height * width <= 4 * MAX_PRODUCT_PLACES):
             return super().call(x)
         height, width = height // 2, width // 2
         # Rows and columns in pairs, as the stride takes them; both columns of a pair lie side by side in memory.
@@ -71,33 +96,48 @@ class DownConvolution(layers.Conv2D):
         y = tf.reshape(y, (-1, height, width, self.filters))
         return y + self.bias if self.use_bias else y
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return _own_arguments(super().get_config()) | {"products": self.products}
 
+
+@keras.saving.register_keras_serializable(package="tfpix2pix")
 class UpConvolution(layers.Conv2DTranspose):
-    """Transposed, stride 2: `(N, H, W, C)` to `(N, 2H, 2W, filters)`.
+    """Doubles the image, transposed with stride 2: `(N, H, W, C)` to `(N, 2H, 2W, filters)`.
 
-    On a small grid, for 1024 to 512 channels, 4×4 to 8×8, 14 ms as a matrix product against 52.
+    On a small grid, 1024 to 512 channels, 4×4 to 8×8, take 14 ms as a matrix product and 52 ms as a convolution. The
+    arguments are those of DownConvolution.
     """
 
-    def __init__(self, filters: int, use_bias: bool, products: bool | None = None, dtype: str | None = None):
+    def __init__(
+        self,
+        filters: int,
+        use_bias: bool,
+        products: bool | None = None,
+        kernel_initializer: Any = None,
+        **kwargs: Any,
+    ):
         super().__init__(
             filters,
             KERNEL_SIZE,
             2,
             "same",
+            activation=None,
             use_bias=use_bias,
-            kernel_initializer=normal_initializer(mean=0.0),
-            dtype=dtype,
+            kernel_initializer=kernel_initializer or normal_initializer(mean=0.0),
+            **kwargs,
         )
-        self.products = use_products() if products is None else products
+        self.products = products
+        self._by_products = use_products() if products is None else products
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         height, width, channels = x.shape[1:]
         known = height is not None and width is not None
-        if not (self.products and known and height * width <= MAX_PRODUCT_PLACES):
+        if not (self._by_products and known and height * width <= MAX_PRODUCT_PLACES):
             return super().call(x)
-        # What each pixel gives to the 4×4 outputs around it. The kernel, (4, 4, filters, C), is much the larger factor;
-        # in the first place it is read once, in the order in which it lies in memory.
+        # What each pixel adds to the 4×4 outputs around it. The kernel, (4, 4, filters, C), is by far the larger
+        # factor; as the first one it is read once, in its order in memory.
         products = tf.transpose(
             tf.matmul(tf.reshape(self.kernel, (-1, channels)), tf.reshape(x, (-1, channels)), transpose_b=True)
         )
@@ -118,26 +158,45 @@ class UpConvolution(layers.Conv2DTranspose):
         y = tf.nn.depth_to_space(y, 2)
         return y + self.bias if self.use_bias else y
 
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return _own_arguments(super().get_config()) | {"products": self.products}
 
+
+@keras.saving.register_keras_serializable(package="tfpix2pix")
 class UnitStrideConvolution(layers.Conv2D):
-    """Stride 1, padding 1: one row and one column less, `(N, H, W, C)` to `(N, H-1, W-1, filters)`.
+    """Keeps the size but for one row and one column, stride 1, padding 1: `(N, H, W, C)` to `(N, H-1, W-1, filters)`.
 
-    As a matrix product, either each output's patch of 16 pixels is laid out in a row, or, where the patches would be
-    larger than the products (fewer filters than channels, as for logits), each pixel is multiplied by all 16 taps and
-    the products are shifted to their places and summed. For 512 to 1 channel, 31×31, 2 ms against 7; for 256 to 512
-    channels as fast as oneDNN's kernels and faster than TensorFlow's own, which it takes on older processors.
+    The matrix product has two forms. With at least as many filters as channels, each output's patch of 16 pixels
+    becomes one row. With fewer filters, as for logits, patches would be larger than products: each pixel is multiplied
+    by all 16 taps, and the products are shifted to their places and summed. 512 to 1 channel, 31×31, take 2 ms, and
+    7 ms as a convolution. 256 to 512 channels take as long as with oneDNN's kernels, and less than with TensorFlow's
+    own kernels, which run on older processors. The arguments are those of DownConvolution.
     """
 
-    def __init__(self, filters: int, use_bias: bool, products: bool | None = None, dtype: str | None = None):
+    def __init__(
+        self,
+        filters: int,
+        use_bias: bool,
+        products: bool | None = None,
+        kernel_initializer: Any = None,
+        **kwargs: Any,
+    ):
         super().__init__(
-            filters, KERNEL_SIZE, use_bias=use_bias, kernel_initializer=normal_initializer(mean=0.0), dtype=dtype
+            filters,
+            KERNEL_SIZE,
+            activation=None,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer or normal_initializer(mean=0.0),
+            **kwargs,
         )
-        self.products = use_products() if products is None else products
+        self.products = products
+        self._by_products = use_products() if products is None else products
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         channels = x.shape[-1]
-        if not self.products:
+        if not self._by_products:
             return super().call(tf.pad(x, PADDING))
         if self.filters < channels:
             # (4, 4, C, F) to (C, 16 F): all taps of a channel in one row.
@@ -151,14 +210,23 @@ class UnitStrideConvolution(layers.Conv2D):
             y = tf.nn.conv2d(tf.concat(_shifted(tf.pad(x, PADDING)), axis=-1), taps, 1, "VALID")
         return y + self.bias if self.use_bias else y
 
-    def compute_output_shape(self, input_shape):
-        """One row and one column less."""
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return _own_arguments(super().get_config()) | {"products": self.products}
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape with one row and one column less."""
         batch, height, width, _ = input_shape
         return (batch, height and height - 1, width and width - 1, self.filters)
 
 
 def _shifted(x: tf.Tensor) -> list[tf.Tensor]:
-    """What each of the 16 taps sees of a padded image, row by row."""
-    # tf.slice, since the gradient of x[...] takes twenty times as long.
+    """Returns the part of a padded image under each of the 16 taps, row by row."""
+    # The gradient of x[...] takes twenty times as long as that of tf.slice.
     size = tf.concat([[-1], tf.shape(x)[1:3] - (KERNEL_SIZE - 1), [-1]], axis=0)
     return [tf.slice(x, (0, row, column, 0), size) for row in range(KERNEL_SIZE) for column in range(KERNEL_SIZE)]
+
+
+def _own_arguments(config: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out of Keras' config what the classes here set themselves."""
+    return {name: value for name, value in config.items() if name not in FIXED_ARGUMENTS}

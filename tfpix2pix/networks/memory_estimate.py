@@ -1,4 +1,4 @@
-"""The least memory that networks take, told before they are made."""
+"""Estimates the memory of networks before they are built."""
 
 import math
 from collections.abc import Callable
@@ -8,22 +8,22 @@ import tensorflow as tf
 
 from pipelines.system.memory import FLOAT_BYTES, check_memory
 
-# Of each weight in training: itself, its gradient, and Adam's two moments.
-TRAINED = 4
+# Copies of each weight in training: the weight, its gradient, and Adam's two moments.
+TRAINING_COPIES = 4
 
 
 def check_fits(what: str, build: Callable[[], list[keras.Model]], copies: int = 1) -> None:
-    """Raises InputError where networks cannot fit into memory.
+    """Raises InputError if networks cannot fit into memory.
 
-    Counted is what cannot be done without: the weights, and the largest array that a layer makes of one image. What
-    passes may still be too large, in training above all, which keeps most layers' arrays of a whole batch.
+    The estimate is a lower bound: the weights, and the largest array that a layer makes of one image. Networks that
+    pass may still be too large, above all in training, which keeps most layers' arrays of a whole batch.
 
     Args:
-      what: is described, as the message says it.
-      build: makes the networks.
-      copies: of each weight; TRAINED in training.
+      what: the networks' description in the error.
+      build: builds the networks.
+      copies: of each weight; TRAINING_COPIES in training.
     """
-    # In a graph of their own variables have shapes and no values; both networks take 0.2 s.
+    # In a graph, variables have shapes but no values: both networks take 0.2 s.
     with tf.Graph().as_default():
         networks = build()
         weights = sum(network.count_params() for network in networks)
@@ -36,5 +36,5 @@ def check_fits(what: str, build: Callable[[], list[keras.Model]], copies: int = 
 
 
 def _floats(shape: tuple[int | None, ...]) -> int:
-    """Of one image; a side of any size counts as 1."""
+    """Counts the numbers in the output of one image; a side of any size counts as 1."""
     return math.prod(side or 1 for side in shape[1:])

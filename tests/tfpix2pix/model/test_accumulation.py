@@ -1,4 +1,4 @@
-"""Gradients of several parts of a batch against those of the whole, by what Adam's first moment holds after a step."""
+"""Compares gradients of several parts of a batch with those of the whole, in Adam's first moment after a step."""
 
 import dataclasses
 
@@ -45,8 +45,8 @@ def test_parts_add_up_to_the_batch(norm, parts, replicas, strategies):
         assert np.linalg.norm(a - b) < 1e-5 * np.linalg.norm(a)
 
 
-def test_running_twice_leaves_one_trace(strategies):
-    """A part's running averages and dropout counts move on as if the generator had run once on it."""
+def test_running_twice_counts_once(strategies):
+    """Running averages and dropout counts change as if the generator had run once on each part."""
     config = dataclasses.replace(
         CONFIG, image_size=(64, 64), depth=6, norm="batch", dropout=0.5, gradient_accumulation=4
     )
@@ -61,7 +61,7 @@ def test_running_twice_leaves_one_trace(strategies):
 
 
 def test_parts_must_be_equal():
-    with pytest.raises(InputError, match="batch_size=4 cannot be taken in gradient_accumulation=3 equal parts"):
+    with pytest.raises(InputError, match=r"batch_size=4.*gradient_accumulation=3"):
         dataclasses.replace(CONFIG, gradient_accumulation=3).resolved()
-    with pytest.raises(InputError, match="sync_batch_norm=True and gradient_accumulation=2"):
+    with pytest.raises(InputError, match=r"sync_batch_norm=True.*gradient_accumulation=2"):
         dataclasses.replace(CONFIG, gradient_accumulation=2, sync_batch_norm=True).resolved()

@@ -1,4 +1,4 @@
-"""Two replicas with half the batch each compute what one computes with the whole."""
+"""Checks that two replicas with half the batch each compute what one computes with the whole batch."""
 
 import dataclasses
 
@@ -56,8 +56,8 @@ def test_same_gradients_and_losses(norm, strategies):
 
 
 def test_three_steps_end_in_the_same_place(strategies):
-    """Losses and every weight; batch norm, since convolutions before instance norm have biases without a gradient but
-    rounding's, of which Adam makes steps of its own.
+    """Compares losses and every weight, with batch norm: before instance norm, the gradients of biases are rounding
+    errors alone, and Adam turns these into full steps.
     """
     one, of_one = train(CONFIG, strategies[1], steps=3)
     two, of_two = train(CONFIG, strategies[2], steps=3)
@@ -106,7 +106,9 @@ def test_pools_start_empty_on_another_number_of_replicas(tmp_path, strategies):
     Checkpoints(tmp_path).save(model)
     notes, other = [], Pix2Pix(dataclasses.replace(config, seed=1), strategies[1], total_steps=100)
     assert Checkpoints(tmp_path).restore_newest(other, notes.append) == 1
-    assert notes == ["note: the checkpoint of step 1 is of another number of replicas; their pools start empty"]
+    assert len(notes) == 1
+    assert "step 1" in notes[0]
+    assert "pools" in notes[0]
     assert int(other.pools[0].count.numpy()) == 0
     for name in ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer"):
         np.testing.assert_array_equal(flat(getattr(other, name).variables), flat(getattr(model, name).variables))

@@ -1,4 +1,4 @@
-"""Same weights in, same numbers out as the PyTorch reference computed (in float64)."""
+"""Checks that the same weights give the numbers that the PyTorch reference computed (in float64)."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ CONFIG = Config(
 
 
 class TorchAdam(Adam):
-    """Adam with epsilon where torch has it: beside the root of the *corrected* second moment."""
+    """Adds Adam's epsilon as torch does, to the root of the *corrected* second moment."""
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
@@ -89,7 +89,7 @@ def test_outputs_and_logits(golden):
 
 
 def gradients(model, strategy, source, target):
-    """Both networks' gradients of the first step, the generator's through the updated discriminator."""
+    """Returns both networks' gradients of the first step, the generator's through the updated discriminator."""
 
     @tf.function
     def run(source, target):

@@ -1,4 +1,4 @@
-"""The pool against a twin in plain Python that follows the tutorial line by line."""
+"""Checks the pool against a twin in plain Python that follows the tutorial line by line."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ SHAPE = (2, 2, 1)
 
 
 class Twin:
-    """The tutorial's ImagePool, with the draws handed in."""
+    """Copies the tutorial's ImagePool, with the draws as arguments."""
 
     def __init__(self, size):
         self.size = size
@@ -37,7 +37,7 @@ def draws(seed, step, n, size):
 
 
 def batch(step, n):
-    """Images that all have one value, sources and generated of opposite sign."""
+    """Returns images of one value each; sources and generated images have opposite signs."""
     values = np.arange(step * n, step * n + n, dtype=np.float32) + 1
     images = np.broadcast_to(values[:, None, None, None], (n, *SHAPE)).copy()
     return tf.constant(images), tf.constant(-images), list(values)
@@ -57,7 +57,7 @@ def test_equals_the_twin(size, n, compiled):
         np.testing.assert_array_equal(given, -given_source.numpy())
         np.testing.assert_array_equal(pool.sources[: len(twin.kept), 0, 0, 0], twin.kept)
         old += sum(value not in values for value in expected)
-    # It is a history: over 20 steps some pairs come back from steps before.
+    # The pool is a history: over 20 steps some pairs come back from earlier steps.
     assert old > 0
 
 
@@ -69,7 +69,7 @@ def test_half_of_the_answers_are_old_once_it_is_full():
         source, generated, values = batch(step, 50)
         given, _ = query(source, generated, tf.constant(step, tf.int64))
         old += 0 if step == 0 else sum(value not in values for value in given[:, 0, 0, 0].numpy())
-    # 2950 draws of probability 1/2, less those swapped within their own batch: between the two lies 6 sigma.
+    # 2950 draws of probability 1/2, less the swaps within a batch. The bounds are 6 sigma apart.
     assert 0.3 < old / 2950 < 0.55
 
 

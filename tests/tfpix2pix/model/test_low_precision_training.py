@@ -1,4 +1,4 @@
-"""Fifty steps on facades in half precision, and compiled by XLA, against float32."""
+"""Compares fifty steps on facades in half precision, and compiled by XLA, with float32."""
 
 import dataclasses
 
@@ -17,13 +17,13 @@ from tfpix2pix.model.step import make_train_step
 
 pytestmark = needs_shared
 STEPS = 50
-# Without dropout, whose masks depend on the precision.
+# Dropout is off, since its masks depend on the precision.
 CONFIG = Config(
     direction="BtoA", image_size=(64, 64), generator_width=8, discriminator_width=8, dropout=0.0, batch_size=1
 ).resolved()
 # (relative difference of the first step's gradients, mean difference of the images after the last, in [-1, 1]), two to
-# three times what was measured. Batch norm over the 2×2 grid of one image makes the former large: without norm, float16
-# has 0.005 and 0.0003. Weights say nothing here: where a gradient is near 0, Adam makes steps of its rounding.
+# three times the measured values. Batch norm over the 2×2 grid of one image makes the first one large: without norm,
+# float16 has 0.005 and 0.0003. Weights are not compared: where a gradient is near 0, Adam turns rounding into steps.
 BOUNDS = {"xla": (1e-5, 0.04), "bfloat16": (0.25, 0.05), "float16": (0.12, 0.05)}
 
 
@@ -36,7 +36,7 @@ def pairs(tmp_path_factory):
 
 
 def train(config, pairs, strategy):
-    """The first step's gradients, and at the end the images of eight pairs, and metrics."""
+    """Returns the first step's gradients, and after the last step the images of eight pairs and the metrics."""
     model = Pix2Pix(config, strategy, total_steps=1000)
     step, gradients = make_train_step(model, strategy), None
     for source, target in train_dataset(

@@ -1,4 +1,4 @@
-"""Half precision and XLA against float32, and what a float16 gradient that overflows leaves behind."""
+"""Checks half precision against float32, and what an overflow in float16 changes."""
 
 import dataclasses
 
@@ -48,7 +48,7 @@ def test_an_overflow_is_skipped_and_counted(replicas, strategies, tmp_path):
     for a, b in zip(before, state_of(model), strict=True):
         np.testing.assert_array_equal(a, b)
     assert (float(metrics["skipped_steps"]), float(metrics["loss_scale"])) == (2, 2.0**29)
-    # Its losses are finite, so it stops nothing.
+    # The losses are finite, so the run continues.
     check_finite(model)
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(model)

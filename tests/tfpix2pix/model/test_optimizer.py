@@ -1,4 +1,4 @@
-"""Adam against its formula in NumPy and Keras' own, plain and mirrored; the rate against its corner points."""
+"""Checks Adam against its formula in NumPy and Keras' own, plain and mirrored, and the rate at its corners."""
 
 import keras
 import numpy as np
@@ -6,13 +6,14 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.model.optimizer import Adam, LinearDecay
+from tfpix2pix.networks.generator import unet
 
 RATE, BETA1, BETA2, EPSILON = 1e-2, 0.5, 0.999, 1e-8
 GRADIENTS = [np.array(g, np.float32) for g in ([1.0, -2.0, 1e-9], [0.5, 0.1, 0.0], [-3.0, 1e3, 1e-9])]
 
 
 def numpy_adam(start):
-    """Kingma and Ba 2015, the efficient form at the end of section 2."""
+    """Computes Kingma and Ba 2015, the efficient form at the end of section 2."""
     w, m, v = start.astype(np.float64), 0.0, 0.0
     for t, gradient in enumerate(GRADIENTS, 1):
         gradient = gradient.astype(np.float64)
@@ -68,5 +69,22 @@ def test_linear_decay():
     for step, value in expected.items():
         np.testing.assert_allclose(float(rate(step)), value, rtol=1e-6)
     assert float(LinearDecay(0.4, steps=100, decay_steps=0)(99)) == np.float32(0.4)
-    # A step that float32 cannot hold.
+    # float32 cannot hold this step.
     np.testing.assert_allclose(float(LinearDecay(1.0, 2**30, 2**30)(2**30 - 3)), 3 / 2**30, rtol=1e-6)
+
+
+def test_a_compiled_network_is_saved_with_its_optimizer(tmp_path):
+    x, y = (np.random.default_rng(seed).normal(size=(2, 32, 32, 3)).astype("float32") for seed in (0, 1))
+    network = unet((32, 32), width=2)
+    network.compile(Adam(LinearDecay(0.1, steps=10, decay_steps=5)), "mae")
+    network.fit(x, y, batch_size=2, epochs=2, verbose=0)
+    network.save(tmp_path / "g.keras")
+    loaded = keras.models.load_model(tmp_path / "g.keras")
+    assert isinstance(loaded.optimizer, Adam)
+    assert loaded.optimizer.get_config() == network.optimizer.get_config()
+    for mine, theirs in zip(network.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+    for each in (network, loaded):
+        each.fit(x, y, batch_size=2, verbose=0)
+    for mine, theirs in zip(network.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())

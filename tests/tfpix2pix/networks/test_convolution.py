@@ -1,4 +1,4 @@
-"""The matrix products against TensorFlow's own convolutions, forward and backward."""
+"""Checks the matrix products against TensorFlow's own convolutions, forward and backward."""
 
 import math
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfpix2pix.networks.convolution import MAX_PRODUCT_PLACES, DownConvolution, UnitStrideConvolution, UpConvolution
 
-# Of a square grid of MAX_PRODUCT_PLACES.
+# The side of a square grid of MAX_PRODUCT_PLACES.
 MAX_SIDE = math.isqrt(MAX_PRODUCT_PLACES)
 
 PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]

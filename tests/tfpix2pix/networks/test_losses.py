@@ -1,4 +1,4 @@
-"""Losses against numbers worked by hand and NumPy's formulas."""
+"""Checks losses against numbers worked by hand and formulas in NumPy."""
 
 import numpy as np
 import pytest

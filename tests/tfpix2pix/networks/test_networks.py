@@ -1,4 +1,6 @@
-"""Shapes and parameters against hand-worked numbers; sizes that cannot be are refused."""
+"""Checks shapes and parameters against numbers worked by hand, and that impossible sizes are refused."""
+
+import re
 
 import numpy as np
 import pytest
@@ -14,14 +16,18 @@ def dropouts(network):
     return [layer.output.shape[1] for layer in network.layers if isinstance(layer, Dropout)]
 
 
-def test_dropout_stands_where_the_paper_has_it():
+def test_dropout_is_on_the_levels_of_the_paper():
     assert dropouts(unet(width=2)) == [4, 8, 16]
     assert dropouts(unet((64, 64), width=2, depth=6)) == [4]
     assert dropouts(unet((32, 32), width=2, depth=5)) == []
     assert dropouts(unet(width=2, dropout=0.0)) == []
 
 
-def test_an_encoder_level_reaches_the_output_only_through_its_skips_and_what_is_below():
+def names(network):
+    return [layer.name for layer in network.layers]
+
+
+def test_zero_in_gives_zero_out_without_norm():
     network = unet((32, 64), 1, 2, width=2, depth=5, norm="none")
     assert network.output_shape == (None, 32, 64, 2)
     y = network(np.zeros((1, 32, 64, 1), "float32"))
@@ -35,10 +41,43 @@ def test_depth_follows_from_size(size, depth):
     assert default_depth(size) == depth
 
 
-@pytest.mark.parametrize(("size", "nearest"), [((100, 100), "96x96"), ((256, 250), "256x256"), ((16, 16), "32x32")])
-def test_sizes_that_cannot_be_halved_name_the_nearest(size, nearest):
-    with pytest.raises(ValueError, match=f"nearest is {nearest}"):
-        default_depth(size)
+@pytest.mark.parametrize("size", [(256, 256), (64, 64), (96, 32), (None, None), (None, 64)])
+def test_a_network_takes_its_depth_from_its_size(size):
+    assert names(unet(size, width=1)) == names(unet(size, width=1, depth=default_depth(size)))
+    assert names(unet(size, width=1)) == names(unet(size, width=1, depth=None))
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"),
+    [
+        ((100, 100), ["96x96", "128x128"]),
+        ((256, 250), ["256x224", "256x256"]),
+        ((16, 16), ["32x32"]),
+        ((None, 100), ["anyx96", "anyx128"]),
+    ],
+)
+@pytest.mark.parametrize("build", [default_depth, unet])
+def test_a_size_that_cannot_be_halved_is_refused_with_the_nearest_sizes(size, nearest, build):
+    with pytest.raises(ValueError, match="multiples of 32") as error:
+        build(size)
+    assert all(re.search(rf"\b{each}\b", str(error.value)) for each in nearest)
+    for each in nearest:
+        unet([int(side) if side.isdecimal() else None for side in each.split("x")], width=1)
+
+
+def test_a_depth_that_does_not_fit_is_refused_with_the_nearest_sizes():
+    with pytest.raises(ValueError, match=r"image_size=96x96.*depth 6.*64x64.*128x128"):
+        unet((96, 96), width=1, depth=6)
+    with pytest.raises(ValueError, match="depth=-1"):
+        unet((96, 96), width=1, depth=-1)
+
+
+def test_values_that_the_command_refuses_are_refused():
+    for options in ({"dropout": 1.0}, {"dropout": -0.5}, {"norm": "layer"}, {"norm_statistics": "batch"}, {"width": 0}):
+        with pytest.raises(ValueError, match=str(next(iter(options.values())))):
+            unet((64, 64), **{"width": 2, **options})
+    with pytest.raises(ValueError, match="n_layers=7"):
+        patchgan(n_layers=7)
 
 
 def test_any_size_network_takes_multiples():
@@ -49,7 +88,7 @@ def test_any_size_network_takes_multiples():
 
 @pytest.mark.parametrize("n_layers", range(7))
 def test_receptive_field(n_layers):
-    """The pixels that one logit's gradient reaches, counted."""
+    """Counts the pixels that one logit's gradient reaches."""
     size = 640
     network = patchgan((size, size), 1, 1, width=1, n_layers=n_layers, norm="none")
     for variable in network.trainable_variables:
@@ -68,11 +107,11 @@ def test_logits_of_the_default_discriminator():
 
 def test_images_too_small_for_the_discriminator_are_refused():
     assert patchgan((24, 24), width=1).output_shape == (None, 1, 1, 1)
-    with pytest.raises(ValueError, match="needs sides of 24 or more"):
+    with pytest.raises(ValueError, match=r"16x64.*24"):
         patchgan((16, 64), width=1)
 
 
-def test_biases_stand_where_no_batch_norm_follows():
+def test_convolutions_have_a_bias_unless_batch_norm_follows():
     def with_bias(network):
         return [layer.use_bias for layer in network.layers if hasattr(layer, "use_bias")]
 

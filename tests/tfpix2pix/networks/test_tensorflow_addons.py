@@ -1,4 +1,4 @@
-"""What pix2pix would take from tensorflow-addons, which no longer loads, Keras computes alike.
+"""Checks that Keras computes what tensorflow-addons, which no longer loads, computed for pix2pix.
 
 The golden file holds what tensorflow-addons 0.23.0 computed on TensorFlow 2.15.1.
 """

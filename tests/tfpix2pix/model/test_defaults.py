@@ -1,0 +1,72 @@
+"""Checks that the library's functions have the defaults of the command line."""
+
+import inspect
+
+import pytest
+
+from pipelines.images.pair_format import PairFormat
+from pipelines.loader import train_dataset
+from tfpix2pix.config import Config
+from tfpix2pix.model.optimizer import Adam
+from tfpix2pix.model.state import discriminator_of, generator_of
+from tfpix2pix.networks.discriminator import patchgan
+from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.layers import BatchNormalization, normalization
+
+CONFIG = Config()
+# For each function the parameters whose names differ from the option's. Others of an option's name are compared too.
+RENAMED = {
+    unet: {"width": "generator_width"},
+    patchgan: {"width": "discriminator_width", "n_layers": "discriminator_layers"},
+    normalization: {"statistics": "norm_statistics", "synchronized": "sync_batch_norm"},
+    BatchNormalization: {"statistics": "norm_statistics", "synchronized": "sync_batch_norm"},
+    Adam: {"beta_1": "beta1", "beta_2": "beta2"},
+    PairFormat: {},
+    train_dataset: {},
+}
+# The same word for two things: batch norm's epsilon is the reference's, Adam's is an option.
+DIFFERENT = {(BatchNormalization, "epsilon")}
+
+
+def defaults(function):
+    """The defaults of all parameters that are options, by option."""
+    parameters = inspect.signature(function).parameters.values()
+    found = {RENAMED[function].get(p.name, p.name): p.default for p in parameters if p.default is not p.empty}
+    return {o: v for o, v in found.items() if hasattr(CONFIG, o) and (function, o) not in DIFFERENT}
+
+
+@pytest.mark.parametrize("function", RENAMED, ids=lambda function: function.__name__)
+def test_defaults_are_those_of_the_command_line(function):
+    found = defaults(function)
+    assert found == {option: getattr(CONFIG, option) for option in found}
+    assert set(RENAMED[function].values()) <= set(found)
+
+
+def test_all_options_of_networks_and_optimizer_are_compared():
+    assert set(defaults(unet)) == {
+        *("image_size", "source_channels", "target_channels", "generator_width", "depth", "norm", "dropout"),
+        *("norm_statistics", "sync_batch_norm", "seed"),
+    }
+    assert set(defaults(patchgan)) == {
+        *("image_size", "source_channels", "target_channels", "discriminator_width", "discriminator_layers", "norm"),
+        "sync_batch_norm",
+    }
+    assert set(defaults(Adam)) == {"learning_rate", "beta1", "beta2", "epsilon"}
+
+
+def test_networks_without_arguments_are_those_of_the_command_line():
+    config = CONFIG.resolved()
+    for mine, theirs in ((unet(), generator_of(config)), (patchgan(), discriminator_of(config))):
+        assert mine.get_config()["layers"][0] == theirs.get_config()["layers"][0]
+        assert [describe(layer) for layer in mine.layers] == [describe(layer) for layer in theirs.layers]
+
+
+def describe(layer):
+    """A layer's config without the seeds of its initializers, which are drawn."""
+
+    def clean(value):
+        if isinstance(value, dict):
+            return {key: clean(each) for key, each in value.items() if not (key == "seed" and "stddev" in value)}
+        return value
+
+    return clean(layer.get_config())
