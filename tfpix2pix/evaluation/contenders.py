@@ -12,7 +12,7 @@ from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 # A folder's name may hold anything; what follows its last @ or : is taken for a checkpoint or for statistics.
-CONTENDER = re.compile(r"(?P<folder>.*?)(?:@(?P<checkpoint>[^@:/]+))?(?::(?P<statistics>[^@:/]+))?", re.DOTALL)
+CONTENDER = re.compile(r"(.*?)(?:@([^@:/]+))?(?::([^@:/]+))?\Z", re.DOTALL)
 # Options that all contenders must have alike: otherwise their images are not of one kind.
 SHARED = ("image_size", "direction", "source_channels", "target_channels")
 
@@ -72,16 +72,15 @@ def _short_name(text: str) -> str:
 
 
 def _parse_one(name: str, text: str, checkpoint: str) -> Contender:
-    match = CONTENDER.fullmatch(text)
-    assert match is not None  # any text has a folder, if an empty one
-    if match["statistics"] and match["statistics"] not in NORM_STATISTICS:
+    folder_name, own_checkpoint, statistics = CONTENDER.findall(text)[0]
+    if statistics and statistics not in NORM_STATISTICS:
         known = ", ".join(NORM_STATISTICS)
-        raise InputError(f"{text}: {match['statistics']} is none of {known}; give RUN_DIR:STATISTICS with one of them")
-    folder = pathlib.Path(match["folder"])
+        raise InputError(f"{text}: {statistics} is none of {known}; give RUN_DIR:STATISTICS with one of them")
+    folder = pathlib.Path(folder_name)
     config = config_json.load(folder)
-    if match["statistics"]:
-        config = dataclasses.replace(config, norm_statistics=match["statistics"])
-    step = Checkpoints(folder, best_by=config.best_by).choose(match["checkpoint"] or checkpoint)
+    if statistics:
+        config = dataclasses.replace(config, norm_statistics=statistics)
+    step = Checkpoints(folder, best_by=config.best_by).choose(own_checkpoint or checkpoint)
     return Contender(name, folder, config, step)
 
 

@@ -77,10 +77,9 @@ class Subject:
                 title=title,
                 on_batch=add,
             )
-        assert found is not None  # nothing cancels it
         if len(done) > 2:
             print(f"{images_per_second(done):.1f} images/s")
-        return found
+        return found or {}  # it is None only if it is cancelled
 
 
 def open_subject(config: Config, options: MeasureOptions) -> Subject:
