@@ -85,10 +85,12 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
 
     generated = tf.reshape(images, target.shape)
     pooled = _replica_pool(model).query(source, generated, model.step)
-    pooled = [tf.reshape(x, (*sources.shape[:2], *x.shape[1:])) for x in pooled]
+    pooled_parts = [tf.reshape(x, (*sources.shape[:2], *x.shape[1:])) for x in pooled]
 
     def discriminator_part(i: tf.Tensor) -> tuple[Gradients, Metrics]:
-        return discriminator_gradients(model, sources[i], targets[i], images[i], [x[i] for x in pooled])
+        return discriminator_gradients(
+            model, sources[i], targets[i], images[i], (pooled_parts[0][i], pooled_parts[1][i])
+        )
 
     def generator_part(i: tf.Tensor) -> tuple[Gradients, Metrics]:
         with tf.GradientTape() as tape:
