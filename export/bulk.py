@@ -24,7 +24,7 @@ from pipelines.storage.manifest import is_sharded
 from pipelines.storage.shards import open_files
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
-from pipelines.system.paths import AnyPath, is_below, make_folder, place, put
+from pipelines.system.paths import AnyPath, is_below, make_folder, parse_path, put
 from pipelines.system.terminal import InputError
 
 # Below the output: what is done, and what is not whole yet.
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     terminal.no_arguments(argv)
     options = flags.FLAGS
     beam.import_beam()
-    source, output = place(options.input), place(options.output)
+    source, output = parse_path(options.input), parse_path(options.output)
     load_model(options.model)
     todo = plan(source, output, options.block)
     make_folder(output / BLOCKS_FOLDER, "output")

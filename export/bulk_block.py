@@ -16,7 +16,7 @@ from pipelines.sharding.inventory import Inventory
 from pipelines.storage import records
 from pipelines.storage.validity import Readable, problem
 from pipelines.system import terminal
-from pipelines.system.paths import place, put
+from pipelines.system.paths import parse_path, put
 from pipelines.system.terminal import InputError
 
 # What writing raises where a folder has the file's name, or the name is no UTF-8; a full disk is another error.
@@ -54,7 +54,7 @@ def load_model(path: str) -> Translate:
 
 def model_fingerprint(path: str) -> str:
     """Tells one export from another, by what TensorFlow writes beside every one."""
-    file = place(path) / "fingerprint.pb"
+    file = parse_path(path) / "fingerprint.pb"
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else path
 
 
@@ -89,7 +89,7 @@ def translate_block(
                 inventory.add(contents)
                 yield output_name(name), contents
 
-        shard = records.write_shard(place(output) / f"{block.stem}{records.SHARD_SUFFIX}", counted())
+        shard = records.write_shard(parse_path(output) / f"{block.stem}{records.SHARD_SUFFIX}", counted())
         return {
             "translated": shard.records,
             "skipped": skipped,
@@ -140,10 +140,10 @@ def translate_batch(
 
 def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: str, skipped: dict[str, str]) -> int:
     """Writes each result whole or not at all; returns how many. Those that no file can be called go into `skipped`."""
-    unfinished, made, count = place(block.output) / "unfinished", set(), 0
+    unfinished, made, count = parse_path(block.output) / "unfinished", set(), 0
     tf.io.gfile.makedirs(str(unfinished))
     for name, contents in translated:
-        path = place(output) / output_name(name)
+        path = parse_path(output) / output_name(name)
         try:
             if path.parent not in made:
                 tf.io.gfile.makedirs(str(path.parent))

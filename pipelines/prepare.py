@@ -28,7 +28,7 @@ from pipelines.storage.shards import open_files
 from pipelines.storage.validity import bad_files, halves
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
-from pipelines.system.paths import AnyPath, place
+from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.terminal import InputError
 
 SPLITS = ("train", "val", "test")
@@ -86,7 +86,7 @@ def check_command() -> int:
 
 def shard_command() -> int:
     """Packs the splits of --data, or a folder that has none, into shards below --output."""
-    options, output = flags.FLAGS, place(required("output"))
+    options, output = flags.FLAGS, parse_path(required("output"))
     folder = dataset_folder(required("data"), options.data_dir)
     if options.kind == "pairs" and not splits_of(folder):
         print(f"{folder} has no {SPLITS[0]}/ and {SPLITS[1]}/, which training needs: it becomes one set without")

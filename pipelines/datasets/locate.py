@@ -5,7 +5,7 @@ import pathlib
 from pipelines.datasets.catalogue import DATASETS
 from pipelines.datasets.demo import make_demo
 from pipelines.datasets.fetch import fetch
-from pipelines.system.paths import AnyPath, place
+from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.terminal import InputError
 
 DEMO = "demo"
@@ -31,7 +31,7 @@ def dataset_folder(data: str, data_dir: str, make: bool = True) -> AnyPath:
         return make_demo(pathlib.Path(data_dir) / DEMO)
     if data in DATASETS:
         return fetch(data, DATASETS[data], pathlib.Path(data_dir))
-    folder = place(data)
+    folder = parse_path(data)
     if not folder.is_dir():
         names = ", ".join((DEMO, *DATASETS))
         raise InputError(f"data={data} is neither a folder nor a data set's name; the names are {names}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from pipelines.storage.validity import Readable, length
-from pipelines.system.paths import AnyPath, place, put
+from pipelines.system.paths import AnyPath, parse_path, put
 from pipelines.system.untrusted_json import parse_json
 
 Result = TypeVar("Result")
@@ -47,7 +47,7 @@ class Block:
     @property
     def result_path(self) -> AnyPath:
         """What is written when all else of the block is."""
-        return place(self.output) / f"{self.stem}.json"
+        return parse_path(self.output) / f"{self.stem}.json"
 
     def once(self, recipe: str, work: Callable[[], dict]) -> None:
         """Does the work and writes its result, unless that is there, of the same images and the same recipe.

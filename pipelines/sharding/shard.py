@@ -17,7 +17,7 @@ from pipelines.storage.manifest import Manifest, is_sharded
 from pipelines.storage.sample import spread
 from pipelines.storage.shards import Shards
 from pipelines.storage.validity import Readable, halves, problem, whole
-from pipelines.system.paths import AnyPath, make_folder, place, size
+from pipelines.system.paths import AnyPath, file_size, make_folder, parse_path
 from pipelines.system.terminal import InputError
 
 # A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
@@ -83,7 +83,7 @@ def shard(
 
 def shard_count(files: list[AnyPath]) -> int:
     """How many shards make about SHARD_BYTES each."""
-    mean = np.mean([size(files[place]) for place in spread(len(files), SAMPLED)])
+    mean = np.mean([file_size(files[place]) for place in spread(len(files), SAMPLED)])
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 
@@ -94,7 +94,7 @@ def is_of(made: Shards, names: list[str], files: list[AnyPath], kind: str, count
         return False
     for row in spread(len(good), SAMPLED):
         name, contents = made[row].read()
-        if name != names[good[row]] or len(contents) != size(files[good[row]]):
+        if name != names[good[row]] or len(contents) != file_size(files[good[row]]):
             return False
     return True
 
@@ -122,7 +122,7 @@ def write_block(block: Block, kind: str, max_pixels: int) -> dict:
             inventory.add(contents)
             yield name, contents
 
-    written = records.write_shard(place(block.output) / f"{block.stem}{records.SHARD_SUFFIX}", good())
+    written = records.write_shard(parse_path(block.output) / f"{block.stem}{records.SHARD_SUFFIX}", good())
     return {"shard": dataclasses.asdict(written), "skipped": skipped, **inventory.to_dict()}
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipelines.storage.manifest import is_sharded
 from pipelines.storage.records import SHARD_SUFFIX
-from pipelines.system.paths import AnyPath, Place, size
+from pipelines.system.paths import AnyPath, RemotePath, file_size
 from pipelines.system.terminal import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -50,7 +50,7 @@ class Files(Sequence[AnyPath]):
         Args:
           sizes: in bytes, where they are known, and the files may have changed since.
         """
-        sizes = map(size, self._paths) if sizes is None else sizes
+        sizes = map(file_size, self._paths) if sizes is None else sizes
         lines = "".join(f"{path.name} {bytes_}\n" for path, bytes_ in zip(self._paths, sizes, strict=True))
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
@@ -69,7 +69,7 @@ def list_files(folder: AnyPath) -> list[AnyPath]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
-    below = list(folder.files() if isinstance(folder, Place) else (p for p in folder.rglob("*") if p.is_file()))
+    below = list(folder.files() if isinstance(folder, RemotePath) else (p for p in folder.rglob("*") if p.is_file()))
     files = sorted(path for path in below if path.suffix.lower() in SUFFIXES)
     if not files and is_sharded(folder):
         raise InputError(f"{folder} holds shards, and image files are wanted here; give the folder they were made from")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.system.paths import AnyPath, put, sha256, unfinished
+from pipelines.system.paths import AnyPath, file_sha256, put, unfinished
 
 # What TFRecord adds to a record: its length and two checksums.
 FRAME_BYTES = 16
@@ -70,7 +70,7 @@ def write_shard(path: AnyPath, images: Iterable[tuple[str, bytes]]) -> Shard:
                 writer.write(record)
                 offsets.append(offsets[-1] + len(record) + FRAME_BYTES)
         # Read again: the digest is that of what the disk has, not of what was sent to it.
-        digest = sha256(temporary)
+        digest = file_sha256(temporary)
         tf.io.gfile.rename(str(temporary), str(path), overwrite=True)
     finally:
         if tf.io.gfile.exists(str(temporary)):

@@ -14,7 +14,7 @@ import tensorflow as tf
 from pipelines.storage import manifest, records
 from pipelines.storage.image_files import Files, list_files
 from pipelines.storage.manifest import Manifest, is_sharded
-from pipelines.system.paths import AnyPath, place, size
+from pipelines.system.paths import AnyPath, file_size, parse_path
 from pipelines.system.terminal import InputError
 
 # Requests under way at once while shards are opened: an object store answers each after some 50 ms.
@@ -44,7 +44,7 @@ class Record:
     def read(self) -> tuple[str, bytes]:
         """Name and encoded image; raises like read_bytes."""
         try:
-            if not records.has_length(place(self.path), self.start, self.stop):
+            if not records.has_length(parse_path(self.path), self.start, self.stop):
                 raise OSError(0, "its length is another than its index says: the shard is damaged", str(self))
             start, stop = tf.constant([self.start, self.stop], tf.int64)
             name, contents = records.decode(records.read_at(tf.constant(self.path), start, stop))
@@ -87,9 +87,9 @@ class Shards(Sequence[Record]):
         """The offsets of its records, and which of them must not be given to TensorFlow, by their rows."""
         path = self.folder / shard.name
         try:
-            found = size(path)
+            found = file_size(path)
             # Looked at first: what is no file, and may have no end, has another size.
-            has_size = size(records.index_path(path)) == (shard.records + 1) * records.INDEX_TYPE.itemsize
+            has_size = file_size(records.index_path(path)) == (shard.records + 1) * records.INDEX_TYPE.itemsize
             index = records.index_path(path).read_bytes() if has_size else b""
         except OSError as error:
             raise InputError(f"{error.filename or path} cannot be read ({error.strerror}); bring it back") from None

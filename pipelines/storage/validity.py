@@ -10,7 +10,7 @@ from pipelines.images import header, transforms
 from pipelines.images.size import MAX_PIXELS
 from pipelines.images.transforms import ODD_WIDTH
 from pipelines.storage.shards import Record
-from pipelines.system.paths import AnyPath, size
+from pipelines.system.paths import AnyPath, file_size
 from pipelines.system.terminal import progress_bar
 
 # What can be an encoded image.
@@ -46,7 +46,7 @@ def problem(file: Readable, read: Callable[[bytes], object], max_pixels: int = M
 
 def length(file: Readable) -> int:
     """In bytes; raises OSError where it is not there."""
-    return file.stop - file.start if isinstance(file, Record) else size(file)
+    return file.stop - file.start if isinstance(file, Record) else file_size(file)
 
 
 def halves(contents: bytes, max_pixels: int) -> transforms.Pair:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from pipelines.system.leftovers import remove_leftovers, remove_leftovers_once, temporary_name
-from pipelines.system.paths import AnyPath
+from pipelines.system.paths import RemotePath
 from pipelines.system.terminal import DISK_FULL_EXIT_CODE, NO_ROOM, InputError
 
 MIB = 2**20
-FileOrFolder = TypeVar("FileOrFolder", bound=AnyPath)
+AnyPathT = TypeVar("AnyPathT", pathlib.Path, RemotePath)
 
 
 class DiskFullError(InputError):
@@ -24,9 +24,7 @@ class DiskFullError(InputError):
 
 
 @contextlib.contextmanager
-def whole_file(
-    path: FileOrFolder, *, sync: bool = False, unfinished_in: FileOrFolder | None = None
-) -> Iterator[FileOrFolder]:
+def whole_file(path: AnyPathT, *, sync: bool = False, unfinished_in: AnyPathT | None = None) -> Iterator[AnyPathT]:
     """Yields a temporary name to write a file under; gives the file its own name at the end, or removes it on an error.
 
     Readers see the old file until then. A link at `path` is replaced, not followed. No other process or thread gets the
@@ -44,13 +42,19 @@ def whole_file(
       OSError: the file cannot get its name; also what the caller's writing raises.
     """
     temporary = temporary_name(path if unfinished_in is None else unfinished_in / path.name)
-    if not isinstance(path, pathlib.Path):
-        with _whole_object(path, temporary):
-            yield temporary
-        return
+    with (
+        _rename_object(str(temporary), str(path))
+        if isinstance(path, RemotePath)
+        else _rename_file(temporary, path, sync)
+    ):
+        yield temporary
+
+
+@contextlib.contextmanager
+def _rename_file(temporary: pathlib.Path, path: pathlib.Path, sync: bool) -> Iterator[None]:
     remove_leftovers_once(temporary.parent)
     try:
-        yield temporary
+        yield
         if sync:
             sync_file(temporary)
         os.replace(temporary, path)
@@ -61,7 +65,20 @@ def whole_file(
             temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: AnyPath, contents: str | bytes, *, sync: bool = False) -> None:
+@contextlib.contextmanager
+def _rename_object(temporary: str, path: str) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+        tf.io.gfile.rename(temporary, path, overwrite=True)
+    finally:
+        with contextlib.suppress(tf.errors.OpError):
+            if tf.io.gfile.exists(temporary):
+                tf.io.gfile.remove(temporary)
+
+
+def write_whole(path: AnyPathT, contents: str | bytes, *, sync: bool = False) -> None:
     """Writes a file by `whole_file`; text as UTF-8."""
     with whole_file(path, sync=sync) as temporary:
         temporary.write_bytes(contents.encode() if isinstance(contents, str) else contents)
@@ -104,19 +121,6 @@ def whole_folder(path: pathlib.Path, *, sync: bool = False) -> Iterator[pathlib.
             sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _whole_object(path: AnyPath, temporary: AnyPath) -> Iterator[None]:
-    import tensorflow as tf
-
-    try:
-        yield
-        tf.io.gfile.rename(str(temporary), str(path), overwrite=True)
-    finally:
-        with contextlib.suppress(tf.errors.OpError):
-            if tf.io.gfile.exists(str(temporary)):
-                tf.io.gfile.remove(str(temporary))
 
 
 def check_room(folder: pathlib.Path, what: str, needed: int) -> None:

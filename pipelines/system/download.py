@@ -64,7 +64,7 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
                 raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
             print(one_line(f"{url}: {error}; trying again in {wait} s"), file=sys.stderr)
         time.sleep(wait)
-    if sha256 is not None and (found := paths.sha256(part)) != sha256:
+    if sha256 is not None and (found := paths.file_sha256(part)) != sha256:
         _discard(part)
         raise InputError(f"{url}: sha256 {found} instead of {sha256}, so it was removed; try again later, or {remedy}")
     os.replace(part, file)

@@ -8,18 +8,20 @@ import pathlib
 import shutil
 import socket
 import uuid
+from typing import TypeVar
 
 import psutil
 
-from pipelines.system.paths import AnyPath
+from pipelines.system.paths import RemotePath
 
+AnyPathT = TypeVar("AnyPathT", pathlib.Path, RemotePath)
 # How a temporary name ends. It is no image's suffix, so that no leftover is taken for an image.
 UNFINISHED = ".unfinished"
 # Of a name's characters, those that its temporary name keeps: of four bytes each, where file systems allow 255 in all.
 KEPT_CHARACTERS = 32
 
 
-def temporary_name(path: AnyPath) -> AnyPath:
+def temporary_name(path: AnyPathT) -> AnyPathT:
     """Returns a hidden name beside a path that no one else uses; it says which process made it."""
     maker = f"{_machine()}-{os.getpid()}-{_process_key(os.getpid())}-{uuid.uuid4().hex[:8]}"
     return path.with_name(f".{path.name[:KEPT_CHARACTERS]}.{maker}{UNFINISHED}")

@@ -1,6 +1,6 @@
-"""What cannot fit into this machine's memory is refused before any of it is taken."""
+"""Refuses what cannot fit into this machine's memory, before any of it is allocated."""
 
-import os
+import psutil
 
 from pipelines.system.terminal import InputError
 
@@ -9,9 +9,9 @@ GIB = 2**30
 
 
 def check_memory(what: str, needed: int, remedy: str) -> None:
-    """Raises InputError where something needs more bytes than the machine has, however little else is in use."""
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > there:
+    """Raises InputError if something needs more bytes than the machine has, even with nothing else in use."""
+    total = psutil.virtual_memory().total
+    if needed > total:
         raise InputError(
-            f"{what} needs {needed / GIB:,.0f} GiB of memory or more, and this machine has {there / GIB:,.0f}; {remedy}"
+            f"{what} needs {needed / GIB:,.0f} GiB of memory or more, and this machine has {total / GIB:,.0f}; {remedy}"
         )

@@ -1,4 +1,4 @@
-"""Files and folders that are not on a disk: what pathlib.Path does there, through tf.io.gfile."""
+"""Paths on a disk or in an object store, such as gs://bucket/set, which TensorFlow reads and writes."""
 
 import hashlib
 import os
@@ -13,10 +13,10 @@ from pipelines.system.terminal import InputError
 CHUNK_BYTES = 1 << 22
 
 
-class Place(pathlib.PurePosixPath):
-    """A path with a scheme that TensorFlow knows, such as gs://bucket/set.
+class RemotePath(pathlib.PurePosixPath):
+    """A path with a scheme that TensorFlow knows, such as gs://bucket/set, with the methods of pathlib.Path.
 
-    As with pathlib.Path, an OSError says what cannot be read.
+    Reading and writing raise OSError, as those of pathlib.Path do.
     """
 
     __slots__ = ()
@@ -26,38 +26,38 @@ class Place(pathlib.PurePosixPath):
         return super().__str__().replace(":/", "://", 1)
 
     def is_dir(self) -> bool:
-        """Whether there is such a folder."""
+        """Tells whether this is a folder."""
         import tensorflow as tf
 
         return tf.io.gfile.isdir(str(self))
 
     def is_file(self) -> bool:
-        """Whether there is such a file."""
+        """Tells whether this is a file."""
         import tensorflow as tf
 
         return tf.io.gfile.exists(str(self)) and not self.is_dir()
 
     def exists(self) -> bool:
-        """Whether there is either."""
+        """Tells whether this is a file or a folder."""
         import tensorflow as tf
 
         return tf.io.gfile.exists(str(self))
 
-    def iterdir(self) -> Iterator["Place"]:
-        """What lies in this folder."""
+    def iterdir(self) -> Iterator["RemotePath"]:
+        """Yields what lies in this folder."""
         import tensorflow as tf
 
         return (self / name.rstrip("/") for name in tf.io.gfile.listdir(str(self)))
 
-    def files(self) -> Iterator["Place"]:
-        """All files below this folder, at any depth, in no order."""
+    def files(self) -> Iterator["RemotePath"]:
+        """Yields all files below this folder, at any depth, in no particular order."""
         import tensorflow as tf
 
         for folder, _, names in tf.io.gfile.walk(str(self)):
             yield from (type(self)(posixpath.join(folder, name)) for name in names)
 
     def read_bytes(self) -> bytes:
-        """The whole file."""
+        """Reads the whole file."""
         import tensorflow as tf
 
         try:
@@ -67,7 +67,7 @@ class Place(pathlib.PurePosixPath):
             raise OSError(error.error_code, error.message, str(self)) from None
 
     def write_bytes(self, contents: bytes) -> int:
-        """Writes the whole file; returns how many bytes."""
+        """Writes the whole file; returns its size in bytes."""
         import tensorflow as tf
 
         try:
@@ -78,29 +78,29 @@ class Place(pathlib.PurePosixPath):
         return len(contents)
 
     def read_text(self) -> str:
-        """The whole file, as UTF-8."""
+        """Reads the whole file as UTF-8."""
         return self.read_bytes().decode()
 
 
-AnyPath = pathlib.Path | Place
+AnyPath = pathlib.Path | RemotePath
 
 
-def place(text: str | os.PathLike) -> AnyPath:
-    """A path as the user wrote it: with a scheme in an object store, without on a disk."""
-    return Place(text) if "://" in str(text) else pathlib.Path(text)
+def parse_path(text: str | os.PathLike) -> AnyPath:
+    """Turns text into a path: with a scheme (gs://bucket/set) in an object store, without one on a disk."""
+    return RemotePath(text) if "://" in str(text) else pathlib.Path(text)
 
 
 def is_below(name: str) -> bool:
-    """Whether a name from outside, put behind a folder, stays below it."""
+    """Tells whether a file that gets this name in a folder lies below that folder. The name may be anyone's."""
     parts = pathlib.PurePosixPath(name).parts
     return bool(parts) and not name.startswith("/") and ".." not in parts and "\0" not in name
 
 
-def size(path: AnyPath) -> int:
-    """Of a file, in bytes.
+def file_size(path: AnyPath) -> int:
+    """Returns the size of a file in bytes.
 
     Raises:
-      OSError: it is not there.
+      OSError: the file does not exist.
     """
     import tensorflow as tf
 
@@ -112,8 +112,8 @@ def size(path: AnyPath) -> int:
         raise OSError(error.error_code, error.message, str(path)) from None
 
 
-def sha256(path: AnyPath) -> str:
-    """Of a file, in hex."""
+def file_sha256(path: AnyPath) -> str:
+    """Returns the sha256 digest of a file, in hex."""
     import tensorflow as tf
 
     digest = hashlib.sha256()
@@ -152,11 +152,11 @@ def make_folder(folder: AnyPath, option: str) -> None:
     """Makes a folder, and tries to write into it.
 
     Args:
-      folder: may be there already.
-      option: what the user calls it.
+      folder: may exist.
+      option: its option's name, for the message.
 
     Raises:
-      InputError: it cannot be made, or not be written into.
+      InputError: the folder cannot be made or written into.
     """
     import tensorflow as tf
 

@@ -1,14 +1,14 @@
-"""JSON that somebody else may have written."""
+"""Parses JSON that somebody else may have written."""
 
 import json
 from typing import Any
 
 
 def parse_json(text: str | bytes) -> Any:
-    """As json.loads.
+    """Parses as json.loads does.
 
     Raises:
-      ValueError: it is none, or nested deeper than Python can follow.
+      ValueError: the text is not JSON, or nested deeper than Python can follow.
     """
     try:
         return json.loads(text)

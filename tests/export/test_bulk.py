@@ -12,7 +12,7 @@ from export import bulk
 from pipelines import prepare
 from pipelines.storage import manifest
 from pipelines.storage.shards import open_files
-from pipelines.system.paths import Place, put
+from pipelines.system.paths import RemotePath, put
 from pipelines.system.terminal import InputError
 from tests.export.serving.test_servable import expected, servable
 from tests.helpers.commands import call
@@ -128,7 +128,7 @@ def test_from_shards_into_shards(made, translated, tmp_path):
 def test_in_an_object_store(made, translated):
     """ram:// stands in for gs:// and its like."""
     _, folder = made
-    store = Place("ram://bulk")
+    store = RemotePath("ram://bulk")
     for path in (folder / "images").rglob("*.*"):
         target = store / "in" / path.relative_to(folder / "images").as_posix()
         tf.io.gfile.makedirs(str(target.parent))

@@ -18,7 +18,7 @@ from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.storage import manifest, records
 from pipelines.storage.image_files import Files, list_files
 from pipelines.storage.shards import Shards, open_files
-from pipelines.system.paths import Place, place, put
+from pipelines.system.paths import RemotePath, parse_path, put
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.golden import SHARED, needs_shared
@@ -274,8 +274,8 @@ def test_an_empty_shard_is_passed_over(tmp_path):
 
 def test_in_an_object_store(folder):
     """ram:// stands in for gs:// and its like: TensorFlow's own file system, which pathlib and open() cannot reach."""
-    store = Place("ram://store/set")
-    assert (str(store / "a"), str(place("x/y"))) == ("ram://store/set/a", "x/y")
+    store = RemotePath("ram://store/set")
+    assert (str(store / "a"), str(parse_path("x/y"))) == ("ram://store/set/a", "x/y")
     for name, file in zip(NAMES, list_files(folder), strict=True):
         tf.io.gfile.makedirs(str((store / "pairs" / "train" / name).parent))
         put(store / "pairs" / "train" / name, file.read_bytes())

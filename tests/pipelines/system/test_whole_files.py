@@ -11,7 +11,7 @@ import pytest
 from pipelines.system import disk, leftovers
 from pipelines.system.disk import whole_file, whole_folder, write_whole
 from pipelines.system.leftovers import UNFINISHED, temporary_name
-from pipelines.system.paths import Place
+from pipelines.system.paths import RemotePath
 
 
 def names(folder):
@@ -217,7 +217,7 @@ def test_nothing_is_synced_unasked(tmp_path, monkeypatch):
 
 
 def test_in_an_object_store():
-    store = Place("ram://whole")
+    store = RemotePath("ram://whole")
     with whole_file(store / "a") as temporary:
         temporary.write_bytes(b"first")
         assert not (store / "a").exists()
