@@ -12,7 +12,7 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.evaluation.contenders import Contender
 from tfpix2pix.evaluation.subject import Subject, split_folder
 from tfpix2pix.quality.baselines import Training
-from tfpix2pix.quality.measure import Column, generating
+from tfpix2pix.quality.measure import Column, generator_column
 from tfpix2pix.run_dir.trained_generator import load_generator
 
 # Columns by name, and the pairs that their batches need besides the split's own.
@@ -32,7 +32,7 @@ def checkpoint_column(
       samples: translations of each source.
     """
     generator, _, _ = load_generator(run_dir, str(step), None, norm_statistics, dropout_at_inference)
-    return generating(generator, samples)
+    return generator_column(generator, samples)
 
 
 def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
@@ -44,10 +44,10 @@ def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
     config = contender.config
     generator, _, _ = load_generator(contender.folder, str(contender.step), None, config.norm_statistics)
     if config.resize_method == pairs.form.resize_method:
-        return {contender.name: generating(generator)}, {}
+        return {contender.name: generator_column(generator)}, {}
     form = dataclasses.replace(pairs.form, resize_method=config.resize_method)
     need = f"resized {form.resize_method}"
-    column = generating(generator, source=lambda batch: batch[need][0])
+    column = generator_column(generator, source=lambda batch: batch[need][0])
     return {contender.name: column}, {need: Pairs(pairs.files, form, skipped={})}
 
 

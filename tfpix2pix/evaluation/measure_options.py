@@ -76,15 +76,16 @@ def check_value(name: str, value: Any, *, choices: Sequence[str] = (), least: in
 def define_flags() -> None:
     """Defines a flag for each field of MeasureOptions."""
     for field in dataclasses.fields(MeasureOptions):
-        metadata = field.metadata
+        name, metadata = field.name, field.metadata
+        default: Any = field.default
         if metadata["choices"]:
-            flags.DEFINE_enum(field.name, field.default, metadata["choices"], metadata["help"])
+            flags.DEFINE_enum(name, default, metadata["choices"], metadata["help"])
         elif metadata["kind"] is bool:
-            flags.DEFINE_bool(field.name, field.default, metadata["help"])
+            flags.DEFINE_bool(name, default, metadata["help"])
         elif metadata["kind"] is int:
-            flags.DEFINE_integer(field.name, field.default, metadata["help"], lower_bound=metadata["least"])
+            flags.DEFINE_integer(name, default, metadata["help"], lower_bound=metadata["least"])
         else:
-            flags.DEFINE_string(field.name, field.default, metadata["help"])
+            flags.DEFINE_string(name, default, metadata["help"])
 
 
 def from_flags(values: flags.FlagValues) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,7 +18,7 @@ from tfpix2pix.config import Config
 from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.evaluation.metric_networks import networks_at_hand
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
-from tfpix2pix.quality.measure import Batch, Column, Networks, compiled, measure
+from tfpix2pix.quality.measure import Batch, Column, Networks, compile_columns, measure
 from tfpix2pix.quality.tally import Result
 
 # A split that needs no more than this is kept in memory; a larger one is read again each time.
@@ -70,7 +71,7 @@ class Subject:
 
         with naming_unreadable(self.pairs, *needs.values()):
             found = measure(
-                compiled(columns, self.networks),
+                compile_columns(columns, self.networks),
                 batches_of(self.pairs, batch_size, **needs),
                 -(-len(self.pairs) // batch_size),
                 resamples=RESAMPLES_OF_SET,
@@ -106,8 +107,10 @@ def open_subject(config: Config, options: MeasureOptions) -> Subject:
 def with_options(config: Config, options: MeasureOptions) -> Config:
     """Returns the run's config with what the options say instead."""
     given = {name: getattr(options, name) for name in OVERRIDES}
-    as_text = {name: str(value) if isinstance(value, pathlib.Path) else value for name, value in given.items()}
-    return dataclasses.replace(config, **{name: value for name, value in as_text.items() if value})
+    overrides: dict[str, Any] = {
+        name: str(value) if isinstance(value, pathlib.Path) else value for name, value in given.items() if value
+    }
+    return dataclasses.replace(config, **overrides)
 
 
 def split_folder(config: Config, split: str, is_asked_for: bool) -> AnyPath:

@@ -29,8 +29,8 @@ class Training:
     """
 
     def __init__(self, form: PairFormat, files: Files | Shards):
-        sketches = np.zeros((len(files), SKETCH[0] * SKETCH[1] * form.source_channels), np.float32)
-        total = np.zeros((*form.size, form.target_channels), np.float64)
+        sketches: np.ndarray = np.zeros((len(files), SKETCH[0] * SKETCH[1] * form.source_channels), np.float32)
+        total: np.ndarray = np.zeros((*form.size, form.target_channels), np.float64)
         lock = threading.Lock()
 
         def read(index: int, contents: bytes) -> None:

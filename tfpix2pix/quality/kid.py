@@ -81,7 +81,7 @@ def resampled_distances(
 
 def _mean_of_pairs(kernel: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Averages `(N, N)` over pairs of different images, weighted by `(B, N)` counts: `(B,)`."""
-    squares = counts**2
+    squares: np.ndarray = counts**2
     pairs = ((counts @ kernel) * counts).sum(1) - squares @ np.diag(kernel)
     return pairs / (counts.sum(1) ** 2 - squares.sum(1))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,7 +15,7 @@ from tfpix2pix.quality.segmentation import confusions, labels_of
 from tfpix2pix.quality.tally import Result, Tally
 
 # A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and such pairs under other names.
-Batch = Mapping[str, tf.Tensor | tuple[tf.Tensor, tf.Tensor]]
+Batch = Mapping[str, Any]
 # Makes images from a batch: one translation of each source, or several.
 Column = Callable[[Batch], Sequence[tf.Tensor]]
 
@@ -56,7 +57,7 @@ def measure(
     Features go to a temporary file, so memory grows with the split by a few numbers per image only.
 
     Args:
-      run: what `compiled` returns.
+      run: what `compile_columns` returns.
       dataset: of Batch, always in the same order.
       batches: how many the dataset has.
       resamples: how often the metrics of the whole set are taken over resampled images, for their intervals.
@@ -67,7 +68,8 @@ def measure(
     Returns:
       Column to Result; None if cancelled.
     """
-    tallies, real, done = {}, Tally(), 0
+    tallies: dict[str, Tally] = {}
+    real, done = Tally(), 0
     for batch in progress_bar(dataset, title, batches):
         if is_cancelled():
             return None
@@ -80,7 +82,7 @@ def measure(
     return {name: tally.result(real, resamples) for name, tally in tallies.items()}
 
 
-def generating(
+def generator_column(
     generator: keras.Model,
     samples: int = 1,
     source: Callable[[Batch], tf.Tensor] = lambda batch: batch["source"],
@@ -89,12 +91,12 @@ def generating(
     return lambda batch: [generator(source(batch), training=False) for _ in range(samples)]
 
 
-def compiled(columns: dict[str, Column], networks: Networks) -> Callable[[Batch], dict]:
+def compile_columns(columns: dict[str, Column], networks: Networks) -> Callable[[Batch], dict]:
     """Compiles the function of a batch that generates and measures all columns, as one graph."""
     networks = networks.traced_once()
 
     @tf.function(reduce_retracing=True)
-    def run(batch):
+    def run(batch: Batch) -> dict:
         outputs = {}
         for name, generate in columns.items():
             samples = generate(batch)
@@ -124,7 +126,7 @@ def taken_of(batch: Batch, samples: Sequence[tf.Tensor], networks: Networks) -> 
         features = tf.stack([networks.inception(generated) for generated in samples], axis=1)
         # Image by image, so that the order does not depend on the batches.
         taken["features"] = tf.reshape(features, (-1, features.shape[-1]))
-    if networks.segment:
+    if networks.segment and networks.palette:
         labels = labels_of(batch["labels"][0], networks.palette)
         counts = tf.add_n([confusions(labels, networks.segment(generated)) for generated in samples])
         taken["confusions"] = counts

@@ -36,7 +36,7 @@ class Result:
 class Tally:
     """Collects one column of images. Large values go to temporary files, so an image costs a few numbers of memory."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._images: dict[str, list[np.ndarray]] = {}
         self._spools: dict[str, Spool] = {}
 
@@ -84,10 +84,10 @@ class Tally:
 class Spool:
     """Keeps an array that grows along its first axis, on the disk."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         # Closed, and thereby deleted, with the spool.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        self._like = None
+        self._like = np.zeros(0)
 
     def add(self, array: np.ndarray) -> None:
         """Adds rows, `(n, ...)`."""
@@ -97,7 +97,7 @@ class Spool:
     def array(self) -> np.ndarray:
         """Returns all rows, `(N, ...)`, which are read from the disk when they are used."""
         self._file.flush()
-        return np.memmap(self._file, self._like.dtype, "r").reshape(-1, *self._like.shape[1:])
+        return np.memmap(self._file, self._like.dtype, mode="r").reshape(-1, *self._like.shape[1:])
 
 
 def _sums(counts: np.ndarray, confusions: np.ndarray) -> np.ndarray:

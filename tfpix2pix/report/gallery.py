@@ -1,4 +1,4 @@
-"""The images that a page shows, drawn while they are measured."""
+"""Draws the images of a page while they are measured."""
 
 import concurrent.futures
 import pathlib
@@ -12,31 +12,31 @@ from tfpix2pix.quality.measure import Batch
 from tfpix2pix.report.page import Card
 from tfpix2pix.report.pictures import error_map, webp
 
-# Images on a page are drawn at most so large.
+# The longest side of an image on a page.
 CELL_PIXELS = 256
 
 
 class Gallery:
-    """Draws source, generated images, target and error of each pair, as files, so that memory does not grow with them.
+    """Draws source, generated images, target and error of each pair as files, so that memory does not grow with them.
 
     Args:
-      folder: for the files; whoever made it deletes it.
+      folder: for the files; the caller deletes it.
       names: of all images of the split, in order.
-      columns: whose images are shown, and whose errors: the first one's.
-      most: images on the page; of more, so many are taken at even distances.
+      columns: whose images are shown; the errors are those of the first.
+      max_images: images on the page, at most; a larger split is sampled at even distances.
     """
 
-    def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], most: int):
-        self.shown = spread(len(names), most)
+    def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], max_images: int):
+        self.shown = spread(len(names), max_images)
         self._is_shown = frozenset(self.shown)
         self._folder = folder
         self._names = names
         self._columns = columns
-        self._titles = []
+        self._titles: list[str] = []
         self._pool = concurrent.futures.ThreadPoolExecutor()
 
     def add(self, first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
-        """Draws the images of a batch; what `measure` calls after each."""
+        """Draws the images of a batch; `measure` calls it after each batch."""
         columns = {
             name if len(generated[name]) == 1 else f"{name}, {number}": sample.numpy()
             for name in self._columns
@@ -56,11 +56,11 @@ class Gallery:
         list(self._pool.map(draw, places))
 
     def cards(self, values: dict[str, np.ndarray]) -> Iterator[Card]:
-        """All images that are shown, in the order of their names, with their metrics."""
+        """Returns all images of the page with their metrics, in the order of the split."""
         return (self._card(index, values) for index in self.shown)
 
     def extremes(self, by: np.ndarray, values: dict[str, np.ndarray], count: int = 3) -> list[list[Card]]:
-        """Of what is shown, the images of least, middle and greatest `by`, `count` each, the least (greatest) first."""
+        """Returns the shown images with the lowest, middle and highest `by`, `count` of each, the extremes first."""
         order = sorted(self.shown, key=lambda index: by[index])
         middle = max(0, len(order) // 2 - count // 2)
         parts = order[:count], order[middle : middle + count], order[::-1][:count]

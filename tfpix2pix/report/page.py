@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import jinja2
 
@@ -47,7 +47,7 @@ class Table:
 
     caption: str
     columns: list[str]
-    rows: list[tuple[str, list[str], int | None]]
+    rows: Sequence[tuple[str, list[str], int | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,12 +144,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., object]] = {
         "webp_uri": lambda contents: _data_uri("image/webp", contents),
         "svg_uri": lambda contents: _data_uri("image/svg+xml", contents),
         "number": _number,
         "size": pictures.size,
     }
+    environment.filters.update(filters)
     return environment
 
 

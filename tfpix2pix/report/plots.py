@@ -4,6 +4,7 @@ import dataclasses
 import io
 
 import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -65,7 +66,7 @@ def _svg(records: list[dict[str, float]], title: str, ink: str) -> bytes:
         "axes.facecolor": "none",
         "axes.labelcolor": ink,
         "axes.linewidth": 0.6,
-        "axes.prop_cycle": matplotlib.cycler(color=LINES),
+        "axes.prop_cycle": cycler(color=LINES),
         "axes.spines.right": False,
         "axes.spines.top": False,
         "grid.color": ink,

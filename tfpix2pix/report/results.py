@@ -1,4 +1,4 @@
-"""What was measured, as numbers with intervals, tables, JSON and CSV."""
+"""Turns measured metrics into numbers with intervals, tables, JSON and CSV."""
 
 import csv
 import io
@@ -6,7 +6,8 @@ import json
 import math
 import pathlib
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,48 +20,45 @@ from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
 from tfpix2pix.report.page import Table
 
-# What a spreadsheet takes for the beginning of a formula.
+# A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
-# Of one metric: its mean, and where it has one, the interval's low and high end.
-Entry = dict[str, float]
+# A metric's mean and, if it has an interval, its low and high end; of a difference, the verdict too.
+Entry = dict[str, Any]
 
 
 def summary(runs: Sequence[Result]) -> dict[str, Entry]:
-    """Metric to Entry, in the order of METRICS: of one run, or the means of several over the same images."""
+    """Summarizes one run, or several over the same images as their mean: metric to Entry, in the order of METRICS."""
     return {name: mean_of(runs, name) | ends(name, runs) for name in METRICS if name in runs[0].means}
 
 
 def mean_of(runs: Sequence[Result], name: str) -> Entry:
-    """The mean of a metric over runs."""
+    """Returns the mean of a metric over runs."""
     return {"mean": float(np.mean([run.means[name] for run in runs]))}
 
 
 def ends(name: str, runs: Sequence[Result], against: Sequence[Result] = ()) -> Entry:
-    """The `low` and `high` end of the interval of a metric, or of its difference; {} where it has none.
+    """Returns the `low` and `high` end of the interval of a metric or of its difference; {} if it has none.
 
     Args:
       name: of the metric.
       runs: over the same images.
-      against: of these the mean is subtracted.
+      against: runs whose mean is subtracted.
     """
-
-    def stacked(results: Sequence[Result], attribute: str) -> np.ndarray | None:
-        return np.stack([getattr(result, attribute)[name] for result in results]) if results else None
-
+    groups = [group for group in (runs, against) if group]
     if all(name in run.resampled for run in (*runs, *against)):
-        low, high = interval_of_set(stacked(runs, "resampled"), stacked(against, "resampled"))
+        low, high = interval_of_set(*(np.stack([run.resampled[name] for run in group]) for group in groups))
     elif all(name in run.images for run in (*runs, *against)):
-        low, high = interval(stacked(runs, "images"), stacked(against, "images"))
+        low, high = interval(*(np.stack([run.images[name] for run in group]) for group in groups))
     else:
         return {}
-    # The mean of a metric that is infinite for one image is, and has no interval.
+    # A metric that is infinite for one image has an infinite mean and no interval.
     is_finite = all(math.isfinite(run.means[name]) for run in (*runs, *against)) and math.isfinite(low)
     return {"low": low, "high": high} if is_finite else {}
 
 
-def difference(name: str, runs: Sequence[Result], first: Sequence[Result]) -> dict[str, float | str]:
-    """How much more a metric is in `runs` than in `first`, with its paired interval, and what that says."""
+def difference(name: str, runs: Sequence[Result], first: Sequence[Result]) -> Entry:
+    """Subtracts a metric of `first` from that of `runs`, with the paired interval and a verdict."""
     limits = ends(name, runs, first)
     entry = {"mean": mean_of(runs, name)["mean"] - mean_of(first, name)["mean"], **limits}
     if not limits:
@@ -70,10 +68,8 @@ def difference(name: str, runs: Sequence[Result], first: Sequence[Result]) -> di
     return entry | {"verdict": "better" if (limits["low"] > 0) == METRICS[name].is_higher_better else "worse"}
 
 
-def differences_table(
-    first: str, groups: dict[str, Sequence[Result]]
-) -> tuple[Table, dict[str, dict[str, dict[str, float | str]]]]:
-    """How all other groups differ from the first, as a table of one row a metric, and as numbers."""
+def differences_table(first: str, groups: Mapping[str, Sequence[Result]]) -> tuple[Table, dict[str, dict[str, Entry]]]:
+    """Compares all other groups with the first: a table with one row per metric, and the numbers."""
     others = [name for name in groups if name != first]
     metrics = [name for name in METRICS if name in groups[first][0].means]
     found = {other: {name: difference(name, groups[other], groups[first]) for name in metrics} for other in others}
@@ -86,7 +82,7 @@ def differences_table(
 
 
 def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: int) -> Table:
-    """One row a metric, one column a summary; the best of the first `marked` columns is marked."""
+    """Makes a table: one row per metric, one column per summary, the best of the first `marked` columns marked."""
     rows = []
     for name, metric in METRICS.items():
         entries = [columns.get(name) for columns in summaries.values()]
@@ -97,7 +93,7 @@ def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: 
 
 
 def as_cell(name: str, entry: Entry | None, signed: bool = False) -> str:
-    """A mean, and its interval on a second line; signed, also what is positive has its sign."""
+    """Formats a mean, with its interval on a second line; `signed` puts a + before positive numbers."""
     if not entry:
         return "-"
     mean, *limits = (METRICS[name].format(entry[part], signed) for part in ("mean", "low", "high") if part in entry)
@@ -105,7 +101,7 @@ def as_cell(name: str, entry: Entry | None, signed: bool = False) -> str:
 
 
 def best_of(name: str, values: Sequence[float]) -> int | None:
-    """The place of a metric's best value; None where there are not two to compare."""
+    """Returns the place of a metric's best value; None if there are not two to compare."""
     places = [place for place, value in enumerate(values) if not math.isnan(value)]
     if len(places) < 2:
         return None
@@ -114,7 +110,7 @@ def best_of(name: str, values: Sequence[float]) -> int | None:
 
 
 def as_text(table: Table) -> str:
-    """A table for the terminal, where a cell has one line."""
+    """Formats a table for the terminal, with one line per cell."""
     rows = [[label, *(cell.replace("\n", " ") for cell in cells)] for label, cells, _ in table.rows]
     lines = [["", *table.columns], *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -124,7 +120,7 @@ def as_text(table: Table) -> str:
 
 
 def show(tables: Sequence[Table], missing: dict[str, str]) -> None:
-    """Prints tables, and below them what was left out, and why."""
+    """Prints tables, then what was left out and why."""
     for table in tables:
         print(f"\n{table.caption}\n{as_text(table)}")
     for name, reason in missing.items():
@@ -132,19 +128,19 @@ def show(tables: Sequence[Table], missing: dict[str, str]) -> None:
 
 
 def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> list[str]:
-    """What a reader must know to read the numbers rightly.
+    """Returns what a reader must know to read the numbers rightly.
 
     Args:
       missing: what was left out, and why.
       has_fid: whether FID was measured.
-      images: measured.
-      shown: of these on the page.
+      images: how many were measured.
+      shown: how many of them are on the page.
     """
     lines = ["L1 is in units of [-1, 1]; PSNR, SSIM and MS-SSIM are taken on [0, 1]."]
     if images < MIN_IMAGES:
         lines.append(f"{images} images are too few for intervals, which need {MIN_IMAGES}.")
     if has_fid:
-        lines.append(f"FID depends on how many images there are, here {images}: it compares with that of as many only.")
+        lines.append(f"FID depends on the number of images, here {images}: compare it only with FIDs of equally many.")
         lines.append(f"KID is unbiased, over 100 subsets of {min(images, SUBSET_SIZE)} images.")
     lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
     if shown < images:
@@ -153,9 +149,9 @@ def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> li
 
 
 def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Result]) -> None:
-    """One line for each image and column, with all metrics that single images have; there whole or not at all.
+    """Writes one line for each image and column, with all metrics of single images.
 
-    A name that a spreadsheet would compute gets `./` in front, which leaves it the same path: `./=1+1.png`.
+    A name that a spreadsheet would compute gets `./` in front, which means the same path: `./=1+1.png`.
     """
     metrics = [name for name in METRICS if any(name in result.images for result in results.values())]
 
@@ -168,12 +164,12 @@ def write_csv(path: pathlib.Path, names: Sequence[str], results: dict[str, Resul
 
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(lines())
-    # A name need not be UTF-8.
+    # A file name may be other than UTF-8.
     write_whole(path, text.getvalue().encode(errors="surrogateescape"))
 
 
-def write_json(path: pathlib.Path, values: dict[str, object]) -> None:
-    """Writes values whole or not at all; JSON knows neither infinity nor NaN, so they become text."""
+def write_json(path: pathlib.Path, values: Mapping[str, object]) -> None:
+    """Writes values as JSON, which has neither infinity nor NaN: they become text."""
     write_whole(path, json.dumps(_as_json(values), indent=2) + "\n")
 
 
@@ -186,5 +182,5 @@ def _as_json(value: object) -> object:
 
 
 def versions() -> dict[str, str]:
-    """Of what the numbers may depend on."""
+    """Returns the versions on which the numbers may depend."""
     return {"tensorflow": tf.__version__, "keras": keras.__version__, "python": platform.python_version()}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.quality.measure import Networks, compiled, generating, measure
+from tfpix2pix.quality.measure import Networks, compile_columns, generator_column, measure
 from tfpix2pix.training.feed import READ_ERRORS
 
 Mend = Callable[[Exception], tuple[tf.data.Dataset, int]]
@@ -37,7 +37,7 @@ class Validation:
         self._take(dataset, batches)
         self.samples = samples
         self.mend = mend
-        self._run = compiled({"generated": generating(generator)}, networks)
+        self._run = compile_columns({"generated": generator_column(generator)}, networks)
 
     def __call__(
         self, is_cancelled: Callable[[], bool] = lambda: False

@@ -8,7 +8,7 @@ from pipelines.datasets.label_colors import Palette
 from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
 from tfpix2pix.quality.kid import kernel_distance
-from tfpix2pix.quality.measure import Networks, compiled, measure
+from tfpix2pix.quality.measure import Networks, compile_columns, measure
 from tfpix2pix.quality.segmentation import confusions, labels_of, scores
 
 N = 7
@@ -48,7 +48,7 @@ def run(split, batch_size, networks=ALL, columns=COLUMNS, **options):
     source, target = split
     data = {"source": source, "target": target, "labels": (source, target)}
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
-    return measure(compiled(columns, networks), dataset, -(-N // batch_size), **options)
+    return measure(compile_columns(columns, networks), dataset, -(-N // batch_size), **options)
 
 
 def test_single_images(split):

@@ -90,7 +90,7 @@ def parse(path):
 
 
 def webp(level, size=8):
-    return pictures.webp(np.full((size, size, 3), level, "float32"), most_pixels=1024)
+    return pictures.webp(np.full((size, size, 3), level, "float32"), max_side=1024)
 
 
 def make_card(name="a.png", **values):

@@ -1,4 +1,4 @@
-"""Images as WebP files, read back by Pillow; and the error map's colours, worked by hand."""
+"""WebP files against their images, as Pillow reads them; and the error map's colors by hand."""
 
 import io
 
@@ -21,14 +21,14 @@ def levels(image):
 
 
 def smooth(height, width, channels):
-    """Ramps in [-1, 1], another one for each channel."""
+    """Makes ramps in [-1, 1], a different one for each channel."""
     y, x = np.mgrid[0:height, 0:width]
     planes = (x / width, y / height, 1 - x / width, (x + y) / (width + height))
     return (np.stack(planes[:channels], axis=-1) * 2 - 1).astype("float32")
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_small_images_come_back_to_the_last_bit(channels):
+def test_small_images_are_lossless(channels):
     image = np.random.default_rng(0).uniform(-1.2, 1.2, (40, 64, channels)).astype("float32")
     pixels = read(pictures.webp(image))
     expected = levels(image)
@@ -37,13 +37,13 @@ def test_small_images_come_back_to_the_last_bit(channels):
         pixels = np.delete(pixels, [1, 2], axis=-1)
     if channels in (2, 4):
         np.testing.assert_array_equal(pixels[..., -1], expected[..., -1])
-        # The colour of what is wholly transparent is nobody's.
+        # The color of a fully transparent pixel does not count.
         pixels, expected = (array[levels(image)[..., -1] > 0] for array in (pixels, expected))
     np.testing.assert_array_equal(pixels, expected)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_larger_images_come_back_nearly(channels):
+def test_larger_images_are_nearly_equal(channels):
     image = smooth(96, 128, channels)
     pixels = read(pictures.webp(image)).astype(int)
     difference = np.abs(pixels[..., :channels] - levels(image)[..., :channels])
@@ -58,12 +58,12 @@ def test_larger_images_come_back_nearly(channels):
     ("shape", "most", "size"),
     [((64, 64), 64, (64, 64)), ((300, 200), 150, (100, 150)), ((20, 2000), 100, (100, 1)), ((8, 8), 512, (8, 8))],
 )
-def test_no_side_is_longer_than_allowed(shape, most, size):
+def test_no_side_is_longer_than_max_side(shape, most, size):
     image = np.full((*shape, 3), 0.5, "float32")
     assert pictures.size(pictures.webp(image, most)) == size
     contents = pictures.error_map(image, image - 0.25, most)
     assert pictures.size(contents) == size
-    # One error everywhere is one colour everywhere, of whatever size; 2 is what is lost in a lossy file.
+    # One error everywhere is one color everywhere, at any size; a lossy file is off by up to 2.
     expected = np.array(matplotlib.colormaps["inferno"](0.25, bytes=True)[:3], int)
     assert np.abs(read(contents) - expected).max() <= 2
 
@@ -85,10 +85,10 @@ def test_error_map_is_the_mean_over_channels_on_a_fixed_scale():
     np.testing.assert_array_equal(pixels[4], (0, 255, 255))
 
 
-def test_error_map_is_averaged_before_it_is_coloured():
+def test_error_map_is_averaged_before_it_is_colored():
     target = np.zeros((2, 2, 1), "float32")
     generated = np.array([[[0], [1]], [[0], [1]]], "float32")
-    pixels = read(pictures.error_map(target, generated, most_pixels=1))
+    pixels = read(pictures.error_map(target, generated, max_side=1))
     np.testing.assert_array_equal(pixels[0, 0], matplotlib.colormaps["inferno"](0.5, bytes=True)[:3])
 
 

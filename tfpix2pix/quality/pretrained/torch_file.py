@@ -116,7 +116,7 @@ def _checked_state(state: Any) -> dict[str, Tensor]:
 
 
 def _storages(state: dict[str, Tensor]) -> dict[str, Storage]:
-    storages = {}
+    storages: dict[str, Storage] = {}
     for tensor in state.values():
         if storages.setdefault(tensor.storage.key, tensor.storage) != tensor.storage:
             raise ValueError(f"storage {tensor.storage.key} is of two kinds")
@@ -126,8 +126,8 @@ def _storages(state: dict[str, Tensor]) -> dict[str, Storage]:
 def _array(storage: Storage, contents: bytes | memoryview) -> np.ndarray:
     # frombuffer refuses empty contents.
     array = np.frombuffer(contents, storage.dtype) if len(contents) else np.zeros(0, storage.dtype)
-    if array.size != storage.count:
-        raise ValueError(f"storage {storage.key} has {array.size} elements instead of {storage.count}")
+    if array.size != storage.length:
+        raise ValueError(f"storage {storage.key} has {array.size} elements instead of {storage.length}")
     return array
 
 

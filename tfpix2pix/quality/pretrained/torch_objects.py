@@ -6,7 +6,7 @@ the two classes below.
 
 import io
 import pickletools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 # torch's storage classes, all little-endian in files; bfloat16 and the complex ones have no use here.
@@ -30,11 +30,11 @@ MAX_ARGUMENTS = 8
 
 
 class Storage(NamedTuple):
-    """Numbers elsewhere in the file, under a key; count is how many."""
+    """Numbers elsewhere in the file, under a key; length is how many."""
 
     key: str
     dtype: str
-    count: int
+    length: int
 
 
 class Tensor(NamedTuple):
@@ -62,7 +62,9 @@ def read_object(stream: io.BytesIO) -> Any:
       ValueError: it contains something that is not part of a state dict, or is damaged.
       IndexError, KeyError: it takes something that it has not stored.
     """
-    stack, marks, memory = [], [], {}
+    stack: list[Any] = []
+    marks: list[int] = []
+    memory: dict[Any, Any] = {}
 
     def pop(count: int) -> list[Any]:
         if count > len(stack):
@@ -113,7 +115,7 @@ def read_object(stream: io.BytesIO) -> Any:
             case "BINGET" | "LONG_BINGET":
                 stack.append(memory[argument])
             case "GLOBAL":
-                stack.append(_known(*argument.split(" ", 1)))
+                stack.append(_known(*str(argument).split(" ", 1)))
             case "STACK_GLOBAL":
                 stack.append(_known(*pop(2)))
             case "BINPERSID":
@@ -176,7 +178,7 @@ def _arguments(value: Any) -> tuple[Any, ...]:
 
 
 def _ordered_dict(items: Any = None, *_: Any) -> dict[str, Any]:
-    made = {}
+    made: dict[str, Any] = {}
     # Python 2 passed all items at once, as lists of two.
     if items is not None:
         _set_items(made, [_typed(item, list) for item in _typed(items, list)])
@@ -199,7 +201,7 @@ def _parameter(tensor: Any, *_: Any) -> Tensor:
 
 
 # Name to the function that makes the object, and how many arguments that needs.
-_MAKERS = {
+_MAKERS: dict[_Name, tuple[Callable[..., Any], int]] = {
     _Name("collections", "OrderedDict"): (_ordered_dict, 0),
     _Name("torch._utils", "_rebuild_tensor_v2"): (_tensor, 4),
     _Name("torch._utils", "_rebuild_parameter"): (_parameter, 1),
