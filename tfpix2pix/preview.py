@@ -68,4 +68,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    terminal.run(main)
+    terminal.run(main, recipes=RECIPES)

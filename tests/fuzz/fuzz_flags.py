@@ -33,7 +33,7 @@ def target(data, folder):
     saved = flagsaver.save_flag_values()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
-            rest = terminal._parse(["train", "--flagfile=recipe.flags"])
+            rest = terminal.parse_flags(["train", "--flagfile=recipe.flags"])
         terminal.no_arguments(rest)
         options = config.from_flags().resolved()
         assert math.isfinite(options.learning_rate)

@@ -83,7 +83,7 @@ def test_options_are_finite(value):
 def test_flagfile(tmp_path, capsys, contents, reason):
     (tmp_path / "x.flags").write_bytes(contents)
     with pytest.raises(SystemExit) as end:
-        terminal._parse(["x", f"--flagfile={tmp_path / 'x.flags'}"])
+        terminal.parse_flags(["x", f"--flagfile={tmp_path / 'x.flags'}"])
     assert end.value.code == 2
     printed = capsys.readouterr().err
     assert printed.startswith(f"error: {reason}")
