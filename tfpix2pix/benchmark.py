@@ -6,6 +6,7 @@ All options of training are options here too. The defaults are the paper's netwo
 line is one JSON object.
 """
 
+import pathlib
 import time
 
 # From before all other imports, so that seconds_to_first_step has all that a user waits for but Python's own start.
@@ -45,4 +46,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    terminal.run(main)
+    terminal.run(main, recipes=pathlib.Path(__file__).with_name("flagfiles"))

@@ -5,6 +5,8 @@ Sources are above, targets below.
 python -m tfpix2pix.preview --data=facades --output=preview.png
 """
 
+import pathlib
+
 import numpy as np
 from absl import flags
 
@@ -68,4 +70,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    terminal.run(main, recipes=RECIPES)
+    terminal.run(main, recipes=pathlib.Path(__file__).with_name("flagfiles"))

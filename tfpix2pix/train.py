@@ -119,4 +119,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    terminal.run(main, recipes=RECIPES)
+    terminal.run(main, recipes=pathlib.Path(__file__).with_name("flagfiles"))

@@ -47,7 +47,7 @@ def run(main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = 
     # A name that is not UTF-8 must not end what was going well.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.stdout = EscapingStream(sys.stdout)  # type: ignore[assignment]
+    sys.stdout = EscapingStream(sys.stdout)
 
     def guarded(argv: list[str]) -> int | None:
         try:
@@ -118,7 +118,7 @@ def parse_flags(argv: list[str], recipes: pathlib.Path | None = None) -> list[st
 
 
 def _with_recipes(argv: list[str], recipes: pathlib.Path) -> list[str]:
-    """Replaces the value of --flagfile, wherever it is the bare name of a recipe and not of a file, by the recipe's path.
+    """Replaces the value of --flagfile, if it is no file but the bare name of a recipe, by the recipe's path.
 
     Raises:
       InputError: a bare name is that of neither.

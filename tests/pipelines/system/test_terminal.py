@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 
 from pipelines import prepare
 from pipelines.system import terminal
@@ -84,3 +85,59 @@ def test_an_error_is_one_line_whatever_it_names(tmp_path):
     assert (result.returncode, result.stdout) == (2, "a\\udcff\n")
     assert result.stderr.count("\n") == 1
     assert "\x1b" not in result.stderr
+
+
+@pytest.fixture
+def recipes(tmp_path, monkeypatch):
+    """A folder of the recipes `one` and `two`; the test runs in a folder beside it."""
+    for name, text in {"one": "--speed=1", "two": "--speed=2"}.items():
+        (tmp_path / "recipes").mkdir(exist_ok=True)
+        (tmp_path / "recipes" / f"{name}.flags").write_text(text)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "recipes"
+
+
+@pytest.fixture
+def speed():
+    flags.DEFINE_integer("speed", 0, "of what is tested")
+    yield flags.FLAGS["speed"]
+    delattr(flags.FLAGS, "speed")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--flagfile=one"], 1),
+        (["-flagfile=two"], 2),
+        (["--flagfile", "two"], 2),
+        (["--flagfile=one", "--flagfile=two"], 2),
+        (["--flagfile=one", "--speed=7"], 7),
+        (["--flagfile=../recipes/two.flags"], 2),
+        (["--flagfile=own"], 5),
+        (["--", "--flagfile=one"], 0),
+    ],
+)
+def test_recipes_by_their_bare_names(words, expected, recipes, speed, tmp_path):
+    (tmp_path / "here" / "own").write_text("--speed=5")
+    (tmp_path / "here" / "one").mkdir()  # a folder is not a flagfile
+    terminal.parse_flags(["x", *words], recipes)
+    assert speed.value == expected
+
+
+@pytest.mark.parametrize("words", [["--flagfile=three"], ["--flagfile", "three"]])
+def test_an_unknown_recipe(words, recipes, speed, capsys):
+    with pytest.raises(SystemExit) as end:
+        terminal.parse_flags(["x", *words], recipes)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    for named in ("flagfile=three", "one", "two"):
+        assert named in line
+
+
+@pytest.mark.parametrize("words", [["--flagfile=no/such"], ["--flagfile=x.flags"], ["--flagfile"]])
+def test_a_flagfile_that_is_not_there(words, recipes, capsys):
+    with pytest.raises(SystemExit) as end:
+        terminal.parse_flags(["x", *words], recipes)
+    assert end.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
