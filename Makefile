@@ -3,51 +3,69 @@ PYTHON ?= python3
 RUN_DIR ?= runs/demo
 TARGET ?= torch
 SECONDS ?= 600
-# Where TensorBoard listens: on this machine only, since it asks nobody who they are.
+# Where TensorBoard and the site listen: on this machine only, since they ask nobody who they are.
 HOST ?= 127.0.0.1
 
-# The GPU set where the driver answers, the CPU set elsewhere; make ... REQUIREMENTS=requirements.txt to force one.
-REQUIREMENTS ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo requirements.txt || echo requirements-cpu.txt)
+# CUDA's libraries come where the driver answers. tensorflow-cpu is the same TensorFlow at half the size, for x86-64 only.
+TENSORFLOW ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 'tensorflow[and-cuda]' || \
+	case $$(uname -sm) in 'Linux x86_64') echo tensorflow-cpu;; *) echo tensorflow;; esac)
 
-INSTALLED := .venv/.installed-$(REQUIREMENTS)
-INSTALLED_DEV := .venv/.installed-dev-$(REQUIREMENTS)
+# The packages that these need are in .venv, the project's own are imported from this folder.
+INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+INSTALLED_DOCS := .venv/.installed-docs
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
 
-.PHONY: help demo test stress hostile lint format tensorboard engine audit fuzz clean
+.PHONY: help demo test test-all lint format docs docs-serve tensorboard stress hostile engine audit fuzz clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
-	@echo "make test         all tests"
-	@echo "make stress       faults done to real trainings, many times each, with a table of figures"
-	@echo "make lint         ruff: lint and format"
+	@echo "make test         the tests of the science and of every command; a few minutes"
+	@echo "make test-all     all tests"
+	@echo "make lint         ruff (rules and format), import-linter (layers) and mypy (types)"
+	@echo "make format       fix what ruff can fix"
+	@echo "make docs         build the site from docs/ into site/, its links checked"
+	@echo "make docs-serve   show the site at http://$(HOST):8000"
 	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://$(HOST):6006"
-	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
-	@echo "make audit        known vulnerabilities in what .venv has"
+	@echo "make stress       cause faults in real trainings, many times each; prints a table"
+	@echo "make hostile      300 spoiled inputs through every command; prints a table"
 	@echo "make fuzz         TARGET=torch for SECONDS=600; targets are tests/fuzz/fuzz_*.py"
-	@echo "make hostile      300 spoiled inputs through every command, and a table of what became of them"
-	@echo "make format       mend what ruff can mend"
+	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
+	@echo "make audit        look up known vulnerabilities of the packages in .venv"
 	@echo "make clean        remove the environments"
 
 demo: $(INSTALLED)
-	$(BIN)/python -m tfpix2pix.train --flagfile=tfpix2pix/flagfiles/demo.flags --run_dir=$(RUN_DIR)
+	$(BIN)/python -m tfpix2pix.train --flagfile=demo --run_dir=$(RUN_DIR)
 
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
+	$(PYTEST) -m "not slow"
 
-stress: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.journeys.stress
+test-all: $(INSTALLED_DEV)
+	$(PYTEST)
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(INSTALLED_DOCS)
+	$(BIN)/mkdocs build --strict
+
+docs-serve: $(INSTALLED_DOCS)
+	$(BIN)/mkdocs serve --strict --dev-addr $(HOST):8000
+
 tensorboard: $(INSTALLED)
 	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard --host=$(HOST)
+
+stress: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.journeys.stress
 
 hostile: $(INSTALLED_DEV)
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.hostile.check
@@ -63,31 +81,37 @@ fuzz: .venv-fuzz/.installed
 	.venv-fuzz/bin/python -m tests.fuzz.harness $(TARGET) --seconds=$(SECONDS)
 
 clean:
-	rm -rf .venv .venv-*
+	rm -rf .venv .venv-* site
 
-.venv-engine/.installed: requirements-engine.txt
-	$(PYTHON) -m venv .venv-engine
-	.venv-engine/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-engine.txt
-	touch $@
-
-.venv-audit/.installed: requirements-audit.txt
-	$(PYTHON) -m venv .venv-audit
-	.venv-audit/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements-audit.txt
-	touch $@
-
-.venv-fuzz/.installed: constraints.txt requirements-cpu.txt requirements-common.txt requirements-fuzz.txt
-	$(PYTHON) -m venv .venv-fuzz
-	.venv-fuzz/bin/python -m pip install --disable-pip-version-check --quiet \
-		--requirement requirements-cpu.txt --requirement requirements-fuzz.txt
-	touch $@
-
-$(INSTALLED): $(REQUIREMENTS) constraints.txt requirements-common.txt requirements-serving.txt
+$(INSTALLED): pyproject.toml constraints.txt .ci/requirements.py
 	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: TensorFlow 2.21 needs 3.10 to 3.13; make ... PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(PIP) --requirement $(REQUIREMENTS)
-	$(PIP) --no-deps --requirement requirements-serving.txt
+	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' serving > .venv/requirements.txt
+	$(PIP) --requirement .venv/requirements.txt
+	$(PIP) --no-deps tensorflow-serving-api
 	touch $@
 
-$(INSTALLED_DEV): $(INSTALLED) requirements-dev.txt requirements-export.txt requirements-beam.txt
-	$(PIP) --requirement requirements-dev.txt --requirement requirements-export.txt --requirement requirements-beam.txt
+$(INSTALLED_DEV): $(INSTALLED)
+	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' dev export beam docs > .venv/requirements-dev.txt
+	$(PIP) --requirement .venv/requirements-dev.txt
+	touch $@
+
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' docs > .venv/requirements-docs.txt
+	$(PIP) --requirement .venv/requirements-docs.txt
+	touch $@
+
+.venv-fuzz/.installed: pyproject.toml constraints.txt .ci/requirements.py
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python .ci/requirements.py tensorflow-cpu > .venv-fuzz/requirements.txt
+	.venv-fuzz/bin/python .ci/requirements.py --group fuzz >> .venv-fuzz/requirements.txt
+	.venv-fuzz/bin/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt \
+		--requirement .venv-fuzz/requirements.txt
+	touch $@
+
+# Without the constraints: these need other versions, or none of what is pinned.
+.venv-%/.installed: pyproject.toml .ci/requirements.py
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python .ci/requirements.py --group $* > .venv-$*/requirements.txt
+	.venv-$*/bin/python -m pip install --disable-pip-version-check --quiet --requirement .venv-$*/requirements.txt
 	touch $@

@@ -23,7 +23,7 @@ try:
     import onnxruntime
     import tf2onnx
 except ImportError as error:
-    sys.exit(f"error: {error.name} is missing; pip install -r requirements-export.txt")
+    sys.exit(f"error: {error.name} is missing; pip install 'tfpix2pix[export]'")
 
 # The newest that tf2onnx knows.
 OPSET = 18

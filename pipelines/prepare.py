@@ -9,7 +9,7 @@ python -m pipelines.prepare combine --a=A --b=B --output=pairs
 python -m pipelines.prepare check --data=pairs
     reads every pair, and names all bad files; of shards, every record
 python -m pipelines.prepare shard --data=pairs --output=shards
-    packs every split into TFRecord shards, which training takes like the folder; on Apache Beam (requirements-beam.txt)
+    packs every split into TFRecord shards, which training takes like the folder; on Apache Beam (the extra beam)
 """
 
 import pathlib

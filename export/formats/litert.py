@@ -14,7 +14,7 @@ import tensorflow as tf
 try:
     from ai_edge_litert.interpreter import Interpreter
 except ImportError:
-    sys.exit("error: ai-edge-litert is missing; pip install -r requirements-export.txt")
+    sys.exit("error: ai-edge-litert is missing; pip install 'tfpix2pix[export]'")
 
 SIGNATURE = "translate"
 

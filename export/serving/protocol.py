@@ -12,4 +12,4 @@ try:
     )
 except ImportError:
     # It is installed without its dependencies: they name the full tensorflow, also where tensorflow-cpu is there.
-    sys.exit("error: tensorflow-serving-api is missing; pip install --no-deps -r requirements-serving.txt")
+    sys.exit("error: tensorflow-serving-api is missing; pip install 'tfpix2pix[serving]'")

@@ -48,9 +48,7 @@ def import_beam():
     try:
         import apache_beam
     except ImportError:
-        raise InputError(
-            "apache-beam is not installed; install it by python -m pip install -r requirements-beam.txt"
-        ) from None
+        raise InputError("apache-beam is not installed; install it by pip install 'tfpix2pix[beam]'") from None
     return apache_beam
 
 

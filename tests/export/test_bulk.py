@@ -18,7 +18,7 @@ from tests.export.serving.test_servable import expected, servable
 from tests.helpers.commands import call
 from tests.helpers.runs import start, wait_for
 
-pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
+pytest.importorskip("apache_beam", reason="needs the extra beam")
 
 REASONS = {
     "bad/cut.png": "it cannot be decoded (Invalid PNG data",

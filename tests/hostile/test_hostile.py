@@ -29,7 +29,7 @@ FORM = PairFormat("AtoB", (64, 64))
 
 
 def test_spoiled_inputs_through_every_command(tmp_path):
-    pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
+    pytest.importorskip("apache_beam", reason="needs the extra beam")
     (tmp_path / "a" / "b").mkdir(parents=True)
     tally = check.run_all(tmp_path / "a" / "b", SHARE, COUNTS)
     assert not tally.faults

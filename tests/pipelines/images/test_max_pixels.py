@@ -72,7 +72,7 @@ def test_preview(pairs, tmp_path):
 
 
 def test_shard(pairs, tmp_path):
-    pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
+    pytest.importorskip("apache_beam", reason="needs the extra beam")
     with pytest.raises(InputError, match=f"bomb.png: {WORDS}"):
         call(prepare, "shard", f"--data={pairs}", f"--output={tmp_path / 'o'}")
 

@@ -29,7 +29,7 @@ from tfpix2pix.run_dir.claim import claim
 evaluate = command_module("tfpix2pix.evaluate")
 train = command_module("tfpix2pix.train")
 
-pytest.importorskip("apache_beam", reason="needs requirements-beam.txt")
+pytest.importorskip("apache_beam", reason="needs the extra beam")
 
 FORM = PairFormat("BtoA", (70, 72))
 # Sorted as paths these stand in this order; as strings `a-b/2` would come first.
