@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.commands import call, command_module
+from tests.helpers.golden import SHARED
 from tests.helpers.runs import TINY, make_pairs
 
 train = command_module("tfpix2pix.train")
@@ -14,6 +15,14 @@ train = command_module("tfpix2pix.train")
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+def pytest_collection_modifyitems(items):
+    """Skips what needs the data beside the repository, where they are not."""
+    if not SHARED.is_dir():
+        for item in items:
+            if item.get_closest_marker("needs_shared"):
+                item.add_marker(pytest.mark.skip(reason=f"{SHARED} is not here"))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,8 @@ import pathlib
 
 import keras
 import numpy as np
-import pytest
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the data beside the repository is not here")
 
 
 def state_dict(golden, prefix: str) -> dict[str, np.ndarray]:

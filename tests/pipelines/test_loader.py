@@ -13,7 +13,7 @@ from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.storage.image_files import list_files
 from pipelines.system.terminal import InputError
-from tests.helpers.golden import SHARED, needs_shared
+from tests.helpers.golden import SHARED
 
 PAIRS = 7
 SIZE = (8, 10)
@@ -287,7 +287,7 @@ def test_the_fingerprint_changes_with_the_files(tmp_path):
     assert len({before, *changed}) == 5
 
 
-@needs_shared
+@pytest.mark.needs_shared
 def test_facades():
     facades = SHARED / "data" / "facades"
     form = PairFormat("BtoA", (256, 256))

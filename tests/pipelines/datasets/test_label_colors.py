@@ -3,10 +3,11 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pipelines.datasets.label_colors import PALETTES
-from tests.helpers.golden import SHARED, needs_shared
+from tests.helpers.golden import SHARED
 
 COLORS = np.array([*PALETTES["facades"].classes.values()])
 
@@ -19,7 +20,7 @@ def as_published(color, like):
         return picture.getpixel((8, 8))
 
 
-@needs_shared
+@pytest.mark.needs_shared
 def test_the_published_facades_have_these_colors():
     pixels, distances = [], []
     for number in range(1, 81):

@@ -21,7 +21,7 @@ from pipelines.storage.shards import Shards, open_files
 from pipelines.system.paths import RemotePath, parse_path, put
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
-from tests.helpers.golden import SHARED, needs_shared
+from tests.helpers.golden import SHARED
 from tests.helpers.runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.claim import claim
@@ -361,7 +361,7 @@ def test_processes_end_in_one_line(folder, tmp_path):
     assert_one_clear_line(result, "error: 2 of 4 files in", "--bad_images=skip")
 
 
-@needs_shared
+@pytest.mark.needs_shared
 def test_facades_in_four_shards(tmp_path):
     facades = SHARED / "data" / "facades"
     output = shard(facades, tmp_path / "facades", "--shards=4")

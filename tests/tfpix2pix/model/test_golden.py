@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.golden import SHARED, learned, load_weights, needs_shared, running, state_dict
+from tests.helpers.golden import SHARED, learned, load_weights, running, state_dict
 from tfpix2pix.config import Config
 from tfpix2pix.model.optimizer import Adam
 from tfpix2pix.model.state import Pix2Pix, generator_of
@@ -13,7 +13,7 @@ from tfpix2pix.model.step import discriminator_gradients, generator_gradients, m
 from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
 
-pytestmark = needs_shared
+pytestmark = pytest.mark.needs_shared
 LOSS_NAMES = ("discriminator/real", "discriminator/fake", "generator/adversarial", "generator/l1")
 CONFIG = Config(
     generator_width=4, discriminator_width=4, dropout=0.0, batch_size=2, norm_statistics="moving"

@@ -9,13 +9,13 @@ import tensorflow as tf
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
-from tests.helpers.golden import SHARED, needs_shared
+from tests.helpers.golden import SHARED
 from tests.tfpix2pix.model.test_distribution import flat
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 
-pytestmark = needs_shared
+pytestmark = pytest.mark.needs_shared
 STEPS = 50
 # Dropout is off, since its masks depend on the precision.
 CONFIG = Config(

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.helpers.golden import SHARED, needs_shared
+from tests.helpers.golden import SHARED
 from tfpix2pix.networks.layers import NORM_EPSILON, normalization
 
-pytestmark = needs_shared
+pytestmark = pytest.mark.needs_shared
 
 
 @pytest.fixture(scope="module")
