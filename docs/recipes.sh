@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Trains and compares what docs/recipes.md shows: one recipe a run, two seeds, at 64×64 (20 epochs) and 128×128 (10 epochs).
+# Trains and compares what docs/recipes.md shows: one run for each recipe and seed, at 64×64 (20 epochs) and 128×128
+# (10 epochs).
 #   bash docs/recipes.sh FACADES runs/recipes [JOBS]
-# FACADES is the data set's folder. JOBS trainings run side by side, one thread each (default 2). A run that was
-# stopped goes on; one that is complete is left alone.
+# FACADES is the data set's folder. JOBS trainings run side by side, one thread each (default 2). A run that was stopped
+# is resumed; one that is complete stays as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 data=$1 output=$2 jobs=${3:-2}
 
-# name, and what it changes in the paper's recipe; the tutorial's is a recipe of its own.
+# Name, flagfile, and what is changed in it.
 recipes=(
   "paper facades"
   "tutorial gluon_facades"
@@ -25,7 +26,7 @@ for size_epochs in "64 20" "128 10"; do
   for seed in 0 1; do
     for recipe in "${recipes[@]}"; do
       read -r name flagfile change <<<"$recipe"
-      # The paper's flagfile lowers the rate over the second half, the tutorial's never does.
+      # The paper's flagfile lowers the learning rate over the second half, the tutorial's never does.
       decay=$([[ $flagfile == facades ]] && echo $((epochs / 2)) || echo 0)
       echo "--flagfile=tfpix2pix/flagfiles/$flagfile.flags --data=$data --image_size=$size --epochs=$epochs" \
         "--decay_epochs=$decay --generator_width=16 --discriminator_width=16 --seed=$seed $change" \
@@ -35,7 +36,7 @@ for size_epochs in "64 20" "128 10"; do
 done | TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice -n 19 \
   xargs -P "$jobs" -I{} sh -c '.venv/bin/python -m tfpix2pix.train {} --log_every=50 >/dev/null || echo "failed: {}" >&2'
 
-# Each recipe's seeds together, against the paper's; the last checkpoints, so that none was chosen on these images.
+# Compares each recipe's seeds with the paper's, by their last checkpoints, which were not chosen on these images.
 for size_epochs in "64 30" "128 12"; do
   read -r size epochs <<<"$size_epochs"
   segmenter=$output/segmenter-$size

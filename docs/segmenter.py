@@ -2,9 +2,9 @@
 
     .venv/bin/python docs/segmenter.py FACADES 64 30 models/segmenter-64
 
-The numbers are the size and the epochs. It is the project's own U-Net with a class for each label colour, trained on
-the photos and labels of train/, and saved as the SavedModel that `--segmenter` takes. Its scores on val/ are printed:
-what real photos reach.
+FACADES is the data set's folder; the numbers are the image size and the epochs. The network is the project's own U-Net
+with one class for each label color. It learns from the photos and labels of train/, and is saved as the SavedModel that
+`--segmenter` takes. Its scores on val/, which are printed, are those of real photos.
 """
 
 import pathlib
@@ -18,32 +18,51 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from pipelines.datasets.label_colors import PALETTES
 from pipelines.images.pair_format import PairFormat
-from pipelines.loader import train_dataset
-from pipelines.pairs import open_pairs
-from tfpix2pix.networks.choices import default_depth
+from pipelines.loader import eval_dataset, train_dataset
+from pipelines.pairs import Pairs, open_pairs
 from tfpix2pix.networks.generator import unet
 from tfpix2pix.quality.segmentation import confusions, labels_of, scores
 
-BATCH = 8
+BATCH_SIZE = 8
 PALETTE = PALETTES["facades"]
-
-
-def pairs_of(folder: pathlib.Path, size: int, load: int):
-    """Photo as source, labels as target, resized so that label colours do not mix."""
-    return open_pairs(folder, PairFormat("AtoB", (load, load), "nearest"), cache_mib=2048)
 
 
 def main(facades: str, size: int, epochs: int, output: str) -> None:
     """Trains, prints the scores on val, saves."""
     keras.utils.set_random_seed(0)
-    train = pairs_of(pathlib.Path(facades) / "train", size, size * 286 // 256)
-    val = pairs_of(pathlib.Path(facades) / "val", size, size)
-    steps = epochs * (len(train) // BATCH)
+    train = open_split(pathlib.Path(facades) / "train", size * 286 // 256)
+    steps_per_epoch = len(train) // BATCH_SIZE
     batches = train_dataset(
-        train, image_size=(size, size), flip=True, batch_size=BATCH, seed=0, first_step=0, last_step=steps
-    ).map(lambda photo, labels: (photo, labels_of(labels, PALETTE)))
+        train,
+        image_size=(size, size),
+        flip=True,
+        batch_size=BATCH_SIZE,
+        seed=0,
+        first_step=0,
+        last_step=epochs * steps_per_epoch,
+    )
+    network = make_network(size, epochs * steps_per_epoch)
+    network.fit(
+        batches.map(lambda photo, labels: (photo, labels_of(labels, PALETTE))),
+        verbose=2,
+        steps_per_epoch=steps_per_epoch,
+        epochs=epochs,
+    )
+    confusion = np.zeros((len(PALETTE.classes),) * 2, np.int64)
+    for photo, labels in eval_dataset(open_split(pathlib.Path(facades) / "val", size), BATCH_SIZE):
+        confusion += confusions(labels_of(labels, PALETTE), network(photo, training=False)).numpy().sum(0)
+    print(scores(confusion))
+    save(network, size, output)
 
-    trunk = unet((size, size), 3, 32, width=16, depth=default_depth((size, size)), norm_statistics="moving")
+
+def open_split(folder: pathlib.Path, size: int) -> Pairs:
+    """Opens photos as sources and labels as targets, resized so that label colors do not mix."""
+    return open_pairs(folder, PairFormat("AtoB", (size, size), "nearest"), cache_mib=2048)
+
+
+def make_network(size: int, steps: int) -> keras.Model:
+    """Returns a U-Net with one logit for each class at each pixel, compiled for so many steps."""
+    trunk = unet((size, size), 3, 32, width=16, norm_statistics="moving")
     logits = keras.layers.Conv2D(len(PALETTE.classes), 1)(trunk.output)
     network = keras.Model(trunk.input, logits)
     network.compile(
@@ -51,15 +70,11 @@ def main(facades: str, size: int, epochs: int, output: str) -> None:
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    network.fit(batches, verbose=2, steps_per_epoch=steps // epochs, epochs=epochs)
+    return network
 
-    confusion = np.zeros((len(PALETTE.classes),) * 2, np.int64)
-    for photo, labels in train_dataset(
-        val, image_size=(size, size), flip=False, batch_size=10, seed=0, first_step=0, last_step=len(val) // 10
-    ):
-        confusion += confusions(labels_of(labels, PALETTE), network(photo, training=False)).numpy().sum(0)
-    print(scores(confusion))
 
+def save(network: keras.Model, size: int, output: str) -> None:
+    """Writes the SavedModel: images in [-1, 1] to logits."""
     module = tf.Module()
     module.network = network
     spec = tf.TensorSpec((None, size, size, 3), tf.float32, name="images")

@@ -32,7 +32,7 @@ def test_mean_target(pairs):
     np.testing.assert_allclose(Training(FORM, files).mean_target(), expected, atol=1e-6)
 
 
-def test_nearest_is_the_one_that_was_changed_least(pairs):
+def test_nearest_is_the_pair_with_the_smallest_change(pairs):
     rng = np.random.default_rng(0)
     files = open_files(pairs / "train")
     for place, file in enumerate([files[3], files[0], files[3]]):
@@ -54,7 +54,7 @@ def test_bad_training_files_are_left_out(pairs):
     np.testing.assert_allclose(training.mean_target(), expected, atol=1e-6)
 
 
-def test_nothing_good_is_an_error(pairs):
+def test_a_folder_without_good_files_is_refused(pairs):
     file = open_files(pairs / "train")[0]
     file.write_bytes(b"no image")
     with pytest.raises(InputError, match="--nobaselines"):

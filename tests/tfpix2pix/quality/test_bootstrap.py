@@ -1,4 +1,4 @@
-"""Intervals against the normal theory, and against how often they hold the truth."""
+"""Intervals against the normal theory, and how often they contain the true mean."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 from tfpix2pix.quality.bootstrap import MIN_IMAGES, counts_of, interval, interval_of_set
 
 
-def test_equal_values_leave_no_doubt():
+def test_equal_values_have_an_interval_without_width():
     np.testing.assert_allclose(interval(np.full((1, 17), 0.25)), 0.25, rtol=1e-12)
 
 
@@ -18,7 +18,7 @@ def test_width_is_that_of_the_normal_theory():
     np.testing.assert_allclose((low, high), (values.mean() - half, values.mean() + half), atol=0.06 * half)
 
 
-def test_holds_the_true_mean_about_95_times_in_100():
+def test_contains_the_true_mean_about_95_times_in_100():
     rng = np.random.default_rng(1)
     draws = [interval(rng.exponential(1, (1, 60))) for _ in range(200)]
     held = np.mean([low <= 1 <= high for low, high in draws])
@@ -26,7 +26,7 @@ def test_holds_the_true_mean_about_95_times_in_100():
     assert 0.87 < held < 0.98
 
 
-def test_pairing_tells_apart_what_means_cannot():
+def test_a_paired_interval_shows_a_difference_that_single_ones_hide():
     rng = np.random.default_rng(2)
     difficulty = rng.normal(0, 1, (1, 100))
     a, b = difficulty + rng.normal(0, 0.05, (1, 100)), difficulty - 0.05 + rng.normal(0, 0.05, (1, 100))
@@ -40,19 +40,19 @@ def test_runs_that_differ_make_a_difference_unclear():
     images = rng.normal(0, 1, 100)
     noise = lambda: rng.normal(0, 0.02, 100)  # noqa: E731
     other = np.stack([images + 0.03 + noise()])
-    # Each seed alone is told apart, one above and one below.
+    # Each seed alone is clearly different, one above and one below.
     seeds = np.stack([images + noise(), images + 0.08 + noise()])
     assert interval(seeds[:1], other)[1] < 0 < interval(seeds[1:], other)[0]
     low, high = interval(seeds, other)
     assert low < 0 < high
 
 
-def test_the_widest_draws_of_two_runs_are_either_alone():
+def test_two_runs_span_the_interval_from_one_to_the_other():
     np.testing.assert_allclose(interval(np.stack([np.zeros(50), np.ones(50)])), (0, 1), atol=1e-12)
     assert interval_of_set(np.stack([np.zeros(1000), np.ones(1000)])) == (0, 1)
 
 
-def test_what_is_not_finite_is_left_out_of_all():
+def test_images_with_a_value_that_is_not_finite_are_left_out():
     rng = np.random.default_rng(4)
     a, b = rng.normal(0, 1, (2, 1, 30))
     spoilt = a.copy()

@@ -64,7 +64,7 @@ def test_deviation_is_over_subsets():
     assert found == pytest.approx((np.mean(values), np.std(values)))
 
 
-def test_seed_decides():
+def test_equal_seeds_give_equal_values():
     generated, real = inputs.features("kernel seed", (20, 30), 4)
     options = {"subsets": 5, "subset_size": 10}
     assert kernel_distance(generated, real, **options) == kernel_distance(generated, real, **options)
@@ -72,10 +72,10 @@ def test_seed_decides():
     assert other != kernel_distance(generated, real, **options)
 
 
-def test_too_few_or_unlike():
-    with pytest.raises(ValueError, match="subsets of 1 images have no pairs to compare; give at least 2"):
+def test_too_few_images_or_other_features_are_refused():
+    with pytest.raises(ValueError, match="at least 2"):
         kernel_distance(np.zeros((1, 3)), np.zeros((5, 3)))
-    with pytest.raises(ValueError, match=r"different lengths, \(5, 3\) and \(5, 4\)"):
+    with pytest.raises(ValueError, match=r"\(5, 3\) and \(5, 4\)"):
         kernel_distance(np.zeros((5, 3)), np.zeros((5, 4)))
 
 

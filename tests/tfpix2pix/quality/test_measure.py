@@ -16,12 +16,12 @@ PALETTE = Palette({"dark": (0, 0, 0), "bright": (255, 255, 255)})
 
 
 def features(images):
-    """16 numbers an image, in place of Inception's 2048."""
+    """Returns 16 numbers per image, in place of Inception's 2048."""
     return tf.reshape(tf.image.resize(images[..., :1], (4, 4), "area"), (-1, 16))
 
 
 def distance(a, b):
-    """In place of LPIPS."""
+    """Stands in for LPIPS."""
     return tf.reduce_mean((a - b) ** 2, axis=(1, 2, 3))
 
 
@@ -85,7 +85,7 @@ def test_the_whole_set(split):
 def test_segmentation(split):
     source, _ = split
     found = run(split, 3)
-    # The identity shows the very labels that it is read for.
+    # The identity shows the labels themselves.
     assert found["identity"].means["class_iou"] == 1
     np.testing.assert_array_equal(found["identity"].images["pixel_accuracy"], np.ones(N))
     counts = confusions(labels_of(source, PALETTE), segment(split[1])).numpy().sum(0)
@@ -103,7 +103,7 @@ def test_batches_make_no_difference(split):
             assert single[column].means[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
 
 
-def test_without_networks_only_what_needs_none(split):
+def test_without_networks_only_metrics_that_need_none(split):
     assert list(run(split, 3, Networks())["identity"].means) == ["l1", "psnr", "ssim"]
 
 

@@ -1,4 +1,4 @@
-"""Metrics of single images against scikit-image's numbers, a NumPy twin, and what must get worse with noise."""
+"""Metrics of single images against scikit-image's numbers, a NumPy twin, and noise, which makes all worse."""
 
 import pathlib
 
@@ -14,7 +14,7 @@ PUBLISHED = np.load(pathlib.Path(__file__).parents[2] / "oracle" / "published.np
 
 
 def measured(target, generated):
-    """Of images in [0, 1]."""
+    """Measures images in [0, 1]."""
     batches = (tf.constant(np.stack(images) * 2 - 1, tf.float32) for images in (target, generated))
     return {name: value.numpy() for name, value in image_metrics(*batches).items()}
 

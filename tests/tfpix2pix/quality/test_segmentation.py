@@ -1,4 +1,4 @@
-"""Label colours, counts and scores by hand; segmentation networks that are no such thing."""
+"""Label colors, counts and scores by hand; segmenters with wrong signatures."""
 
 import math
 
@@ -17,12 +17,12 @@ def as_image(pixels):
     return tf.constant(np.array(pixels)[None] / 127.5 - 1, tf.float32)
 
 
-def test_labels_are_those_of_the_nearest_colour():
+def test_a_pixel_has_the_label_of_the_nearest_color():
     image = as_image([[[250, 10, 3], [20, 0, 200]], [[3, 3, 9], [130, 0, 120]]])
     np.testing.assert_array_equal(labels_of(image, TWO), [[[0, 1], [-1, 0]]])
 
 
-def test_palettes_read_their_own_colours():
+def test_palettes_read_their_own_colors():
     for palette in PALETTES.values():
         colors = [*palette.classes.values(), *palette.ignored]
         expected = [*range(len(palette.classes)), *[-1] * len(palette.ignored)]
@@ -50,7 +50,7 @@ def test_scores_by_hand():
 
 def test_a_class_that_does_not_occur_does_not_count():
     assert scores(np.array([[4, 0], [0, 0]])) == {"pixel_accuracy": 1, "class_accuracy": 1, "class_iou": 1}
-    # Seen but not there: no accuracy, an IoU of 0.
+    # Read but not there: no accuracy, an IoU of 0.
     found = scores(np.array([[3, 1], [0, 0]]))
     assert found == {"pixel_accuracy": 0.75, "class_accuracy": 0.75, "class_iou": 0.375}
     assert all(math.isnan(value) for value in scores(np.zeros((2, 2))).values())
@@ -78,11 +78,11 @@ def test_a_segmenter_gets_images_in_its_own_type(tmp_path, dtype):
 @pytest.mark.parametrize(
     ("function", "specs", "words"),
     [
-        (lambda x: {"y": x}, [IMAGES], "gives (None, None, None, 3); export it with logits (None, h, w, 2)"),
-        (lambda x: {"y": tf.reduce_mean(x, (1, 2))}, [IMAGES], "gives (None, 3); export it with logits"),
+        (lambda x: {"y": x}, [IMAGES], "(None, h, w, 2)"),
+        (lambda x: {"y": tf.reduce_mean(x, (1, 2))}, [IMAGES], "(None, 3)"),
         (lambda x: {"y": x, "z": x}, [IMAGES], "1 inputs and 2 outputs"),
-        (lambda x: {"y": x}, [tf.TensorSpec((None, 7), name="x")], "takes (None, 7) float32"),
-        (lambda x: {"y": x}, [tf.TensorSpec((), tf.string, name="x")], "takes () string"),
+        (lambda x: {"y": x}, [tf.TensorSpec((None, 7), name="x")], "(None, 7) float32"),
+        (lambda x: {"y": x}, [tf.TensorSpec((), tf.string, name="x")], "() string"),
     ],
 )
 def test_another_signature_is_refused(tmp_path, function, specs, words):
@@ -93,7 +93,7 @@ def test_another_signature_is_refused(tmp_path, function, specs, words):
     assert f"segmenter={folder}" in str(error.value)
 
 
-def test_what_is_no_saved_model_is_refused(tmp_path):
+def test_a_folder_without_a_saved_model_is_refused(tmp_path):
     with pytest.raises(InputError, match=f"segmenter={tmp_path}.*saved_model.pb"):
         load_segmenter(tmp_path, 2)
     (tmp_path / "saved_model.pb").write_text("not a graph")

@@ -1,4 +1,4 @@
-"""Features against those of clean-fid and pytorch-fid with the same random weights (tests/oracle)."""
+"""Features against those of clean-fid and pytorch-fid, with the same random weights (tests/oracle)."""
 
 import json
 import pathlib
@@ -14,7 +14,7 @@ from tests.oracle import inputs
 from tfpix2pix.quality.pretrained.inception import FEATURES, Inception, preprocess
 
 PUBLISHED = np.load(pathlib.Path(__file__).parents[3] / "oracle" / "published.npz")
-# Of the features' length; measured 4e-7. From one image to another they change by 0.07 of it.
+# Relative to the features' length; measured 4e-7. They differ by 0.07 from image to image.
 TOLERANCE = 2e-6
 
 
@@ -60,8 +60,8 @@ def test_resize_equals_pillow(size):
     resized = preprocess(in_our_range(pixels))[0].numpy() * 128 + 128
     for channel in range(3):
         image = Image.fromarray(pixels[0, ..., channel].astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC)
-        # In levels, of 255. TensorFlow has the places to sample in float32, some 1e-5 pixels off at 300 pixels, and
-        # the patches' edges rise by up to 255 levels in one. Measured 5e-3.
+        # In levels, of 255. TensorFlow computes the places to sample in float32, which are some 1e-5 pixels off at 300
+        # pixels, and the patches' edges rise by up to 255 levels per pixel. Measured 5e-3.
         np.testing.assert_allclose(resized[..., channel], np.clip(image, 0, 255), atol=1e-2)
 
 

@@ -1,4 +1,4 @@
-"""Files that torch wrote (tests/oracle), and such as nobody should have written."""
+"""Files that torch wrote (tests/oracle), and damaged and hostile ones."""
 
 import io
 import pathlib
@@ -21,7 +21,7 @@ FILES = ("legacy.pth", "zip.pth", "protocol5.pth")
 
 
 class Hostile:
-    """Unpickled as usual, it makes a file."""
+    """Makes a file when it is unpickled in the usual way."""
 
     def __init__(self, path):
         self.path = path
@@ -70,7 +70,7 @@ def test_equals_what_torch_wrote(name):
     assert np.shares_memory(tensors["rows"], tensors["shared"])
 
 
-def test_the_other_writer_is_understood(tmp_path):
+def test_reads_files_of_the_test_writer(tmp_path):
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "scalar": np.float32(3), "empty": np.zeros((0, 2))}
     tensors = read_tensors(torch_writer.write(tmp_path / "x.pth", arrays))
     for key, array in arrays.items():
@@ -176,7 +176,7 @@ NESTED = b")q\x09" + 60 * b"h\x09h\x09\x86q\x09"
         (b"(" + torch_writer.plain("storage") + 8 * b"N" + b"tQ.", "a call with 9 arguments"),
     ],
 )
-def test_what_would_take_for_ever_is_refused(tmp_path, program, reason):
+def test_a_program_that_would_take_forever_is_refused(tmp_path, program, reason):
     begun = time.process_time()
     assert_refused(tmp_path / "long.pth", zipped(b"\x80\x02" + program), reason)
     assert time.process_time() - begun < 5
@@ -204,7 +204,7 @@ def test_memory_is_in_proportion_to_the_file(tmp_path, program):
         tracemalloc.stop()
 
 
-def test_what_python_2_wrote(tmp_path):
+def test_reads_a_file_of_python_2(tmp_path):
     # As in the published file of LPIPS: an OrderedDict of pairs, byte strings, hooks of an empty list.
     array = np.arange(4, dtype=np.float32)
     tensor = torch_writer.tensor("0", array).replace(ORDERED_DICT + b")R", ORDERED_DICT + b"]\x85R")

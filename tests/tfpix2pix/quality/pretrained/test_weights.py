@@ -1,4 +1,4 @@
-"""Weights from a server on this machine, from a file, and from nowhere."""
+"""Weights from a server on this machine, from a file, and without any network."""
 
 import functools
 import hashlib
@@ -45,6 +45,13 @@ def publish(monkeypatch):
     return publish
 
 
+def assert_names(error, *things):
+    """One line that names all of these."""
+    message = str(error.value)
+    assert all(str(thing) in message for thing in things), message
+    assert "\n" not in message
+
+
 def test_published():
     assert list(WEIGHTS) == ["inception", "alexnet", "lpips"]
     for name, spec in WEIGHTS.items():
@@ -56,7 +63,7 @@ def test_published():
         assert WEIGHTS[name].url.endswith(f"-{WEIGHTS[name].sha256[:8]}.pth")
 
 
-def test_is_fetched_once(url, publish, tmp_path):
+def test_is_downloaded_once(url, publish, tmp_path):
     publish(url)
     file = find_weights("toy", "", tmp_path / "data")
     assert file == tmp_path / "data" / "weights" / "toy.pth"
@@ -69,20 +76,16 @@ def test_is_fetched_once(url, publish, tmp_path):
 @pytest.mark.parametrize(
     ("sha256", "size", "reason"),
     [
-        ("0" * 64, SIZE, f"sha256 {DIGEST} instead of {'0' * 64}, so it was removed"),
-        (DIGEST, SIZE - 1, f"{SIZE} bytes or more, over the cap of {SIZE - 1}"),
+        ("0" * 64, SIZE, DIGEST),
+        (DIGEST, SIZE - 1, str(SIZE - 1)),
     ],
 )
-def test_another_file_does_not_stay(url, publish, tmp_path, sha256, size, reason):
+def test_a_wrong_file_is_removed(url, publish, tmp_path, sha256, size, reason):
     publish(url, sha256, size)
     with pytest.raises(InputError) as error:
         find_weights("toy", "", tmp_path / "data")
-    message = str(error.value)
-    assert message.startswith(f"{url}: ")
-    assert reason in message
     by_hand = tmp_path / "data" / "weights" / "toy.pth"
-    assert message.endswith(f"download it in another way and save it as {by_hand}, or give --toy_weights=FILE")
-    assert "\n" not in message
+    assert_names(error, url, reason, by_hand, "--toy_weights=FILE")
     assert list(by_hand.parent.iterdir()) == []
     publish(url)
     assert find_weights("toy", "", tmp_path / "data").read_bytes() == BODY
@@ -97,10 +100,8 @@ def test_without_network(publish, tmp_path, monkeypatch):
     publish("https://weights.example/toy.pth")
     with pytest.raises(InputError) as error:
         find_weights("toy", "", tmp_path)
-    assert str(error.value) == (
-        f"https://weights.example/toy.pth: no answer ([Errno {socket.EAI_NONAME}] Name or service not known); "
-        f"download it in another way and save it as {tmp_path}/weights/toy.pth, or give --toy_weights=FILE"
-    )
+    by_hand = tmp_path / "weights" / "toy.pth"
+    assert_names(error, "https://weights.example/toy.pth", "Name or service not known", by_hand, "--toy_weights=FILE")
 
 
 def test_given_file(publish, tmp_path):
@@ -108,8 +109,7 @@ def test_given_file(publish, tmp_path):
     given = tmp_path / "mine.pth"
     with pytest.raises(InputError) as error:
         find_weights("toy", str(given), tmp_path / "data")
-    remedy = "get one from https://weights.example/toy.pth, or leave the flag out"
-    assert str(error.value) == f"--toy_weights={given} is not a file; {remedy}"
+    assert_names(error, f"--toy_weights={given}", "https://weights.example/toy.pth")
     given.write_bytes(b"other weights")
     assert find_weights("toy", str(given), tmp_path / "data") == given
     assert not (tmp_path / "data").exists()
