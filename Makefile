@@ -7,8 +7,8 @@ SECONDS ?= 600
 HOST ?= 127.0.0.1
 
 # CUDA's libraries come where the driver answers. tensorflow-cpu is the same TensorFlow at half the size, for x86-64 only.
-TENSORFLOW ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo 'tensorflow[and-cuda]' || \
-	case $$(uname -sm) in 'Linux x86_64') echo tensorflow-cpu;; *) echo tensorflow;; esac)
+TENSORFLOW ?= $(shell if nvidia-smi -L >/dev/null 2>&1; then echo 'tensorflow[and-cuda]'; \
+	elif [ "`uname -sm`" = 'Linux x86_64' ]; then echo tensorflow-cpu; else echo tensorflow; fi)
 
 # The packages that these need are in .venv, the project's own are imported from this folder.
 INSTALLED := .venv/.installed
