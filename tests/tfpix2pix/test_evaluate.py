@@ -172,21 +172,23 @@ def test_compare_finds_no_difference_from_itself_and_one_from_the_start(short_ru
     first = Checkpoints(short_run).steps()[0]
     data = make_pairs(tmp_path / "more", val=12, seed=1)
     options = (f"--output={tmp_path / 'c'}", "--checkpoint=latest", f"--data={data}", OFFLINE)
-    arguments = ("new=" + str(short_run), f"same={short_run}@latest:image", f"old={short_run}@{first}")
+    # A run may have the name of a fact.
+    arguments = ("data=" + str(short_run), f"same={short_run}@latest:image", f"old={short_run}@{first}")
     assert call(compare, *options, *arguments) == 0
     found = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    assert (found["data"], found["runs"]["data"]["step"]) == (str(data), 2)
     assert found["differences"]["same"]["l1"] == {"mean": 0, "low": 0, "high": 0, "verdict": "no clear difference"}
     l1 = {name: np.array([float(r["l1"]) for r in rows(tmp_path / "c" / "images.csv") if r["column"] == name])
-          for name in ("new", "old")}  # fmt: skip
+          for name in ("data", "old")}  # fmt: skip
     difference = found["differences"]["old"]["l1"]
-    assert difference["mean"] == pytest.approx(np.mean(l1["old"] - l1["new"]), abs=1e-5)
+    assert difference["mean"] == pytest.approx(np.mean(l1["old"] - l1["data"]), abs=1e-5)
     assert difference["low"] < difference["mean"] < difference["high"]
     verdict = "worse" if difference["low"] > 0 else "better" if difference["high"] < 0 else "no clear difference"
     assert difference["verdict"] == verdict
     page = (tmp_path / "c" / "comparison.html").read_text()
     assert "no clear difference" in page
     assert "2.png" in page
-    assert "differences from new" in capsys.readouterr().out
+    assert "differences from data" in capsys.readouterr().out
 
 
 def test_compare_counts_seeds_as_one(short_run, tmp_path):

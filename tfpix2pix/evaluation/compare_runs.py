@@ -73,7 +73,8 @@ def compare(
             gallery,
             title=" against ".join([first, ", ".join(others)]),
             subtitle=f"{len(subject.pairs)} images of {options.split}",
-            facts=facts | {contender.name: str(contender) for contender in each},
+            facts=facts,
+            page_facts={f"run {contender.name}": str(contender) for contender in each},
             details={
                 "runs": {
                     contender.name: {

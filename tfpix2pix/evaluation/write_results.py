@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ def write_results(
     title: str,
     subtitle: str,
     facts: dict[str, Any],
+    page_facts: Mapping[str, str] | None = None,
     details: dict[str, Any],
     notes: list[str],
     values: dict[str, np.ndarray],
@@ -71,6 +72,7 @@ def write_results(
       title: of the page.
       subtitle: of the page.
       facts: what is in the JSON file and at the head of the page.
+      page_facts: what is at the head of the page only.
       details: what is in the JSON file only.
       notes: what a reader must know, besides what both commands say.
       values: the metrics beside each image, by label.
@@ -98,7 +100,7 @@ def write_results(
         folder / findings.page,
         title=title,
         subtitle=subtitle,
-        facts={name.replace("_", " "): as_words(value) for name, value in facts.items()},
+        facts={name.replace("_", " "): as_words(value) for name, value in facts.items()} | dict(page_facts or {}),
         tables=tables,
         notes=notes + results.notes(missing, has_fid, len(names), len(gallery.shown)),
         curves=list(curves),
