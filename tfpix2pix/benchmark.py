@@ -17,7 +17,7 @@ import json  # noqa: E402
 from absl import flags  # noqa: E402
 
 from pipelines.system import terminal  # noqa: E402
-from tfpix2pix import config  # noqa: E402
+from tfpix2pix.config import config_from_flags, define_config_flags  # noqa: E402
 
 
 def main(argv: list[str]) -> int:
@@ -26,8 +26,8 @@ def main(argv: list[str]) -> int:
     from tfpix2pix.devices.speed import measure_speed
 
     terminal.no_arguments(argv)
-    options = config.from_flags()
-    figures = measure_speed(options.resolved(usual_direction(options.data)), flags.FLAGS.steps, START)
+    config = config_from_flags(flags.FLAGS)
+    figures = measure_speed(config.resolved(usual_direction(config.data)), flags.FLAGS.steps, START)
     if flags.FLAGS.json:
         print(json.dumps(figures))
     else:
@@ -38,10 +38,9 @@ def main(argv: list[str]) -> int:
 
 def define_flags() -> None:
     """Defines the options of Config, and those of the command itself."""
-    config.define_flags()
+    define_config_flags()
     flags.DEFINE_integer("steps", 5, "timed runs; their median counts", lower_bound=1)
     flags.DEFINE_bool("json", False, "print one JSON object as the last line")
-    flags.adopt_module_key_flags(config)
 
 
 if __name__ == "__main__":

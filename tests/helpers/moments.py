@@ -18,7 +18,7 @@ import tensorflow as tf
 import pipelines.storage.validity
 import tfpix2pix.model.step
 import tfpix2pix.training.interruption
-import tfpix2pix.training.open_data
+import tfpix2pix.training.session
 import tfpix2pix.training.validation
 from pipelines.system import terminal
 
@@ -113,7 +113,7 @@ match MOMENT:
     case "reading":
         before(pipelines.storage.validity, "problem")
     case "opened":
-        before(tfpix2pix.training.open_data, "claim")
+        before(tfpix2pix.training.session, "claim")
     case "tracing":
         before(tfpix2pix.model.step, "_sum_over_replicas")
     case "first step":

@@ -1,9 +1,9 @@
 """Tiny data sets and trainings, as real processes."""
 
+import contextlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +11,8 @@ import time
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+
+from tests.helpers.ports import reserved_ports
 
 # Seconds; a busy machine may take long over anything, and only what hangs is to be found by a limit.
 PATIENCE = 900.0
@@ -52,18 +54,16 @@ def start(module: str, *arguments: object, **environment: str) -> subprocess.Pop
 
 def start_workers(count: int, module: str, *arguments: object) -> list[subprocess.Popen]:
     """Starts a command as so many workers on loopback."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return [
-        start(
-            module,
-            *arguments,
-            TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
-        )
-        for index in range(count)
-    ]
+    reserved = contextlib.ExitStack()
+    addresses = [f"127.0.0.1:{port}" for port in reserved.enter_context(reserved_ports(count))]
+    processes = []
+    for index in range(count):
+        task = {"type": "worker", "index": index}
+        process = start(module, *arguments, TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": task}))
+        # The ports stay reserved as long as there is someone who may ask for the processes.
+        process.reserved = reserved
+        processes.append(process)
+    return processes
 
 
 def finish_workers(processes: list[subprocess.Popen], seconds: float = PATIENCE) -> list[subprocess.CompletedProcess]:
@@ -76,6 +76,8 @@ def finish_workers(processes: list[subprocess.Popen], seconds: float = PATIENCE)
             process.kill()
             output = process.communicate()
         results.append(subprocess.CompletedProcess(process.args, process.returncode, *output))
+    for process in processes:
+        process.reserved.close()
     return results
 
 

@@ -65,6 +65,6 @@ def test_log_has_validation_at_step_0_and_each_epoch(bench):
 def test_a_loss_that_is_not_finite_leaves_no_checkpoint(bench, tmp_path):
     """The first update makes every weight of the discriminator infinite, and the generator learns through it."""
     arguments = (f"--data={bench.pairs}", f"--run_dir={tmp_path / 'r'}", *FLAGS, "--checkpoint_every=1")
-    with pytest.raises(InputError, match="a loss was NaN or infinite at step 1"):
+    with pytest.raises(InputError, match=r"loss .* step 1"):
         call(train, *arguments, "--learning_rate=1e39")
     assert Checkpoints(tmp_path / "r").steps() == [0]

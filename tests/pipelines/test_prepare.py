@@ -1,4 +1,4 @@
-"""Combining, checking and previewing data sets."""
+"""Combining and checking data sets."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,10 @@ from PIL import Image
 
 from pipelines import prepare
 from pipelines.datasets.combine import combine, side_by_side
-from pipelines.images.pair_format import PairFormat
-from pipelines.images.transforms import decode, to_uint8
-from pipelines.loader import train_dataset
-from pipelines.pairs import open_pairs
+from pipelines.images.transforms import decode
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, entries, run_all
 from tests.helpers.runs import assert_one_clear_line, make_pairs
-from tfpix2pix import preview
 
 HEIGHT, WIDTH = 6, 8
 
@@ -192,14 +188,12 @@ def processes(tmp_path_factory):
     train = make_pairs(folder / "p", train=3) / "train"
     (train / "1.png").write_bytes((train / "1.png").read_bytes()[:-30])
     save(train / "odd.jpg", noise(4, 7, 3))
-    good = make_pairs(folder / "good")
     combined = ("combine", f"--a={folder / 'A'}", f"--b={folder / 'B'}", f"--output={folder / 'pairs'}")
     results = run_all(
         {
             "unknown": ("pipelines.prepare", "chekc"),
             "combine": ("pipelines.prepare", *combined),
             "check": ("pipelines.prepare", "check", f"--data={folder / 'p'}"),
-            "preview": ("tfpix2pix.preview", f"--data={good}", f"--output={folder / 'preview.gnp'}"),
         }
     )
     return folder, results
@@ -226,66 +220,3 @@ def test_process_of_check(processes):
         f"{folder}/p/train/odd.jpg: its width is odd, so it has no two halves of one width",
     ]
     assert results["check"].stdout == f"{folder}/p/train: 2 good, 2 bad\n{folder}/p/val: 2 good, 0 bad\n"
-
-
-def test_process_of_preview(processes):
-    folder, results = processes
-    assert_one_clear_line(results["preview"], f"output={folder}/preview.gnp cannot be written", "give a .png file")
-    assert not (folder / "preview.gnp").exists()
-
-
-def test_preview_draws_the_pairs(tmp_path):
-    folder = make_pairs(tmp_path / "p", train=4, size=32)
-    output = tmp_path / "preview.png"
-    arguments = ("--image_size=32", "--load_size=32", "--noflip", "--count=3", f"--output={output}")
-    assert call(preview, f"--data={folder}", *arguments) == 0
-    picture = pixels_of(output)[..., :3]
-    # Cells of 5 × 32 pixels, 4 pixels apart, below titles of 26.
-    cells = [[picture[top : top + 160, left : left + 160] for left in (4, 168, 332)] for top in (26, 26 + 160 + 4 + 26)]
-    assert picture.shape == (2 * (160 + 26 + 4), 3 * 164 + 4, 3)
-    files = {path.name: pixels_of(path) for path in (folder / "train").iterdir()}
-    shown = []
-    for source, target in zip(*cells, strict=True):
-        (name,) = [name for name, pixels in files.items() if np.array_equal(pixels[:, :32], source[2::5, 2::5])]
-        shown.append(name)
-        for half, cell in ((files[name][:, :32], source), (files[name][:, 32:], target)):
-            np.testing.assert_array_equal(cell, np.kron(half, np.ones((5, 5, 1), np.uint8)))
-    assert len(set(shown)) == 3
-
-
-def test_preview_is_what_training_sees(tmp_path):
-    pairs = open_pairs(make_pairs(tmp_path / "p") / "train", PairFormat("BtoA", (70, 72)))
-    rows = preview.preview(pairs, (64, 64), flip=True, count=4, seed=5)
-    batches = train_dataset(
-        pairs, image_size=(64, 64), flip=True, batch_size=1, seed=5, first_step=0, last_step=4
-    ).as_numpy_iterator()
-    for i, (source, target) in enumerate(batches):
-        np.testing.assert_array_equal(rows["source"][i], source[0])
-        np.testing.assert_array_equal(rows["target"][i], target[0])
-    # Each target is its source's negative, wherever it was cropped.
-    np.testing.assert_allclose(rows["target"], -rows["source"], rtol=0, atol=1e-4)
-    assert len({to_uint8(image).numpy().tobytes() for image in rows["source"]}) == 4
-
-
-def spoil_a_file(folder):
-    (folder / "train" / "1.png").write_bytes(b"not an image")
-    return (), r"1\.png"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        spoil_a_file,
-        lambda folder: (("--load_size=16",), "load_size=16x16 is smaller than image_size=32x32"),
-        lambda folder: ((f"--output={folder}/nowhere/preview.png",), "cannot be written"),
-        lambda folder: (("facades",), "'facades' is not a flag"),
-    ],
-    ids=["a bad file", "load_size", "output", "argument"],
-)
-def test_preview_refuses(tmp_path, wrong):
-    folder = make_pairs(tmp_path / "p", train=4, size=32)
-    arguments, message = wrong(folder)
-    output = tmp_path / "preview.png"
-    with pytest.raises(InputError, match=message):
-        call(preview, f"--data={folder}", "--image_size=32", f"--output={output}", *arguments)
-    assert not output.exists()

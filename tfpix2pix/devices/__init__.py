@@ -1,8 +1,8 @@
-"""Which devices and workers compute.
+"""Which devices and processes compute a training, and how fast.
 
-strategy.py    the devices that train, and how a batch is shared among them
-workers.py     what the workers of a training tell one another
-cluster.py     the workers that TF_CONFIG or Slurm name
-rendezvous.py  waits until all workers are there
-speed.py       times the train step, the generator and the input pipeline
+strategy     picks the devices of this process, and shares batches out to them
+cluster      reads the workers from TF_CONFIG or Slurm, and ends the process when one is lost
+rendezvous   waits until all workers have started
+workers      lets the workers agree, and wait for one another
+speed        times the step, the generator and the input pipeline
 """

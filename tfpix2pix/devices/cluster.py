@@ -1,4 +1,4 @@
-"""The processes of a training on several machines: who they are, and which of them is gone."""
+"""Finds the processes of a training on several machines, and tells which of them is gone."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import tensorflow as tf
 from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import (
@@ -19,15 +19,15 @@ from tensorflow.python.distribute.cluster_resolver.slurm_cluster_resolver import
 from pipelines.system.terminal import InputError, print_error
 from pipelines.system.untrusted_json import parse_json
 
-# What Kubeflow's training operator takes for a failure after which a restart helps, as it does all above 127.
+# Kubeflow's training operator restarts a worker after this exit code, as after all above 127.
 LOST_EXIT_CODE = 138
 CONNECT_SECONDS = 2.0
-# The ports of a Slurm job: two jobs on one machine seldom have the same.
+# The ports of a Slurm job, by its number: two jobs on one machine seldom get the same.
 SLURM_FIRST_PORT = 20000
 SLURM_PORTS = 10000
-# More than any job has.
+# More workers than any job has.
 MAX_WORKERS = 100_000
-# What TensorFlow raises when a collective operation cannot be finished.
+# TensorFlow raises these when a collective operation cannot finish.
 LOST_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -40,11 +40,11 @@ LOST_ERRORS = (
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """All workers, and which of them this process is.
+    """Names all workers, and which of them this process is.
 
     Attributes:
       addresses: `host:port` of each; the first is the chief.
-      index: this process's place among them.
+      index: of this process among them.
     """
 
     addresses: tuple[str, ...]
@@ -52,11 +52,11 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes what the training leaves behind."""
+        """Whether this process writes the run directory."""
         return self.index == 0
 
     def resolver(self, gpus: int) -> tf.distribute.cluster_resolver.ClusterResolver:
-        """As TensorFlow wants it; gpus are this machine's."""
+        """Returns the cluster as TensorFlow takes it; gpus is the number on this machine."""
         return tf.distribute.cluster_resolver.SimpleClusterResolver(
             tf.train.ClusterSpec({"worker": list(self.addresses)}),
             task_type="worker",
@@ -66,10 +66,11 @@ class Cluster:
         )
 
     def lost(self, message: str) -> list[int]:
-        """The workers that TensorFlow's message may mean and that take no connection any more.
+        """Returns the workers that are gone, by TensorFlow's error message and by whether they accept connections.
 
-        If all of those that it means do, then these: a process can be stuck behind an open port, or be a new one. If it
-        means nobody, then whoever takes no connection.
+        These are the workers that the message names and that accept no connection. If all named workers accept one,
+        they are returned: a process can be stuck behind an open port, or be a new one. If the message names none, all
+        that accept no connection are returned.
         """
         others = [i for i in range(len(self.addresses)) if i != self.index]
         meant = {int(task) for task in re.findall(r"/task:(\d+)", message)}
@@ -78,10 +79,10 @@ class Cluster:
 
     @contextlib.contextmanager
     def ending_when_one_is_lost(self, note: pathlib.Path) -> Iterator[None]:
-        """Ends this process with one line and LOST_EXIT_CODE where TensorFlow finds that a worker is gone.
+        """Ends this process with one line and LOST_EXIT_CODE if TensorFlow finds that a worker is gone.
 
-        If that one has left a note that says why, it is a fault that starting again would not mend: the line is the
-        note, and the exit code that of an InputError.
+        If that worker left a note with the reason, a restart would not help: the line is the note, and the exit code is
+        that of an InputError.
         """
         try:
             yield
@@ -93,13 +94,13 @@ class Cluster:
                 self.end(note.read_text(), InputError.exit_code)
             who = " and ".join(f"worker {i} at {self.addresses[i]}" for i in lost)
             self.end(
-                f"{who} is gone, so worker {self.index} stops; start all workers again with the same command: they go "
-                "on from the last checkpoint",
+                f"{who} is gone, so worker {self.index} stops; start all workers again with the same command: they "
+                "resume from the newest checkpoint",
                 LOST_EXIT_CODE,
             )
 
-    def end(self, why: str, exit_code: int) -> None:
-        """Ends this process alone, with one line. An orderly exit would wait for the other workers."""
+    def end(self, why: str, exit_code: int) -> NoReturn:
+        """Ends this process at once, with one line. An orderly exit would wait for the other workers."""
         print_error(why)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -107,14 +108,14 @@ class Cluster:
 
 
 def find_cluster(strategy: str, environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The workers that TF_CONFIG, or else Slurm, names; None where this process trains alone.
+    """Returns the workers that TF_CONFIG, or else Slurm, names; None if this process trains alone.
 
     Args:
-      strategy: `multi_worker`, or `auto` for as many as there are; other words leave the environment aside.
+      strategy: `multi_worker`, or `auto` for as many as there are; other choices ignore the environment.
       environment: the process's variables.
 
     Raises:
-      InputError: what they say makes no sense, or names no other worker though strategy asks for some.
+      InputError: the variables contradict themselves, or name no other worker although strategy asks for some.
     """
     if strategy not in ("auto", "multi_worker"):
         return None
@@ -139,14 +140,14 @@ def _from_tf_config(text: str) -> Cluster:
         jobs, task = config.get("cluster", {}), config.get("task", {})
         addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
         if wrong := [address for address in addresses if not _is_address(address)]:
-            raise ValueError(f"{wrong[0]!r:.100} is no host:port")
+            raise ValueError(f"{wrong[0]!r:.100} is not a host:port")
         kind, index = task.get("type", "worker"), int(task.get("index", 0))
         if len(addresses) > 1 and not task:
-            raise ValueError("it does not say which task this is")
+            raise ValueError("it does not tell which task this is")
         if addresses and kind == "worker":
             index += len(jobs.get("chief", []))
         if addresses and (kind not in ("chief", "worker") or not 0 <= index < len(addresses)):
-            raise ValueError(f"task {kind} {index} is none of its chief and workers")
+            raise ValueError(f"task {kind} {index} is not among its chief and workers")
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(
             f"TF_CONFIG={text:.500} cannot be used ({error}); it should be like "
@@ -159,20 +160,20 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
     try:
         count, index = int(environment["SLURM_STEP_NUM_TASKS"]), int(environment["SLURM_PROCID"])
         nodes, on_nodes = environment["SLURM_STEP_NODELIST"], environment["SLURM_STEP_TASKS_PER_NODE"]
-        # Before they are written out: n[1-999999999].
+        # Before the ranges are expanded: n[1-999999999].
         spans = [int(last) - int(first) for first, last in re.findall(r"(\d+)-(\d+)", nodes)]
         repeated = map(int, re.findall(r"x(\d+)", on_nodes))
         if max(count, sum(spans), sum(repeated)) > MAX_WORKERS:
             raise ValueError(f"more than {MAX_WORKERS} workers")
         hosts, tasks = expand_hostlist(nodes), expand_tasks_per_node(on_nodes)
         if sum(tasks) != count:
-            raise ValueError(f"{count} tasks, and {sum(tasks)} places for them")
+            raise ValueError(f"{count} tasks, but {sum(tasks)} on the nodes")
         first_port = SLURM_FIRST_PORT + int(environment["SLURM_JOB_ID"]) % SLURM_PORTS
         addresses = [
             f"{host}:{first_port + task}" for host, on_host in zip(hosts, tasks, strict=True) for task in range(on_host)
         ]
         if len(addresses) != count or not 0 <= index < count:
-            raise ValueError(f"{count} tasks, and {len(addresses)} places for them; index {index}")
+            raise ValueError(f"{count} tasks, but {len(addresses)} addresses; index {index}")
     except (KeyError, ValueError) as error:
         raise InputError(
             f"Slurm's variables cannot be used ({error}); set TF_CONFIG, or give --strategy=mirrored to train alone"
@@ -185,7 +186,7 @@ def _is_address(address: Any) -> bool:
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """`host:port` in two; an IPv6 host stands in brackets."""
+    """Splits `host:port`; an IPv6 host is in brackets."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 

@@ -1,4 +1,4 @@
-"""Workers find one another before TensorFlow does, whose own waiting says nothing and lets no signal through."""
+"""Waits until all workers have started. TensorFlow's own waiting prints nothing and blocks signals."""
 
 import contextlib
 import socket
@@ -8,24 +8,24 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.devices.cluster import CONNECT_SECONDS, Cluster, split_address
 
 NEWS_SECONDS = 30.0
-# Between two looks around, and between two attempts to reach the chief.
+# Between two checks of who is missing, and between two attempts to reach the chief.
 LOOK_SECONDS = 0.5
-# What the chief answers when all are there.
+# The chief's answer when all have started.
 GO = b"+"
 LOOPBACK = ("127.0.0.1", "localhost")
-# All interfaces, as TensorFlow's own server does: a machine's name often means 127.0.1.1 on that machine, and behind a
-# balancer it means another.
+# All interfaces, as TensorFlow's own server does: a machine's name often means 127.0.1.1 on that machine, or a load
+# balancer.
 EVERYWHERE = ""
 
 
 def rendezvous(cluster: Cluster) -> None:
-    """Returns once all workers have called this; says now and then who is missing.
+    """Returns when all workers have called this; prints now and then who is missing.
 
-    The chief listens at its own address, where TensorFlow will do so next, and the others ask there. There is no time
-    limit: a scheduler may start the last of them hours later.
+    The chief listens at its own address, where TensorFlow will listen next, and the others connect to it. There is no
+    time limit: a scheduler may start the last worker hours later.
 
     Raises:
-      InputError: this worker's port is taken.
+      InputError: this worker's port is in use.
     """
     print(f"worker {cluster.index} of {', '.join(cluster.addresses)} waits for the others", flush=True)
     with _listen(cluster) as listener:
@@ -46,14 +46,15 @@ def _listen(cluster: Cluster) -> socket.socket:
         return socket.create_server((EVERYWHERE, port), family=family, dualstack_ipv6=dual)
     except OSError as error:
         raise InputError(
-            f"worker {cluster.index} cannot listen at {address} ({error.strerror}); end what does, or give another port"
+            f"worker {cluster.index} cannot listen at {address} ({error.strerror}); end the process that uses "
+            "it, or give another port"
         ) from None
 
 
 def _gather(cluster: Cluster, listener: socket.socket) -> None:
-    """The chief's part: everyone's connection, open at the same time, then the word to go."""
+    """The chief's part: waits until every worker has a connection open, then answers all of them."""
     listener.settimeout(LOOK_SECONDS)
-    # None: it has not come yet.
+    # None: it has not connected yet.
     others: dict[int, socket.socket | None] = dict.fromkeys(range(1, len(cluster.addresses)))
     news = _News(cluster)
     missing = list(others)
@@ -61,21 +62,22 @@ def _gather(cluster: Cluster, listener: socket.socket) -> None:
         with contextlib.suppress(TimeoutError):
             connection, _ = listener.accept()
             index = _index(connection)
-            # Of one that comes again the former connection, of a stranger this one: a scheduler's probes may be many.
-            former = others.get(index, connection)
+            # A worker that connects again replaces its former connection; a stranger, such as a probe, is closed.
+            former: socket.socket | None = others.get(index, connection)
             if former:
                 former.close()
             if index in others:
                 others[index] = connection
         missing = [i for i, connection in others.items() if connection is None or not _is_open(connection)]
         news.tell(missing)
-    for connection in others.values():
-        with connection, contextlib.suppress(OSError):
-            connection.sendall(GO)
+    for waiting in others.values():
+        if waiting:
+            with waiting, contextlib.suppress(OSError):
+                waiting.sendall(GO)
 
 
 def _ask(cluster: Cluster) -> None:
-    """Another worker's part: asks the chief, again if it goes away, until it says go."""
+    """Another worker's part: connects to the chief, again if that fails, until it answers."""
     news = _News(cluster)
     answer = b""
     while answer != GO:
@@ -92,7 +94,7 @@ def _ask(cluster: Cluster) -> None:
 
 
 def _index(connection: socket.socket) -> int:
-    """Who it is; -1 for a stranger."""
+    """Reads the index of the worker that connected; -1 for a stranger."""
     try:
         connection.settimeout(CONNECT_SECONDS)
         return int(connection.recv(16))
@@ -111,7 +113,7 @@ def _is_open(connection: socket.socket) -> bool:
 
 
 class _News:
-    """Says who is missing, every NEWS_SECONDS."""
+    """Prints who is missing, every NEWS_SECONDS."""
 
     def __init__(self, cluster: Cluster):
         self.cluster = cluster

@@ -1,4 +1,4 @@
-"""Which devices train, and how a batch gets to them."""
+"""Picks the devices that train, and shares batches out to them."""
 
 import ctypes
 import sys
@@ -17,16 +17,16 @@ M_MMAP_THRESHOLD = -3
 
 
 def make_strategy(config: Config, cluster: Cluster | None = None) -> tf.distribute.Strategy:
-    """One replica on each GPU, or one on the CPU: of this machine, or of each worker's.
+    """Makes a strategy with one replica on each GPU, or one on the CPU, of this machine or of all workers.
 
-    Over several workers it has to be called before TensorFlow does anything else, and returns when all are there.
+    With several workers it must be called before TensorFlow does anything else; it returns when all have started.
 
     Args:
-      config: its strategy, and the batch that is shared out.
-      cluster: the workers, where there are several.
+      config: gives the strategy's name and the batch size.
+      cluster: the workers, if there are several.
 
     Raises:
-      InputError: the batch cannot be shared out evenly.
+      InputError: the batch cannot be shared evenly.
     """
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -37,7 +37,7 @@ def make_strategy(config: Config, cluster: Cluster | None = None) -> tf.distribu
         # Take memory as it is needed, so that TensorBoard or a second, small job can run beside.
         tf.config.experimental.set_memory_growth(gpu, True)
     if cluster:
-        # As many replicas or more: what they cannot share is told before anyone waits for the others.
+        # Each worker has a replica or more, so this much is certain before anyone waits for the others.
         _check_shares(config, len(cluster.addresses), "workers")
         rendezvous(cluster)
         strategy = _over_workers(cluster, len(gpus))
@@ -53,8 +53,8 @@ def _check_shares(config: Config, count: int, called: str) -> None:
     if config.batch_size % (count * parts):
         shares = f"{count} {called}" + (f", in {parts} parts each" if parts > 1 else "")
         raise InputError(
-            f"batch_size={config.batch_size} cannot be shared evenly by {shares}: give a multiple of {count * parts}, "
-            "or fewer of them"
+            f"batch_size={config.batch_size} cannot be shared evenly by {shares}; give a multiple of {count * parts}, "
+            "or use fewer of them"
         )
 
 
@@ -67,10 +67,10 @@ def _over_workers(cluster: Cluster, gpus: int) -> tf.distribute.Strategy:
 
 
 def keep_freed_memory() -> None:
-    """Has the allocator keep what a step frees for the next one, where it is glibc's; elsewhere nothing happens.
+    """Has glibc's allocator keep memory that a step frees for the next step; does nothing with other allocators.
 
-    By default it gives large pieces back to the system, which hands them out again page by page: 4 to 8 percent of a
-    step of the paper's networks on two cores.
+    By default it returns large pieces to the system, which hands them out again page by page: this takes 4 to 8 percent
+    of a step of the paper's networks on two cores.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
@@ -79,11 +79,11 @@ def keep_freed_memory() -> None:
 
 
 def distribute(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> Iterable:
-    """Batches as the strategy's train step takes them: shared out over this process's replicas, on their devices.
+    """Shares batches out over this process's replicas, on their devices, as the train step takes them.
 
-    A single CPU takes the data set as it is. TensorFlow's distributed iterator would set the allocator's trim threshold
-    to 128 kB for the whole process (its GeneratorDataset logs it); memory then goes back to the system at every turn,
-    and a step of the paper's networks takes 1.4 times as long.
+    A single CPU takes the dataset as it is. TensorFlow's distributed iterator would set the allocator's trim threshold
+    to 128 kB for the whole process (its GeneratorDataset logs it); memory then returns to the system all the time, and
+    a step of the paper's networks takes 1.4 times as long.
 
     Args:
       strategy: of one process or of many.

@@ -1,4 +1,4 @@
-"""data.json: the pairs that a run was begun with, so that it goes on with the same or says which are not."""
+"""Records in data.json the pairs that a run was begun with, so that it resumes with the same or says which differ."""
 
 import json
 import pathlib
@@ -16,16 +16,16 @@ DATA_FILE = "data.json"
 
 
 def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> None:
-    """Writes data.json, or, where it is there, compares.
+    """Writes data.json, or compares the pairs with it if it exists.
 
     Args:
-      run_dir: is there.
+      run_dir: exists.
       train: the training pairs.
-      val: the validation pairs; others than before are told of, and refused unless bad_images is `skip`.
+      val: the validation pairs; if they differ, a note says so, or an error unless bad_images is `skip`.
       bad_images: of the run's config.
 
     Raises:
-      InputError: the run was begun with other files (names the first), so the order of the data would not be the same.
+      InputError: the run was begun with other files (names the first), so the order of the data would change.
     """
     path = run_dir / DATA_FILE
     now = {**_described(train), "validation": _described(val)}
@@ -36,23 +36,25 @@ def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> N
     reason = _difference(before, now, "training")
     if reason:
         raise InputError(
-            f"run_dir={run_dir} was begun with {reason}; bring back the same files, or give another --run_dir"
+            f"run_dir={run_dir} was begun with {reason}; restore the same files, or give another --run_dir"
         )
     reason = _difference(before["validation"], now["validation"], "validation") if "validation" in before else None
     if reason and bad_images == "fail":
         raise InputError(
-            f"run_dir={run_dir} was begun with {reason}; bring back the same files, or give --bad_images=skip to go on "
-            "with what is there"
+            f"run_dir={run_dir} was begun with {reason}; restore the same files, or give --bad_images=skip to "
+            "resume with what exists"
         )
     if reason:
-        print(one_line(f"note: the run was begun with {reason}; validation's numbers do not compare with those before"))
+        print(
+            one_line(f"note: the run was begun with {reason}; the validation numbers do not compare with earlier ones")
+        )
 
 
 def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
-    """The training pairs that the run was begun with and whose files are not there any more; none of shards.
+    """Lists the training pairs that the run was begun with and whose files are gone; none if they are in shards.
 
     Raises:
-      InputError: data.json cannot be read, or most of them are gone, which is no matter of single files.
+      InputError: data.json cannot be read, or most of the files are gone.
     """
     path = run_dir / DATA_FILE
     if not path.exists() or not folder.is_dir() or is_sharded(folder):
@@ -70,10 +72,10 @@ def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
 
 
 def most_gone(count: int, of: int, folder: AnyPath) -> str | None:
-    """In words that so many of a folder's files are gone that a disk, perhaps, is not there; else None."""
+    """Returns an error's text if more than half of a folder's files are gone, as with a missing disk; else None."""
     if 2 * count <= of:
         return None
-    return f"{count} of {of} files in {folder} are gone; bring them back, and give the same command to go on"
+    return f"{count} of {of} files in {folder} are gone; restore them, then give the same command to resume"
 
 
 def _described(pairs: Pairs) -> dict:
@@ -83,9 +85,9 @@ def _described(pairs: Pairs) -> dict:
         "contents": pairs.contents(),
         "skipped": [str(file) for file in pairs.skipped],
     }
-    if pairs.digests is not None:
+    if pairs.sizes is not None and pairs.digests is not None:
         sizes, digests = pairs.sizes.tolist(), (digest.tobytes().hex() for digest in pairs.digests)
-        # A line a file.
+        # One line per file.
         found["files"] = {
             name: f"{size} {digest}" for name, size, digest in zip(pairs.files.names(), sizes, digests, strict=True)
         }
@@ -93,35 +95,37 @@ def _described(pairs: Pairs) -> dict:
 
 
 def _load(path: pathlib.Path) -> dict:
-    """Raises InputError where it is not as `check` writes it."""
+    """Reads data.json; raises InputError if it is not as `check` writes it."""
     try:
         before = parse_json(path.read_text())
         for split in (before, *([before["validation"]] if "validation" in before else [])):
             if type(split["pairs"]) is not int or type(split["fingerprint"]) is not str:
-                raise TypeError("what counts and what tells is another")
+                raise TypeError("a split has no count or no fingerprint")
             split.setdefault("files", {})
             for name, known in split["files"].items():
                 # Size and digest.
                 if not is_below(name) or not re.fullmatch(r"\d{1,18} [0-9a-f]{16}", known):
-                    raise ValueError("a file is none of ours")
+                    raise ValueError("a file's name, size or digest is not one")
         return before
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InputError(f"{path} cannot be read; delete it to go on with the data as it is now") from None
+        raise InputError(
+            f"{path} cannot be read; restore it, or delete it to resume with the data as it is now"
+        ) from None
 
 
 def _difference(before: dict, now: dict, split: str) -> str | None:
-    """In words, with the first file that differs; None where nothing does."""
+    """Describes the difference, with the first file that differs; None if there is no difference."""
     first, old, new = "", before["files"], now.get("files")
     if old and new:
         changed = [f"{name} is gone" for name in old if name not in new]
         changed += [f"{name} is new" for name in new if name not in old]
-        changed += [f"{name} is another" for name in new if old.get(name, new[name]) != new[name]]
+        changed += [f"{name} has changed" for name in new if old.get(name, new[name]) != new[name]]
         first = f": {changed[0]}" if changed else ""
     if before["fingerprint"] != now["fingerprint"]:
         return (
             f"{before['pairs']} {split} pairs, and now there are {now['pairs']}, or their names or sizes differ{first}"
         )
-    # Of shards, the fingerprint is of their contents; runs from before this was written down have none.
+    # Older runs have no digest of the contents.
     if None not in (before.get("contents"), now["contents"]) and before["contents"] != now["contents"]:
-        return f"{split} files of these names and sizes that held something else{first}"
+        return f"{split} files of these names and sizes that had other contents{first}"
     return None

@@ -1,4 +1,4 @@
-"""What a training says of itself: log.jsonl, TensorBoard and the terminal."""
+"""Reports a training in log.jsonl, in TensorBoard and on the terminal."""
 
 import contextlib
 import json
@@ -12,20 +12,20 @@ from tqdm import tqdm
 from pipelines.system.disk import write_whole
 from pipelines.system.untrusted_json import parse_json
 
-# An axis up to 1e308 cannot be drawn.
-MOST = 1e30
+# Larger values cannot be drawn on an axis.
+MAX_VALUE = 1e30
 LOG_FILE = "log.jsonl"
 
 
 class Journal:
     """Writes each record to log.jsonl, to TensorBoard, and to the terminal.
 
-    Made at the start of a run, it drops records after `step`, which a run that is taken up will write again.
+    When it is made, it drops the records after `step`: a run that resumes there writes them again.
 
     Args:
-      run_dir: an existing folder.
-      step: where the run stands.
-      last_step: where it ends, for the progress bar.
+      run_dir: exists.
+      step: how many steps the run has done.
+      last_step: the step at which it ends, for the progress bar.
     """
 
     def __init__(self, run_dir: pathlib.Path, step: int, last_step: int):
@@ -58,7 +58,7 @@ class Journal:
             **{name: float(value) for name, value in values.items()},
         }
         self._log.write(json.dumps(record) + "\n")
-        # A line that is not on the disk is lost with the process.
+        # A line that is only in memory would be lost with the process.
         self._log.flush()
         with self._writer.as_default(step):
             tf.summary.scalar("epoch", epoch)
@@ -66,44 +66,44 @@ class Journal:
                 tf.summary.scalar(name, value)
 
     def image(self, step: int, name: str, array: np.ndarray) -> None:
-        """Shows an `(H, W, 3)` uint8 image in TensorBoard."""
+        """Writes an `(H, W, 3)` uint8 image for TensorBoard."""
         with self._writer.as_default(step):
             tf.summary.image(name, array[None])
         self._writer.flush()
 
     def progress(self, step: int, text: str) -> None:
-        """Says in the terminal how it goes: beside the progress bar, or as a line where there is none."""
+        """Shows progress on the terminal: beside the progress bar, or as a line if there is none."""
         if self.bar.disable:
             print(f"step {step}  {text}", flush=True)
         else:
             self.bar.set_postfix_str(text, refresh=False)
 
     def line(self, text: str) -> None:
-        """Prints a line that stays, above the bar if there is one."""
+        """Prints a line, above the progress bar if there is one."""
         if self.bar.disable:
             print(text, flush=True)
         else:
             self.bar.write(text)
 
     def close(self) -> None:
-        """Leaves everything written."""
+        """Closes the bar and the files; everything is written."""
         self.bar.close()
         self._log.close()
         self._writer.close()
 
 
-class Silence:
-    """In the journal's place on workers that are not the chief: takes everything, and says nothing."""
+class Silence(Journal):
+    """Replaces the journal on workers other than the chief: accepts everything and reports nothing."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bar = tqdm(disable=True)
 
     def has_validation(self, step: int) -> bool:
-        """Nothing is on record."""
+        """Returns False: nothing is on record."""
         return False
 
     def scalars(self, step: int, epoch: float, values: dict[str, float]) -> None:
-        """Drops them."""
+        """Drops the values."""
 
     def image(self, step: int, name: str, array: np.ndarray) -> None:
         """Drops it."""
@@ -115,22 +115,22 @@ class Silence:
         """Drops it."""
 
     def close(self) -> None:
-        """Has nothing to close."""
+        """Closes nothing."""
 
 
 def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
-    """The records of log.jsonl, in order; none if there is no such file."""
+    """Reads the records of log.jsonl, in order; none if there is no such file."""
     path = run_dir / LOG_FILE
     if not path.exists():
         return []
     records = []
-    # Whatever bytes a line has, it costs this line only.
+    # A line that cannot be read is left out alone.
     for line in path.read_bytes().splitlines():
-        # What is no record is what a killed process was writing.
+        # A killed process may leave half a line.
         with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, OverflowError):
             record = parse_json(line)
             values = {name: float(value) for name, value in record.items()}
-            # A NaN is left: it tells.
-            values = {name: value for name, value in values.items() if not abs(value) > MOST}
+            # A NaN stays: it shows what happened.
+            values = {name: value for name, value in values.items() if not abs(value) > MAX_VALUE}
             records.append(values | {"step": operator.index(record["step"]), "epoch": values["epoch"]})
     return records

@@ -1,69 +1,72 @@
-"""One training at a time in a run directory."""
+"""Lets one training at a time write into a run directory."""
 
 import errno
-import fcntl
 import os
 import pathlib
 import socket
+from collections.abc import Callable
 
+from filelock import FileLock, Timeout
+
+from pipelines.system.disk import write_whole
 from pipelines.system.terminal import InputError
 
 LOCK_FILE = "lock"
-# What a file system says where another process has the lock; anything else means that it has no locks.
-HELD = (errno.EAGAIN, errno.EACCES)
+# Who holds the lock. A file of its own: Windows lets nobody else read a file that is locked.
+HOLDER_FILE = "lock.holder"
+# What a file system without locks answers.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class Lock:
-    """Held by the process that writes into a run directory, until it lets go or ends, however it ends.
+    """Is held by the training that writes into a run directory, until that releases it or its process ends.
 
-    Only trainings ask for it: whatever reads a run directory is not hindered.
+    The system frees the lock when the process ends, also by kill -9. Commands that only read a run directory do not ask
+    for it.
 
     Args:
-      run_dir: need not be there yet.
+      run_dir: need not exist yet.
     """
 
     def __init__(self, run_dir: pathlib.Path):
+        self.run_dir = run_dir
         self.path = run_dir / LOCK_FILE
-        self._file = None
+        self._lock = FileLock(self.path, timeout=0, thread_local=False, fallback_to_soft=False)
+        self._is_taken = False
 
     def __enter__(self) -> "Lock":
         return self
 
-    def __exit__(self, *exception) -> None:
-        if self._file:
-            self._file.close()
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
 
-    def take(self, warn=print) -> None:
-        """Takes it, unless this process has it already. The folder has to be there.
+    def take(self, warn: Callable[[str], object] = print) -> None:
+        """Takes the lock, unless this object has it already. The run directory must exist.
 
         Args:
-          warn: is told where the file system has no locks; the training then goes on without.
+          warn: gets a note if the file system has no locks; the training then runs without one.
 
         Raises:
-          InputError: another process has it.
+          InputError: another training holds it.
         """
-        if self._file:
+        if self._is_taken:
             return
-        # Not emptied before it is ours.
-        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
+        holder = self.run_dir / HOLDER_FILE
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in HELD:
-                warn(
-                    f"note: the file system of {self.path} has no locks ({error.strerror}); see to it that no other "
-                    "training writes there"
-                )
-                self._file = file
-                return
-            file.seek(0)
-            holder = file.read().strip() or "another one"
-            file.close()
+            self._lock.acquire()
+        except Timeout:
+            name = holder.read_text().strip() if holder.exists() else "another process"
             raise InputError(
-                f"run_dir={self.path.parent} is being written by another training ({holder}); wait for its end, stop "
-                "it, or give another --run_dir"
+                f"run_dir={self.run_dir} is being written by another training ({name}); wait for its end, stop it, or "
+                "give another --run_dir"
             ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        self._file = file
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warn(
+                f"note: the file system of {self.path} has no locks ({error.strerror}); make sure that no other "
+                "training writes there"
+            )
+        else:
+            write_whole(holder, f"process {os.getpid()} on {socket.gethostname()}\n")
+        self._is_taken = True

@@ -1,4 +1,4 @@
-"""Training pairs that could no longer be read: kept in the run directory, so that a run goes on as it would have."""
+"""Records the training pairs that could no longer be read, so that a run resumes with the same replacements."""
 
 import dataclasses
 import json
@@ -12,15 +12,15 @@ from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
 
 FOLDER = "lost"
-# Not the temporary file of another worker, nor that of a killed one, whose names begin with a dot.
+# Excludes the temporary files of other workers and of killed ones, whose names begin with a dot.
 FILES = "[0-9]*.json"
 
 
 class Lost:
-    """One small file a pair, run_dir/lost/<index>.json, since of several workers any may find one.
+    """Keeps one small file for each lost pair, run_dir/lost/<index>.json: any of several workers may find one.
 
     Args:
-      run_dir: need not be there before `add`.
+      run_dir: need not exist before `add`.
     """
 
     def __init__(self, run_dir: pathlib.Path):
@@ -30,10 +30,10 @@ class Lost:
         return len(list(self.folder.glob(FILES)))
 
     def load(self) -> list[LostPair]:
-        """All of them, by index.
+        """Reads all lost pairs, by index.
 
         Raises:
-          InputError: a file of them cannot be read.
+          InputError: one of their files cannot be read.
         """
         pairs = []
         for path in sorted(self.folder.glob(FILES)):
@@ -46,18 +46,18 @@ class Lost:
         return pairs
 
     def add(self, pair: LostPair) -> None:
-        """Keeps one."""
+        """Records one pair."""
         self.folder.mkdir(exist_ok=True)
         write_whole(self.folder / f"{pair.index:08d}.json", json.dumps(dataclasses.asdict(pair), indent=2) + "\n")
 
 
 def _check(pair: LostPair) -> None:
-    """Raises ValueError or TypeError where it is not as `add` writes it."""
+    """Raises ValueError or TypeError if a pair is not as `add` writes it."""
     counts, texts = (pair.index, pair.size), (pair.name, pair.reason, pair.digest)
     if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
-        raise ValueError("what counts something is no number")
+        raise ValueError("its index or size is not a number")
     if not all(type(text) is str for text in texts):
-        raise TypeError("a name is no text")
-    # A file's name, unlike a record's, is below the data's folder.
+        raise TypeError("its name, reason or digest is not a text")
+    # A pair with a digest is a file, whose name must stay below the data's folder.
     if pair.digest and not (re.fullmatch("[0-9a-f]{16}", pair.digest) and is_below(pair.name)):
-        raise ValueError("a name or a digest is none of ours")
+        raise ValueError("its name or digest is not one")

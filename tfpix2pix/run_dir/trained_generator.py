@@ -10,12 +10,11 @@ from tfpix2pix.config import Config
 from tfpix2pix.model.state import generator_of
 from tfpix2pix.networks.memory_estimate import check_fits
 from tfpix2pix.run_dir import config_json
-from tfpix2pix.run_dir.bundle import check_index
 from tfpix2pix.run_dir.checkpoints import DAMAGE, PREFIX, Checkpoints
 
 
 def load_generator(
-    run_dir: pathlib.Path,
+    run_dir: str | pathlib.Path,
     checkpoint: str = "best",
     image_size: tuple[int | None, int | None] | None = None,
     norm_statistics: str | None = None,
@@ -27,16 +26,16 @@ def load_generator(
     Args:
       run_dir: the run directory; everything else is read from its config.json.
       checkpoint: `best` (by the run's best_by; the newest if none was validated by it), `latest`, or a step.
-      image_size: other than training's, multiples of 2^depth; None inside for any.
-      norm_statistics: other than the run's.
+      image_size: another size than the run's, in multiples of 2^depth; a side of None accepts any.
+      norm_statistics: another choice than the run's.
       dropout_at_inference: whether dropout stays on.
-      products: as unet has it.
+      products: see unet.
 
     Returns:
       The generator, the run's config, and the checkpoint's step.
 
     Raises:
-      InputError: no such run, no such checkpoint, one that cannot be read, or a size that does not fit.
+      InputError: the run or checkpoint does not exist or cannot be read, or the size does not fit.
     """
     config = config_json.load(run_dir)
     checkpoints = Checkpoints(run_dir, best_by=config.best_by)
@@ -52,15 +51,14 @@ def load_generator(
         raise InputError(str(error)) from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
     try:
-        check_index(checkpoints.path(step) / PREFIX)
         part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
     except tf.errors.ResourceExhaustedError:
         raise
     except DAMAGE as error:
         if not checkpoints.path(step).exists() and checkpoint in ("best", "latest"):
-            # A training that is still running has replaced it meanwhile.
+            # A running training has replaced it since it was chosen.
             return load_generator(run_dir, checkpoint, image_size, norm_statistics, dropout_at_inference, products)
         raise InputError(
-            f"{checkpoints.path(step)} cannot be read ({reason(error)}); take another --checkpoint"
+            f"{checkpoints.path(step)} cannot be read ({reason(error)}); give another --checkpoint"
         ) from None
     return generator, config, step

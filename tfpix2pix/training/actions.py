@@ -1,4 +1,4 @@
-"""What happens around the step, and when. An action is called after every step with (steps done, its metrics)."""
+"""Logs, validates and saves during a training. An action is called after every step with (steps done, its metrics)."""
 
 import pathlib
 import time
@@ -15,17 +15,17 @@ from tfpix2pix.training.validation import Validation
 
 VALIDATION = "validation/"
 NOT_FINITE = (
-    "a {} was NaN or infinite at step {}, so the training stopped; the newest checkpoint is from before. Look at "
-    "log.jsonl for what led there; a lower learning_rate, or another seed, may avoid it"
+    "a {} was NaN or infinite at step {}, so the training stopped; the newest checkpoint is from before. See log.jsonl "
+    "for what led to it, and give a lower --learning_rate or another --seed"
 )
 
 
 class Schedule:
-    """When epochs end and where the run does.
+    """Tells when an epoch ends and when the run does.
 
     Args:
       steps_per_epoch: at least 1.
-      last_step: where this run ends.
+      last_step: the step after which this run ends.
     """
 
     def __init__(self, steps_per_epoch: int, last_step: int):
@@ -33,18 +33,18 @@ class Schedule:
         self.last_step = last_step
 
     def epoch(self, step: int) -> float:
-        """Epochs done after so many steps."""
+        """Returns how many epochs are done after a number of steps."""
         return step / self.steps_per_epoch
 
     def is_epoch_end(self, step: int) -> bool:
-        """Whether an epoch, or the run, ends with this step; before the first step counts too."""
+        """Whether an epoch or the run ends with this step; the start, step 0, counts too."""
         return step % self.steps_per_epoch == 0 or step == self.last_step
 
 
 class Log:
-    """Every `every` steps and at the end of each epoch, writes down the metrics and the speed.
+    """Logs the metrics and the speed every `every` steps and at the end of each epoch.
 
-    And how many training pairs were lost, once there are some.
+    Logs too how many training pairs were lost, if any were.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Log:
         self.model = model
         self.every = every
         self.count_lost = count_lost
-        self._since = None
+        self._since: tuple[int, float] | None = None
 
     def __call__(self, step: int, metrics: Metrics) -> None:
-        """Waits for the device only where it logs."""
+        """Logs if it is time to; only then it waits for the device."""
         self.journal.bar.update(step - self.journal.bar.n)
         if self._since is None and metrics:
-            # The speed is counted from after the first step, which traces and compiles.
+            # The first step traces and compiles, so the speed is counted from its end.
             self._since = (step, self.stopwatch())
         is_end = self.schedule.is_epoch_end(step)
-        if (step % self.every and not is_end) or not metrics:
+        if (step % self.every and not is_end) or self._since is None or not metrics:
             return
         check_finite(self.model)
         values = {name: float(value) for name, value in metrics.items()}
@@ -90,14 +90,14 @@ class Log:
             step,
             f"epoch {self.schedule.epoch(step):.2f}  D {values['discriminator/loss']:.3f}  "
             f"G {values['generator/loss']:.2f}  L1 {values['generator/l1']:.3f}  "
-            f"D right {values['discriminator/accuracy']:.0%}{speed}",
+            f"D accuracy {values['discriminator/accuracy']:.0%}{speed}",
         )
 
 
 class Validate:
-    """At the end of each epoch, measures the generator on the val split and shows samples of it.
+    """Measures the generator on the val split at the end of each epoch, and writes sample images.
 
-    Adds what it measured to the metrics, for the checkpoint that follows.
+    Adds the results to the step's metrics, for the checkpoint that follows.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Validate:
         self._epoch_start = clock()
 
     def __call__(self, step: int, metrics: Metrics) -> None:
-        """Does nothing within an epoch, or where this step's validation is on record already."""
+        """Validates, but not within an epoch and not if this step's validation is on record already."""
         if not self.schedule.is_epoch_end(step) or self.journal.has_validation(step):
             return
         with self.stopwatch.pause():
@@ -129,7 +129,7 @@ class Validate:
                 return
             means, rows = result
             self._show(step, rows)
-        # Since the run was taken up, if that was within this epoch.
+        # Counted from the start of the process, if that was within this epoch.
         seconds, self._epoch_start = self.clock() - self._epoch_start, self.clock()
         values = {VALIDATION + name: value for name, value in means.items()}
         metrics.update(values)
@@ -145,7 +145,7 @@ class Validate:
 
 
 class Save:
-    """Saves every `every` steps, at the end of each epoch, and when the run is interrupted."""
+    """Saves a checkpoint every `every` steps, at the end of each epoch, and when the run is interrupted."""
 
     def __init__(
         self,
@@ -164,23 +164,23 @@ class Save:
         self.is_interrupted = is_interrupted
 
     def __call__(self, step: int, metrics: Metrics) -> None:
-        """Never saves a state that a loss which was not finite has spoilt."""
+        """Saves if it is time to."""
         if step % self.every == 0 or self.schedule.is_epoch_end(step) or self.is_interrupted():
             self.save(step, metrics)
 
     def save(self, step: int, metrics: Metrics) -> None:
-        """Saves now."""
+        """Saves now, but raises InputError instead if a loss or a weight is not finite."""
         with self.stopwatch.pause():
             check_finite(self.model)
             if not self.model.is_finite():
-                # Its losses were finite: they are those from before the update.
+                # The step's losses, which are from before its update, were finite.
                 raise InputError(NOT_FINITE.format("weight", step))
             validation = {n.removeprefix(VALIDATION): v for n, v in metrics.items() if n.startswith(VALIDATION)}
             self.checkpoints.save(self.model, validation)
 
 
 def check_finite(model: Pix2Pix) -> None:
-    """Raises InputError where a loss was NaN or infinite, naming the first step at which it was."""
+    """Raises InputError if a loss was NaN or infinite; the message names the first such step."""
     step = int(model.non_finite_step.numpy())
     if step >= 0:
         raise InputError(NOT_FINITE.format("loss", step))

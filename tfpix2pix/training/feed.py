@@ -1,6 +1,6 @@
-"""What the step and the validation are fed with, also where a pair can no longer be read."""
+"""Gives batches to the steps and to validation, also when a pair can no longer be read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import tensorflow as tf
 
@@ -18,27 +18,27 @@ Say = Callable[[str], None]
 
 
 class UnreadableError(InputError):
-    """Pairs that could be read before training cannot be read any more, and bad_images=fail."""
+    """Pairs that could be read before the training cannot be read any more, and bad_images=fail."""
 
 
 class Feed:
-    """The batches of the steps first_step .. last_step - 1, as the strategy takes them.
+    """Iterates over the batches of the steps first_step .. last_step - 1, as the strategy takes them.
 
-    A pair that cannot be read any more ends the training (bad_images=fail), or is noted as lost, and from then on the
-    next one that can be read stands in for it (skip); all others keep their places. So the batches follow from the
-    seed, the step and what is lost.
+    A pair that cannot be read any more ends the training (bad_images=fail), or is recorded as lost (skip): from then on
+    the next pair that can be read replaces it, and all others keep their places. So the batches follow from the seed,
+    the step and the lost pairs.
 
-    The data set itself only fails, at the batch that the pair is in. Which one it is, is found out afterwards, so that
-    no Python is in its way.
+    The tf.data pipeline only fails at the batch that contains the pair. This class then finds the pair, so that no
+    Python runs inside the pipeline.
 
     Args:
       pairs: of load_size.
       config: of the run.
       strategy: shares out the batches.
-      workers: each makes its own part of a batch, and finds what is wrong with it by itself.
+      workers: each makes its own part of a batch, and finds its own unreadable pairs.
       first_step: counted from 0.
-      last_step: the first that is not given any more.
-      lost: where lost pairs are kept.
+      last_step: the first step without a batch.
+      lost: records the lost pairs.
       say: prints a line.
     """
 
@@ -77,9 +77,9 @@ class Feed:
                     step += 1
                 return
             except READ_ERRORS as error:
-                self._mend(step, error)
+                self._replace_unreadable(step, error)
 
-    def _batches(self, step: int):
+    def _batches(self, step: int) -> Iterable:
         config = self.config
         dataset = train_dataset(
             self.pairs,
@@ -91,23 +91,23 @@ class Feed:
         )
         return distribute(self.strategy, dataset)
 
-    def _mend(self, step: int, error: Exception) -> None:
+    def _replace_unreadable(self, step: int, error: Exception) -> None:
         found = self.pairs.unreadable(indices_of(step, self.pairs, **self._part))
         if not found and self._tried == step:
             raise error
-        # Once more, where what could not be read can be read again.
+        # If all of them can be read now, the step is tried once more.
         self._tried = step
         check_unreadable(found, self.pairs, self.config.bad_images)
         self.pairs = self.pairs.without(found)
         for pair in found.values():
             self.lost.add(pair)
             self.say(
-                f"lost {_place(pair, self.pairs)}: {pair.reason}; from step {step + 1} on another stands in for it"
+                f"lost {_place(pair, self.pairs)}: {pair.reason}; from step {step + 1} on another pair replaces it"
             )
 
 
 class ValidationFeed:
-    """Validation's batches; a pair that cannot be read any more ends the training, or is left out from then on."""
+    """Gives validation its batches; a pair that cannot be read any more ends the training, or is left out."""
 
     def __init__(self, pairs: Pairs, config: Config, say: Say):
         self.pairs = pairs
@@ -116,30 +116,30 @@ class ValidationFeed:
         self._has_tried = False
 
     def batches(self) -> tuple[tf.data.Dataset, int]:
-        """The pairs that are left, in order, and how many batches they are."""
+        """Returns the pairs that are left, in order, and the number of their batches."""
         batch_size = self.config.validation_batch_size
         return eval_dataset(self.pairs, batch_size), -(-len(self.pairs) // batch_size)
 
-    def mend(self, error: Exception) -> tuple[tf.data.Dataset, int]:
-        """The batches without what cannot be read any more; raises the error where that is nothing."""
+    def recover(self, error: Exception) -> tuple[tf.data.Dataset, int]:
+        """Returns the batches without the pairs that cannot be read any more; raises the error if all can."""
         found = self.pairs.unreadable(range(len(self.pairs)))
         if not found and self._has_tried:
             raise error
         self._has_tried = not found
         check_unreadable(found, self.pairs, self.config.bad_images)
         for pair in found.values():
-            self.say(f"lost {_place(pair, self.pairs)}: {pair.reason}; validation goes on without it")
+            self.say(f"lost {_place(pair, self.pairs)}: {pair.reason}; validation leaves it out")
         self.pairs = self.pairs.without(found)
         self.pairs = self.pairs.select([index for index in range(len(self.pairs)) if index not in found])
         return self.batches()
 
 
 def check_unreadable(found: dict[int, LostPair], pairs: Pairs, bad_images: str) -> None:
-    """Raises UnreadableError where pairs that were found unreadable end the training."""
+    """Raises UnreadableError if unreadable pairs end the training."""
     gone = [str(path) for path in pairs.files.containers() if not path.exists()]
     if found and gone:
-        # A disk that is not there any more, perhaps; that is not one bad image.
-        raise UnreadableError(f"{gone[0]} is gone; bring it back, and give the same command to go on")
+        # Perhaps a disk is missing; that is more than one bad image.
+        raise UnreadableError(f"{gone[0]} is gone; restore it, then give the same command to resume")
     if found and isinstance(pairs.files, Files):
         missing = sum(not path.exists() for path in pairs.files)
         if words := most_gone(missing, len(pairs.files), pairs.files.folder):
@@ -147,8 +147,8 @@ def check_unreadable(found: dict[int, LostPair], pairs: Pairs, bad_images: str) 
     if found and bad_images == "fail":
         words = "; ".join(f"{_place(pair, pairs)}: {pair.reason}" for pair in found.values())
         raise UnreadableError(
-            f"{words}. Bring it back as it was, and give the same command to go on; or delete what is left of it, and "
-            "give --bad_images=skip to go on without it"
+            f"{words}. Restore it as it was, then give the same command to resume; or delete what is left of it, and "
+            "give --bad_images=skip to resume without it"
         )
 
 

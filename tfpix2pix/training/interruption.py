@@ -1,19 +1,25 @@
-"""SIGTERM and Ctrl-C ask the training to stop after the step it is in; a second one stops at once."""
+"""Lets SIGTERM and Ctrl-C stop the training after the current step; a second signal stops it at once."""
 
 import os
 import signal
+import socket
 import sys
 import threading
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """While entered, notes the first signal instead of dying of it, once there is something to save.
+    """Records the first signal instead of ending the process, as soon as there is something to save.
 
-    Before, in start-up and until the first step is done, nothing would be lost: a signal ends the process at once, as a
-    second one always does. A thread of its own looks after that, since the main thread may be inside TensorFlow for
-    long (it waits for other workers, or compiles) and sees no signal there.
+    Until the first step is done nothing would be lost, so a signal ends the process at once, as a second signal always
+    does. A thread handles this: the main thread may be inside TensorFlow for long, waiting for other workers or
+    compiling, and sees no signal there.
+
+    Args:
+      ends_process: whether "at once" ends this process, as a command wants it; else Ctrl-C raises KeyboardInterrupt as
+        soon as the main thread is back in Python, as a notebook wants it.
 
     Attributes:
       received: the signal that came, None before. Shells and schedulers expect 128 + its number as exit code.
@@ -22,56 +28,73 @@ class Interruption:
     received: signal.Signals | None = None
     _is_worth_saving = False
 
+    def __init__(self, ends_process: bool = True):
+        self._ends_process = ends_process
+        self._count = 0
+        self._thread: threading.Thread | None = None
+
     def __enter__(self) -> "Interruption":
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._writer, False)
-        self._former = {number: signal.signal(number, _leave_to_the_thread) for number in SIGNALS}
+        if threading.current_thread() is not threading.main_thread():
+            # Python hands signals to the main thread alone.
+            return self
+        # Windows takes a socket here, but not a pipe.
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._former = {number: signal.signal(number, self._handle) for number in SIGNALS}
         # The interpreter writes each signal's number there at once, whatever the main thread does.
-        self._former_descriptor = signal.set_wakeup_fd(self._writer)
+        self._former_descriptor = signal.set_wakeup_fd(self._writer.fileno())
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
+        if not self._thread:
+            return
         signal.set_wakeup_fd(self._former_descriptor)
         for number, handler in self._former.items():
             signal.signal(number, handler)
-        os.close(self._writer)
+        self._writer.close()
         self._thread.join()
-        os.close(self._reader)
+        self._reader.close()
 
     def __bool__(self) -> bool:
         return self.received is not None
 
     def listen(self) -> None:
-        """Takes the signals again: where workers connect, TensorFlow has SIGTERM for itself."""
-        for number in SIGNALS:
-            signal.signal(number, _leave_to_the_thread)
+        """Installs the handlers again: TensorFlow takes SIGTERM for itself when workers connect."""
+        if self._thread:
+            for number in SIGNALS:
+                signal.signal(number, self._handle)
 
     def hold(self) -> None:
-        """From now on there is something to save, so the training is left to end by itself."""
+        """Tells that there is something to save from now on, so that a signal lets the training end by itself."""
         self._is_worth_saving = True
 
+    def _handle(self, number: int, frame: object) -> None:
+        """Runs in the main thread. Without a handler the signal would do what it does by default."""
+        self._count += 1
+        if not self._ends_process and (self._count > 1 or not self._is_worth_saving):
+            raise KeyboardInterrupt
+
     def _watch(self) -> None:
-        while number := os.read(self._reader, 1):
+        while number := self._reader.recv(1):
             if number[0] not in SIGNALS:
                 continue
             again, self.received = self.received, signal.Signals(number[0])
+            if not self._ends_process and (again or not self._is_worth_saving):
+                continue
             if again:
-                _end(self.received, "again, so at once; the same command goes on from the last checkpoint")
+                _end(self.received, "again, so at once; the same command resumes from the newest checkpoint")
             if not self._is_worth_saving:
-                _end(self.received, "before a step was done, so nothing is lost; the same command begins again")
+                _end(self.received, "before a step was done, so nothing is lost; the same command starts over")
             print(
-                f"{self.received.name}: stops after this step, and saves; once more, and it stops at once", flush=True
+                f"{self.received.name}: the training stops after this step and saves; a second signal stops it at once",
+                flush=True,
             )
 
 
-def _leave_to_the_thread(number: int, frame: object) -> None:
-    """A handler has to be there, or the signal would do what it does by default."""
-
-
-def _end(number: signal.Signals, when: str) -> None:
+def _end(number: signal.Signals, when: str) -> NoReturn:
     print(f"stopped by {number.name} {when}", flush=True)
     sys.stderr.flush()
-    # An orderly exit would wait for whatever the main thread is in.
+    # An orderly exit would wait for whatever the main thread is doing.
     os._exit(128 + number)

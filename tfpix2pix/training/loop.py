@@ -1,4 +1,4 @@
-"""The loop: a step, then what is to happen around it."""
+"""Runs the training loop: a step, then the actions."""
 
 import contextlib
 import time
@@ -21,10 +21,10 @@ def run(
     Args:
       train_step: (source, target) to metrics.
       batches: of (source, target).
-      actions: each called after each step with the number of steps done and its metrics, in this order; one may add
-        metrics for those behind it.
+      actions: called after each step, in this order, with the number of steps done and the step's metrics; an action
+        may add metrics for those after it.
       first_step: how many steps were done before.
-      is_interrupted: asked after each step's actions.
+      is_interrupted: called after each step's actions.
     """
     step = first_step
     for source, target in batches:
@@ -38,19 +38,19 @@ def run(
 
 
 class Stopwatch:
-    """Seconds spent on training, without the pauses for validation and checkpoints."""
+    """Measures the seconds spent on training, without the pauses for validation and checkpoints."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._paused = 0.0
 
     def __call__(self) -> float:
-        """Seconds, from an arbitrary start."""
+        """Returns seconds, from an arbitrary start."""
         return self._clock() - self._paused
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
-        """What runs inside does not count."""
+        """Stops the watch while the code inside runs."""
         start = self._clock()
         try:
             yield

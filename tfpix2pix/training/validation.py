@@ -1,28 +1,28 @@
-"""The generator over the val split, as training looks at it: means of the metrics, and a few images."""
+"""Measures the generator on the val split during a training: means of the metrics, and a few images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfpix2pix.quality.measure import Networks, compile_columns, generator_column, measure
+from tfpix2pix.quality.measure import Batch, Networks, compile_columns, generator_column, measure
 from tfpix2pix.training.feed import READ_ERRORS
 
-Mend = Callable[[Exception], tuple[tf.data.Dataset, int]]
+Recover = Callable[[Exception], tuple[tf.data.Dataset, int]]
 
 
 class Validation:
     """Translates a split and measures it, with the same compiled function each time.
 
     Args:
-      generator: as it is when called.
+      generator: used with the weights that it has at each call.
       dataset: batches of (source, target), always in the same order.
       batches: how many.
       samples: how many of the first pairs are kept to be shown.
-      networks: what some metrics need.
-      mend: takes the error where a batch could not be made; returns another dataset and how many batches it has, with
-        which all is done again, or raises.
+      networks: those that some metrics need.
+      recover: gets the error when a batch cannot be read; returns another dataset and its number of batches, with which
+        the validation starts again, or raises.
     """
 
     def __init__(
@@ -32,33 +32,33 @@ class Validation:
         batches: int,
         samples: int,
         networks: Networks = Networks(),  # noqa: B008 (frozen)
-        mend: Mend | None = None,
+        recover: Recover | None = None,
     ):
         self._take(dataset, batches)
         self.samples = samples
-        self.mend = mend
+        self.recover = recover
         self._run = compile_columns({"generated": generator_column(generator)}, networks)
 
     def __call__(
         self, is_cancelled: Callable[[], bool] = lambda: False
     ) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
-        """Returns the metrics' means over all images, and the sample images by row; None if it was cancelled."""
+        """Returns the means of the metrics over all images, and the sample images by row; None if cancelled."""
         while True:
             try:
                 return self._measure(is_cancelled)
             except READ_ERRORS as error:
-                if not self.mend:
+                if not self.recover:
                     raise
-                self._take(*self.mend(error))
+                self._take(*self.recover(error))
 
     def _take(self, dataset: tf.data.Dataset, batches: int) -> None:
         self.dataset = dataset.map(lambda source, target: {"source": source, "target": target})
         self.batches = batches
 
     def _measure(self, is_cancelled: Callable[[], bool]) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
-        rows = {"source": [], "generated": [], "target": []}
+        rows: dict[str, list[np.ndarray]] = {"source": [], "generated": [], "target": []}
 
-        def keep(first: int, batch: dict, generated: dict) -> None:
+        def keep(first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
             for row, images in zip(
                 rows.values(), (batch["source"], *generated["generated"], batch["target"]), strict=True
             ):

