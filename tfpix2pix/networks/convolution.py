@@ -40,21 +40,19 @@ def use_products() -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
-@keras.saving.register_keras_serializable(package="tfpix2pix")
-class DownConvolution(layers.Conv2D):
-    """Halves the image, stride 2: `(N, H, W, C)` to `(N, H/2, W/2, filters)`.
-
-    Keras' `same` equals the reference's padding of 1 on even sizes. On a small grid the kernel is larger than the
-    image, and reading it takes most of the time: 512 to 512 channels, 4×4 to 2×2, take 4 ms as a matrix product and
-    15 ms as a convolution.
+class _Convolution4x4(layers.Layer):
+    """Sets what the convolutions below have in common.
 
     Args:
       filters: output channels.
       use_bias: whether to add a bias.
-      products: whether to compute small grids as matrix products; None: on machines without a GPU.
+      products: whether to compute as a matrix product where that is faster; None: on machines without a GPU.
       kernel_initializer: default N(0, 0.02).
       **kwargs: as in keras.layers.Conv2D.
     """
+
+    stride: int
+    keras_padding: str
 
     def __init__(
         self,
@@ -67,8 +65,8 @@ class DownConvolution(layers.Conv2D):
         super().__init__(
             filters,
             KERNEL_SIZE,
-            2,
-            "same",
+            self.stride,
+            self.keras_padding,
             activation=None,
             use_bias=use_bias,
             kernel_initializer=kernel_initializer or normal_initializer(mean=0.0),
@@ -76,6 +74,24 @@ class DownConvolution(layers.Conv2D):
         )
         self.products = products
         self._by_products = use_products() if products is None else products
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        config = {name: value for name, value in super().get_config().items() if name not in FIXED_ARGUMENTS}
+        return config | {"products": self.products}
+
+
+@keras.saving.register_keras_serializable(package="tfpix2pix")
+class DownConvolution(_Convolution4x4, layers.Conv2D):
+    """Halves the image, stride 2: `(N, H, W, C)` to `(N, H/2, W/2, filters)`.
+
+    Keras' `same` equals the reference's padding of 1 on even sizes. On a small grid the kernel is larger than the
+    image, and reading it takes most of the time: 512 to 512 channels, 4×4 to 2×2, take 4 ms as a matrix product and
+    15 ms as a convolution.
+    """
+
+    stride = 2
+    keras_padding = "same"
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
@@ -96,39 +112,16 @@ class DownConvolution(layers.Conv2D):
         y = tf.reshape(y, (-1, height, width, self.filters))
         return y + self.bias if self.use_bias else y
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return _own_arguments(super().get_config()) | {"products": self.products}
-
 
 @keras.saving.register_keras_serializable(package="tfpix2pix")
-class UpConvolution(layers.Conv2DTranspose):
+class UpConvolution(_Convolution4x4, layers.Conv2DTranspose):
     """Doubles the image, transposed with stride 2: `(N, H, W, C)` to `(N, 2H, 2W, filters)`.
 
-    On a small grid, 1024 to 512 channels, 4×4 to 8×8, take 14 ms as a matrix product and 52 ms as a convolution. The
-    arguments are those of DownConvolution.
+    On a small grid, 1024 to 512 channels, 4×4 to 8×8, take 14 ms as a matrix product and 52 ms as a convolution.
     """
 
-    def __init__(
-        self,
-        filters: int,
-        use_bias: bool,
-        products: bool | None = None,
-        kernel_initializer: Any = None,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            filters,
-            KERNEL_SIZE,
-            2,
-            "same",
-            activation=None,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer or normal_initializer(mean=0.0),
-            **kwargs,
-        )
-        self.products = products
-        self._by_products = use_products() if products is None else products
+    stride = 2
+    keras_padding = "same"
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
@@ -158,40 +151,20 @@ class UpConvolution(layers.Conv2DTranspose):
         y = tf.nn.depth_to_space(y, 2)
         return y + self.bias if self.use_bias else y
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return _own_arguments(super().get_config()) | {"products": self.products}
-
 
 @keras.saving.register_keras_serializable(package="tfpix2pix")
-class UnitStrideConvolution(layers.Conv2D):
+class UnitStrideConvolution(_Convolution4x4, layers.Conv2D):
     """Keeps the size but for one row and one column, stride 1, padding 1: `(N, H, W, C)` to `(N, H-1, W-1, filters)`.
 
     The matrix product has two forms. With at least as many filters as channels, each output's patch of 16 pixels
     becomes one row. With fewer filters, as for logits, patches would be larger than products: each pixel is multiplied
     by all 16 taps, and the products are shifted to their places and summed. 512 to 1 channel, 31×31, take 2 ms, and
     7 ms as a convolution. 256 to 512 channels take as long as with oneDNN's kernels, and less than with TensorFlow's
-    own kernels, which run on older processors. The arguments are those of DownConvolution.
+    own kernels, which run on older processors.
     """
 
-    def __init__(
-        self,
-        filters: int,
-        use_bias: bool,
-        products: bool | None = None,
-        kernel_initializer: Any = None,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            filters,
-            KERNEL_SIZE,
-            activation=None,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer or normal_initializer(mean=0.0),
-            **kwargs,
-        )
-        self.products = products
-        self._by_products = use_products() if products is None else products
+    stride = 1
+    keras_padding = "valid"
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
@@ -210,10 +183,6 @@ class UnitStrideConvolution(layers.Conv2D):
             y = tf.nn.conv2d(tf.concat(_shifted(tf.pad(x, PADDING)), axis=-1), taps, 1, "VALID")
         return y + self.bias if self.use_bias else y
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return _own_arguments(super().get_config()) | {"products": self.products}
-
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape with one row and one column less."""
         batch, height, width, _ = input_shape
@@ -225,8 +194,3 @@ def _shifted(x: tf.Tensor) -> list[tf.Tensor]:
     # The gradient of x[...] takes twenty times as long as that of tf.slice.
     size = tf.concat([[-1], tf.shape(x)[1:3] - (KERNEL_SIZE - 1), [-1]], axis=0)
     return [tf.slice(x, (0, row, column, 0), size) for row in range(KERNEL_SIZE) for column in range(KERNEL_SIZE)]
-
-
-def _own_arguments(config: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out of Keras' config what the classes here set themselves."""
-    return {name: value for name, value in config.items() if name not in FIXED_ARGUMENTS}
