@@ -14,7 +14,7 @@ from tfpix2pix.networks.generator import unet
 from tfpix2pix.networks.layers import BatchNormalization, normalization
 
 CONFIG = Config()
-# For each function the parameters whose names differ from the option's. Others of an option's name are compared too.
+# For each function its names for options; parameters with an option's own name need no entry.
 RENAMED = {
     unet: {"width": "generator_width"},
     patchgan: {"width": "discriminator_width", "n_layers": "discriminator_layers"},
@@ -24,12 +24,12 @@ RENAMED = {
     PairFormat: {},
     train_dataset: {},
 }
-# The same word for two things: batch norm's epsilon is the reference's, Adam's is an option.
+# Adam's epsilon is an option; batch norm's is another number.
 DIFFERENT = {(BatchNormalization, "epsilon")}
 
 
 def defaults(function):
-    """The defaults of all parameters that are options, by option."""
+    """Returns the defaults of all parameters that are options, by option."""
     parameters = inspect.signature(function).parameters.values()
     found = {RENAMED[function].get(p.name, p.name): p.default for p in parameters if p.default is not p.empty}
     return {o: v for o, v in found.items() if hasattr(CONFIG, o) and (function, o) not in DIFFERENT}
@@ -62,7 +62,7 @@ def test_networks_without_arguments_are_those_of_the_command_line():
 
 
 def describe(layer):
-    """A layer's config without the seeds of its initializers, which are drawn."""
+    """Returns a layer's config without the random seeds of its initializers."""
 
     def clean(value):
         if isinstance(value, dict):

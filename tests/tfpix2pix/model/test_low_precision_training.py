@@ -15,7 +15,7 @@ from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 
-pytestmark = pytest.mark.needs_shared
+pytestmark = [pytest.mark.needs_shared, pytest.mark.slow]
 STEPS = 50
 # Dropout is off, since its masks depend on the precision.
 CONFIG = Config(

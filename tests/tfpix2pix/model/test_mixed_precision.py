@@ -73,15 +73,15 @@ def test_an_overflow_without_any_scale_stops_the_run(strategies):
 
 @pytest.mark.parametrize("policy", ["bfloat16", "float16"])
 def test_inference_is_in_float32_and_no_policy_leaks(policy, strategies, tmp_path):
-    options = dataclasses.replace(CONFIG, mixed_precision=policy)
-    model = Pix2Pix(options, strategies[1], total_steps=100)
+    config = dataclasses.replace(CONFIG, mixed_precision=policy)
+    model = Pix2Pix(config, strategies[1], total_steps=100)
     assert keras.config.dtype_policy().name == "float32"
     low = [layer for layer in model.generator.layers if layer.compute_dtype == policy]
     assert len(low) > 20
     for network in (model.generator, model.discriminator):
         assert network.output.dtype == "float32"
         assert {v.dtype for v in network.trainable_variables} == {"float32"}
-    config_json.save(options, tmp_path)
+    config_json.save(config, tmp_path)
     Checkpoints(tmp_path).save(model)
     generator, _, _ = load_generator(tmp_path)
     assert {layer.compute_dtype for layer in generator.layers} == {"float32"}

@@ -73,6 +73,7 @@ def test_linear_decay():
     np.testing.assert_allclose(float(LinearDecay(1.0, 2**30, 2**30)(2**30 - 3)), 3 / 2**30, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_is_saved_with_its_optimizer(tmp_path):
     x, y = (np.random.default_rng(seed).normal(size=(2, 32, 32, 3)).astype("float32") for seed in (0, 1))
     network = unet((32, 32), width=2)

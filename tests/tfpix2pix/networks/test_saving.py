@@ -1,4 +1,4 @@
-"""Networks through Keras' own doors: saved, loaded, cloned, printed; the same numbers to the last bit."""
+"""Checks that Keras saves, loads and clones both networks with the same numbers to the last bit."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def images(seed, batch=2):
 
 
 def stir(network):
-    """Gives all weights values that no initializer draws; counts stay as they are."""
+    """Gives all float weights values that no initializer draws."""
     rng = np.random.default_rng(3)
     for variable in network.variables:
         if variable.dtype == "float32":
@@ -64,7 +64,7 @@ def saved_and_loaded(network, folder):
 
 
 def assert_same_numbers(network, other, inputs):
-    """Inference, training, and once more: statistics and dropout counts have moved alike."""
+    """Compares inference, training, and both again: statistics and dropout counts must change alike."""
     for training in (False, True, False, True):
         mine, theirs = (np.asarray(each(inputs, training=training)) for each in (network, other))
         assert mine.tobytes() == theirs.tobytes(), f"training={training}"
@@ -76,7 +76,7 @@ def assert_same_numbers(network, other, inputs):
 @pytest.mark.parametrize("options", GENERATORS.values(), ids=GENERATORS)
 def test_a_saved_generator_gives_the_same_numbers(options, tmp_path):
     network = generator(**options)
-    # Dropout has been on: the next mask depends on the count.
+    # The next dropout mask depends on the count of calls.
     network(images(0), training=True)
     loaded = saved_and_loaded(network, tmp_path)
     assert_same_numbers(network, loaded, images(1))
@@ -135,7 +135,7 @@ def test_a_layer_is_made_again_from_its_config(layer):
     assert again.dtype_policy == layer.dtype_policy
 
 
-def test_where_products_are_taken_is_decided_again_on_the_machine_that_loads(monkeypatch):
+def test_the_machine_that_loads_decides_about_products(monkeypatch):
     layer = DownConvolution(3, True)
     for there in (True, False):
         monkeypatch.setattr("tfpix2pix.networks.convolution.use_products", lambda there=there: there)
@@ -162,7 +162,7 @@ def test_a_clone_has_the_same_layers_and_no_shared_weights(build):
 
 
 def test_a_clone_with_layers_changed():
-    """Kernels that start at 0 and statistics of training: everything else is as it was."""
+    """Changes an initializer, batch norm's statistics and the class of dropout; all else must stay."""
 
     def changed(layer):
         config = layer.get_config()
