@@ -70,8 +70,8 @@ def test_baselines_by_hand(short_run, evaluated):
     mean = np.mean([a for a, _ in train], axis=0)
     mean_target = np.mean([np.abs(a - mean).mean() for a, _ in val])
     nearest = [min(train, key=lambda pair: ((pair[1] - b) ** 2).sum())[0] for _, b in val]
-    neighbour = np.mean([np.abs(a - near).mean() for (a, _), near in zip(val, nearest, strict=True)])
-    expected = {"identity": identity, "mean target": mean_target, "nearest neighbor": neighbour}
+    neighbor = np.mean([np.abs(a - near).mean() for (a, _), near in zip(val, nearest, strict=True)])
+    expected = {"identity": identity, "mean target": mean_target, "nearest neighbor": neighbor}
     for name, value in expected.items():
         assert found["metrics"][name]["l1"]["mean"] == pytest.approx(value, rel=1e-5)
 

@@ -31,7 +31,7 @@ def networks_for(config: Config) -> Networks:
         raise InputError(f"best_by={config.best_by}: {error}; or choose by another metric, such as l1") from None
 
 
-def networks_at_hand(config: Config, options: MeasureOptions) -> tuple[Networks, dict[str, str]]:
+def available_networks(config: Config, options: MeasureOptions) -> tuple[Networks, dict[str, str]]:
     """Opens all networks that the options ask for and whose weights are there or can be downloaded.
 
     Args:

@@ -16,7 +16,7 @@ from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.evaluation.measure_options import MeasureOptions
-from tfpix2pix.evaluation.metric_networks import networks_at_hand
+from tfpix2pix.evaluation.metric_networks import available_networks
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compile_columns, measure
 from tfpix2pix.quality.tally import Result
@@ -96,7 +96,7 @@ def open_subject(config: Config, options: MeasureOptions) -> Subject:
     """
     config = with_options(config, options)
     split_folder(config, options.split, is_asked_for=bool(options.data))  # before weights are downloaded
-    networks, missing = networks_at_hand(config, options)
+    networks, missing = available_networks(config, options)
     pairs = open_split(config, options)
     if len(pairs) < 2:
         missing["FID and KID"] = "a single image has no distribution"

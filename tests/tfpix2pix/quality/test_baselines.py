@@ -1,4 +1,4 @@
-"""The baselines against NumPy, on pairs whose neighbours are known."""
+"""The baselines against NumPy, on pairs whose neighbors are known."""
 
 import numpy as np
 import pytest

@@ -216,7 +216,7 @@ def test_the_best_cell_is_marked_in_each_row_that_has_one(path):
     assert [head.text for head in table.all("th", scope="col")] == ["metric", "model", "identity"]
     marks = [[cell.has("best") for cell in row.all("td")] for row in table.one("tbody").all("tr")]
     assert marks == [[True, False], [False, True], [False, False]]
-    # Not by colour alone.
+    # Not by color alone.
     assert [strong.text for strong in table.all("strong")] == ["0.312 ± 0.004", "14.2"]
     assert table.all("th", scope="row")[0].text == "L1 ↓"
 
