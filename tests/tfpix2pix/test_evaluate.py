@@ -9,6 +9,8 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from pipelines.datasets.label_colors import PALETTES
 from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
 from tests.helpers.commands import call, command_module
-from tests.helpers.runs import make_pairs
+from tests.helpers.runs import ROOT, make_pairs
 from tfpix2pix.evaluation import measure_options, subject
 from tfpix2pix.evaluation.compare_runs import compare as compare_runs
 from tfpix2pix.evaluation.evaluate_run import evaluate as evaluate_run
@@ -366,6 +368,7 @@ def test_functions_have_the_defaults_of_their_commands(module):
     [
         ({"samples": 0}, "samples=0"),
         ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": "8"}, "batch_size='8'"),
         ({"max_pixels": 0}, "max_pixels=0"),
         ({"report_images": -1}, "report_images=-1"),
         ({"baseline_pairs": 0}, "baseline_pairs=0"),
@@ -379,6 +382,13 @@ def test_functions_refuse_what_flags_refuse(short_run, tmp_path, wrong, words):
     with pytest.raises(InputError, match=words):
         evaluate_run(short_run, output=tmp_path / "o", **{"features": False, **wrong})
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("module", [evaluate, compare])
+def test_help_needs_no_large_library(module):
+    code = f"import sys; from {module.__name__} import main; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "keras", "numpy", "matplotlib"} & {*result.stdout.split()}
 
 
 def test_an_option_that_does_not_exist_is_refused(short_run):

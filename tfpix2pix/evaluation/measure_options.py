@@ -66,11 +66,11 @@ class MeasureOptions:
 
 
 def check_value(name: str, value: Any, *, choices: Sequence[str] = (), least: int | None = None) -> None:
-    """Raises InputError unless an option's value is one of the choices, or at least `least`."""
+    """Raises InputError unless an option's value is one of the choices, or a whole number of at least `least`."""
     if choices and value not in choices:
         raise InputError(f"{name}={value} is not allowed; give one of {', '.join(choices)}")
-    if least is not None and value < least:
-        raise InputError(f"{name}={value} is too small; give {least} or more")
+    if least is not None and (not isinstance(value, int) or value < least):
+        raise InputError(f"{name}={value!r} is not allowed; give a whole number from {least} on")
 
 
 def define_flags() -> None:

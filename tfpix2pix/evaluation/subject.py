@@ -1,7 +1,6 @@
 """What a measurement is made on: a split of a data set, and the networks that some metrics need."""
 
 import dataclasses
-import pathlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -106,11 +105,8 @@ def open_subject(config: Config, options: MeasureOptions) -> Subject:
 
 def with_options(config: Config, options: MeasureOptions) -> Config:
     """Returns the run's config with what the options say instead."""
-    given = {name: getattr(options, name) for name in OVERRIDES}
-    overrides: dict[str, Any] = {
-        name: str(value) if isinstance(value, pathlib.Path) else value for name, value in given.items() if value
-    }
-    return dataclasses.replace(config, **overrides)
+    given: dict[str, Any] = {name: value for name in OVERRIDES if (value := getattr(options, name))}
+    return dataclasses.replace(config, **given)
 
 
 def split_folder(config: Config, split: str, is_asked_for: bool) -> AnyPath:
