@@ -6,12 +6,22 @@ import os
 
 from absl import flags
 
-from tests.helpers.runs import run
+from tests.helpers.runs import ROOT, run
 
 
 def command_module(name):
     """The module of a command, such as tfpix2pix.train, also where the package has a function of that name."""
     return importlib.import_module(name)
+
+
+def all_commands():
+    """The names of all commands' modules, such as tfpix2pix.train."""
+    return [
+        f"{package}.{path.stem}"
+        for package in ("pipelines", "tfpix2pix", "export")
+        for path in sorted((ROOT / package).glob("*.py"))
+        if '__name__ == "__main__"' in path.read_text()
+    ]
 
 
 def call(module, *arguments):
