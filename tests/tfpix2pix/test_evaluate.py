@@ -342,7 +342,8 @@ def test_a_notebook_gets_the_numbers_of_the_command(short_run, evaluated, tmp_pa
     # The command measured in batches of three.
     assert means == pytest.approx({name: entry["mean"] for name, entry in found["metrics"][leader].items()}, rel=1e-5)
     assert sorted(path.name for path in output.iterdir()) == ["images.csv", "metrics.json", "report.html"]
-    compared = compare_runs(f"a={short_run}", f"b={short_run}", output=tmp_path / "c", features=False)
+    best = Checkpoints(short_run).best()
+    compared = compare_runs(f"a={short_run}", f"b={short_run}", checkpoint=best, output=tmp_path / "c", features=False)
     assert compared["a"] == compared["b"] == pytest.approx(means, rel=1e-5)
 
 

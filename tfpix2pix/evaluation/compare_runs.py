@@ -19,7 +19,7 @@ from tfpix2pix.report.gallery import Gallery
 
 def compare(
     *runs: str | pathlib.Path,
-    checkpoint: str = "best",
+    checkpoint: str | int = "best",
     output: str | pathlib.Path = "comparison",
     **measured: Any,
 ) -> dict[str, dict[str, float]]:
@@ -39,7 +39,7 @@ def compare(
       InputError: runs cannot be compared, there is no such run, checkpoint, split or file, or a value is not allowed.
     """
     options = MeasureOptions(**measured)
-    contenders = parse_contenders([str(run) for run in runs], checkpoint)
+    contenders = parse_contenders([str(run) for run in runs], str(checkpoint))
     each = [contender for group in contenders.values() for contender in group]
     check_comparable(each, same_data=not options.data)
     output = pathlib.Path(output)

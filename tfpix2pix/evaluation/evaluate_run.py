@@ -24,7 +24,7 @@ from tfpix2pix.run_dir.journal import read_log
 def evaluate(
     run_dir: str | pathlib.Path,
     *,
-    checkpoint: str = "best",
+    checkpoint: str | int = "best",
     output: str | pathlib.Path | None = None,
     norm_statistics: str | None = None,
     dropout_at_inference: bool = False,
@@ -61,7 +61,7 @@ def evaluate(
     check_value("baseline_pairs", baseline_pairs, least=1)
     check_samples(config, samples, dropout_at_inference)
     checkpoints = Checkpoints(run_dir, best_by=config.best_by)
-    leader = checkpoints.choose("best" if checkpoint == "all" else checkpoint)
+    leader = checkpoints.choose("best" if checkpoint == "all" else str(checkpoint))
     # The leader first: its errors are shown.
     steps = [leader, *(step for step in checkpoints.steps() if checkpoint == "all" and step != leader)]
     name = folder_name(options, "all" if checkpoint == "all" else str(leader), norm_statistics, dropout_at_inference)
