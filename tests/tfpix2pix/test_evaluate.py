@@ -353,6 +353,7 @@ def test_functions_have_the_defaults_of_their_commands(module):
     parameters = inspect.signature(function).parameters.values()
     own = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
     shared = dataclasses.asdict(measure_options.MeasureOptions())
+    assert all(name in evaluate_run.__doc__ for name in shared)
     before = set(flags.FLAGS)
     module.define_flags()
     try:

@@ -30,7 +30,7 @@ def compare(
         them, such as the seeds of one recipe, which count as one. The others are compared with the first.
       checkpoint: of runs that name none: `best` (by the run's best_by), `latest`, or a step.
       output: folder for comparison.json, images.csv and comparison.html.
-      **measured: fields of MeasureOptions, such as split="test" or data="my/pairs".
+      **measured: as `evaluate` has them, such as split="test" or data="my/pairs".
 
     Returns:
       Name to the run's metrics, each metric to its value.

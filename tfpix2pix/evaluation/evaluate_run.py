@@ -44,7 +44,8 @@ def evaluate(
       samples: translations of each source; they differ only by dropout.
       baselines: whether to measure the source, the mean training target and the nearest training neighbor too.
       baseline_pairs: training pairs that the baselines read, at most.
-      **measured: fields of MeasureOptions, such as split="test", data="my/pairs" or segmenter="models/segmenter".
+      **measured: fields of MeasureOptions, as `evaluate --help` explains them: split, data, bad_images, max_pixels,
+        batch_size, features, inception_weights, alexnet_weights, lpips_weights, segmenter, label_colors, report_images.
 
     Returns:
       Metric to value, of the checkpoint; of `all`, of the best one.
