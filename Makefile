@@ -56,10 +56,10 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 
 docs: $(INSTALLED_DOCS)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-serve: $(INSTALLED_DOCS)
-	$(BIN)/mkdocs serve --strict --dev-addr $(HOST):8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict --dev-addr $(HOST):8000
 
 tensorboard: $(INSTALLED)
 	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard --host=$(HOST)

@@ -1,4 +1,4 @@
-"""Room on the disk, and writing into folders."""
+"""Errors of a full disk say how much is missing; a folder is tried before it is written into."""
 
 import errno
 import os
@@ -12,13 +12,13 @@ from pipelines.system.disk import DiskFullError, check_room, check_writable, nam
 from pipelines.system.terminal import InputError
 
 
-def test_trying_to_write_leaves_nothing(tmp_path):
+def test_check_writable_leaves_nothing_behind(tmp_path):
     check_writable(tmp_path / "new", "output")
     check_writable(tmp_path, "output")
     assert not list(tmp_path.iterdir())
 
 
-def test_where_nothing_can_be_written(tmp_path):
+def test_check_writable_refuses_what_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(InputError, match=f"output={folder}"):
@@ -31,7 +31,7 @@ def free(monkeypatch):
     return lambda n: monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(2**30, 2**30 - n, n))
 
 
-def test_what_does_not_fit_is_not_begun(tmp_path, free):
+def test_check_room_refuses_what_does_not_fit(tmp_path, free):
     free(2**20)
     check_room(tmp_path, "a picture", 2**20)
     message = f"no room for a picture in {tmp_path}: it needs 3.5 MiB and the disk at"
@@ -40,7 +40,7 @@ def test_what_does_not_fit_is_not_begun(tmp_path, free):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_by_any_name(number, tmp_path, free):
+def test_errors_of_a_full_disk_say_how_much_is_free(number, tmp_path, free):
     free(5 * 2**20)
     words = os.strerror(number)
     for error in (OSError(number, words), tf.errors.ResourceExhaustedError(None, None, f"{tmp_path}/x; {words}")):
@@ -49,7 +49,7 @@ def test_a_full_disk_by_any_name(number, tmp_path, free):
     assert DiskFullError.exit_code == 74
 
 
-def test_other_faults_stay_what_they_are(tmp_path):
+def test_other_errors_pass(tmp_path):
     for error in (OSError(errno.EIO, "x"), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")):
         with pytest.raises(type(error)), naming_full_disk(tmp_path, "the log"):
             raise error

@@ -1,4 +1,4 @@
-"""What cannot fit into memory is refused before it is taken; what runs out of it ends in one line."""
+"""A command refuses what cannot fit into memory, and ends in one line when memory runs out."""
 
 import json
 import shutil
@@ -24,8 +24,8 @@ evaluate = command_module("tfpix2pix.evaluate")
 train = command_module("tfpix2pix.train")
 
 
-def bound(monkeypatch, gib, build, **options):
-    """Whether it passes on a machine of so many GiB."""
+def fits(monkeypatch, gib, build, **options):
+    """Whether networks pass on a machine with this much memory."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(total=int(gib * 2**30)))
     try:
         check_fits("x", build, **options)
@@ -34,24 +34,24 @@ def bound(monkeypatch, gib, build, **options):
     return True
 
 
-def test_the_bound_is_that_of_weights_and_the_largest_array(monkeypatch):
+def test_the_limit_is_the_size_of_weights_and_the_largest_array(monkeypatch):
     def build():
         return [unet((256, 256)), patchgan((256, 256))]
 
     weights = sum(np.prod(w.shape) for network in build() for w in network.weights)
     # The U-Net's first level and the PatchGAN's have 128×128×64 numbers, the last skip 128×128×128.
     expected = (weights * 4 * 4 + 128 * 128 * 128 * 4) / 2**30
-    assert bound(monkeypatch, expected * 1.0001, build, copies=4)
-    assert not bound(monkeypatch, expected * 0.9999, build, copies=4)
+    assert fits(monkeypatch, expected * 1.0001, build, copies=4)
+    assert not fits(monkeypatch, expected * 0.9999, build, copies=4)
 
 
-def test_networks_for_any_size_are_judged_by_their_weights(monkeypatch):
-    assert bound(monkeypatch, 0.21, lambda: [unet((None, None))])
-    assert not bound(monkeypatch, 0.20, lambda: [unet((None, None))])
+def test_networks_for_any_size_count_their_weights(monkeypatch):
+    assert fits(monkeypatch, 0.21, lambda: [unet((None, None))])
+    assert not fits(monkeypatch, 0.20, lambda: [unet((None, None))])
 
 
-def test_nothing_is_left_behind():
-    """Layers that are built afterwards are as without it."""
+def test_the_check_leaves_nothing_behind():
+    """Layers that are built afterwards are the same as without it."""
     before = len(tf.compat.v1.global_variables())
     check_trainable(Config().resolved())
     network = unet((32, 32), width=1, depth=5)
@@ -92,7 +92,7 @@ def test_a_run_from_elsewhere_is_refused(short_run, tmp_path, module, values):
         tf.errors.ResourceExhaustedError(None, None, "{{node x}} OOM when allocating tensor [Op:Mul] name:"),
     ],
 )
-def test_lack_of_memory_ends_in_one_line(monkeypatch, capsys, error):
+def test_out_of_memory_ends_in_one_line(monkeypatch, capsys, error):
     def main(argv):
         raise error
 
@@ -102,7 +102,9 @@ def test_lack_of_memory_ends_in_one_line(monkeypatch, capsys, error):
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     words = "MemoryError" if isinstance(error, MemoryError) else "OOM when allocating tensor"
-    assert line.startswith(f"error: out of memory ({words}); give a smaller --batch_size")
+    assert line.startswith("error: out of memory")
+    for named in (words, "--batch_size", "--image_size"):
+        assert named in line
 
 
 def test_other_errors_pass(monkeypatch):

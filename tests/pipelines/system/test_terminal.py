@@ -1,4 +1,4 @@
-"""What a terminal is given of names from outside."""
+"""Names from outside are escaped on the terminal; flags and recipes are parsed, and a mistake is one line."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def test_what_is_printed_is_escaped_line_by_line(monkeypatch, capsys):
     assert capsys.readouterr().out == "a\n  b \\x1b[31m\\x1b[H\\x1b]0;title\n\ngröße\n"
 
 
-def test_help_is_no_failure(monkeypatch, capsys):
+def test_help_exits_with_0(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["prepare", "--help"])
     with pytest.raises(SystemExit) as end:
         terminal.run(prepare.main)
