@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines.images.header import checked
-from pipelines.sharding import blocks
+from pipelines.images.header import BadImageError, check_header
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory
 from pipelines.storage import records
-from pipelines.storage.validity import Readable, problem
+from pipelines.storage.validity import read_files
 from pipelines.system import terminal
 from pipelines.system.paths import parse_path, put
 from pipelines.system.terminal import InputError
@@ -105,15 +104,15 @@ def translations(
 ) -> Iterator[tuple[str, bytes]]:
     """Name of each image and PNG of its result, in order; puts what cannot be translated into `skipped`, with why."""
 
-    def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
-        found = []
-        reason = problem(image[1], lambda c: found.append(checked(tf.constant(c), max_pixels).numpy()), max_pixels)
-        return image[0], found[0] if found else b"", reason
+    def check(contents: bytes) -> bytes:
+        check_header(contents, max_pixels)
+        return contents
 
+    names, files = zip(*block.images, strict=True)
     good = []
-    for position, (name, contents, reason) in enumerate(blocks.ahead(read, block.images), 1):
-        if reason:
-            skipped[name] = reason
+    for position, (name, contents) in enumerate(zip(names, read_files(files, check, max_pixels), strict=True), 1):
+        if isinstance(contents, BadImageError):
+            skipped[name] = contents.reason
         else:
             good.append((name, contents))
         if good and (len(good) == batch_size or position == len(block.images)):

@@ -1,5 +1,6 @@
 """A trained generator and validation pairs to measure it by: what every exporter starts from."""
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
@@ -11,10 +12,11 @@ from absl import flags
 
 from pipelines.datasets import locate
 from pipelines.images import transforms
+from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import define_size
 from pipelines.storage.shards import open_files
-from pipelines.storage.validity import problem
+from pipelines.storage.validity import read_file
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
@@ -114,11 +116,9 @@ def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[
     for file in files:
         if len(pairs) == most:
             break
-        problem(
-            file,
-            lambda contents: pairs.append(tuple(transforms.normalize(i).numpy() for i in form.read(contents))),
-            form.max_pixels,
-        )
+        with contextlib.suppress(BadImageError):
+            pair = read_file(file, form.read, form.max_pixels)
+            pairs.append(tuple(transforms.normalize(image).numpy() for image in pair))
     if not pairs:
         raise InputError(f"none of the {len(files)} files in {folder} is a pair; give --data=FOLDER with others")
     return pairs

@@ -10,15 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.images import transforms
+from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import format_size
 from pipelines.storage.image_files import Files
 from pipelines.storage.shards import Record, Shards, open_files
-from pipelines.storage.validity import bad_files, problem
+from pipelines.storage.validity import read_file, read_files
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
 from pipelines.system.paths import AnyPath
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import InputError, progress_bar
 
 # What reading raises inside tf.data; the latter where TensorFlow quotes from a record what is no text.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
@@ -142,15 +143,16 @@ class Pairs:
         return dataclasses.replace(self, files=self.files.select(rows), lost={}, **arrays)
 
     def _problem(self, index: int) -> str | None:
-        is_same = True
-
-        def read(contents: bytes) -> None:
-            nonlocal is_same
+        def check(contents: bytes) -> None:
             self.form.read(tf.constant(contents))
-            is_same = self.digests is None or np.array_equal(_digest(contents), self.digests[index])
+            if self.digests is not None and not np.array_equal(_digest(contents), self.digests[index]):
+                raise BadImageError("it is not the file any more that was there when the training began")
 
-        reason = problem(self.files[index], read, self.form.max_pixels)
-        return reason or (None if is_same else "it is not the file any more that was there when the training began")
+        try:
+            read_file(self.files[index], check, self.form.max_pixels)
+        except BadImageError as error:
+            return error.reason
+        return None
 
     def _stand_ins(self) -> tuple[list[int], list[int]]:
         """The lost indices, and for each the next one that is not."""
@@ -201,19 +203,23 @@ def open_pairs(
 
     digests, sizes = np.zeros((len(files), 8), np.uint8), np.zeros(len(files), np.int64)
 
-    def read(index: int, contents: bytes) -> None:
+    def read(contents: bytes) -> tuple[np.ndarray, int, list[np.ndarray]]:
         pair = form.read(tf.constant(contents))
-        digests[index], sizes[index] = _digest(contents), len(contents)
-        if cache:
-            for array, image in zip(cache, pair, strict=True):
-                array[index] = image.numpy()
+        return _digest(contents).numpy(), len(contents), [image.numpy() for image in pair] if cache else []
 
     if isinstance(files, Shards):
         known = {files[pair.index] for pair in lost if pair.index < len(files)}
     else:
         known = {folder / pair.name for pair in lost}
-    bad = bad_files(files, read, f"reading {folder}", form.max_pixels)
-    bad = {file: reason for file, reason in bad.items() if file not in known}
+    bad = {}
+    found = progress_bar(read_files(files, read, form.max_pixels), f"reading {folder}", len(files))
+    for index, result in enumerate(found):
+        if not isinstance(result, BadImageError):
+            digests[index], sizes[index], images = result
+            for array, image in zip(cache or (), images, strict=True):
+                array[index] = image
+        elif files[index] not in known:
+            bad[files[index]] = result.reason
     if bad and bad_images == "fail":
         words = "; ".join(f"{file}: {reason}" for file, reason in bad.items())
         raise InputError(

@@ -12,6 +12,7 @@ python -m pipelines.prepare shard --data=pairs --output=shards
     packs every split into TFRecord shards, which training takes like the folder; on Apache Beam (the extra beam)
 """
 
+import functools
 import pathlib
 import sys
 
@@ -20,12 +21,13 @@ from absl import flags
 from pipelines.datasets.catalogue import DATASETS
 from pipelines.datasets.combine import combine
 from pipelines.datasets.locate import DEMO, dataset_folder
+from pipelines.images.header import BadImageError
 from pipelines.images.size import define_max_pixels
 from pipelines.sharding import beam
 from pipelines.sharding.shard import shard
 from pipelines.storage.manifest import KINDS, Manifest
 from pipelines.storage.shards import open_files
-from pipelines.storage.validity import bad_files, halves
+from pipelines.storage.validity import check_pair, read_files
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.paths import AnyPath, parse_path
@@ -73,9 +75,11 @@ def check_command() -> int:
     count = 0
     for split in splits_of(folder) or [folder]:
         files = open_files(split)
-        bad = bad_files(files, lambda _, contents: halves(contents, max_pixels), str(split), max_pixels)
-        for file, reason in bad.items():
-            print(terminal.one_line(f"{file}: {reason}"), file=sys.stderr)
+        found = read_files(files, functools.partial(check_pair, max_pixels=max_pixels), max_pixels)
+        found = terminal.progress_bar(found, str(split), len(files))
+        bad = {file: each for file, each in zip(files, found, strict=True) if isinstance(each, BadImageError)}
+        for file, error in bad.items():
+            print(terminal.one_line(f"{file}: {error.reason}"), file=sys.stderr)
         print(f"{split}: {len(files) - len(bad)} good, {len(bad)} bad")
         count += len(bad)
     for missing in [split for split in SPLITS[:2] if not (folder / split).is_dir()]:

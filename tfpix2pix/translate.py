@@ -17,10 +17,11 @@ import tensorflow as tf
 from absl import flags
 
 from pipelines.images import transforms
+from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import define_max_pixels, define_size
 from pipelines.storage.input_output import make_folders, plan_outputs
-from pipelines.storage.validity import problem
+from pipelines.storage.validity import read_file
 from pipelines.system import terminal
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, progress_bar
@@ -77,11 +78,12 @@ def translate(
     bad = {}
 
     def source_of(file: pathlib.Path) -> tf.Tensor | None:
-        found = []
-        reason = problem(file, lambda contents: found.append(form.read_source(contents, pairs)), form.max_pixels)
-        if reason:
-            bad[file] = reason
-        return None if reason else transforms.normalize(found[0])
+        try:
+            source = read_file(file, lambda contents: form.read_source(contents, pairs), form.max_pixels)
+        except BadImageError as error:
+            bad[file] = error.reason
+            return None
+        return transforms.normalize(source)
 
     def write(file: pathlib.Path, image: tf.Tensor) -> None:
         outputs[file].write_bytes(transforms.encode(image, outputs[file].suffix).numpy())

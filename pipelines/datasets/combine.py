@@ -5,14 +5,18 @@ import os
 import pathlib
 import shutil
 from collections.abc import Callable
+from typing import TypeVar
 
 import tensorflow as tf
 
 from pipelines.images import header, transforms
+from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.image_files import list_files
-from pipelines.storage.validity import problem
+from pipelines.storage.validity import read_file
 from pipelines.system.terminal import InputError, progress_bar
+
+Result = TypeVar("Result")
 
 
 def combine(
@@ -79,12 +83,13 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
       InputError: one is bad, or their sizes differ.
     """
 
-    def read(look: Callable[[bytes], object]) -> list:
+    def read(decode: Callable[[bytes], Result]) -> list[Result]:
         found = []
         for file in (left, right):
-            reason = problem(file, lambda contents: found.append(look(contents)), max_pixels)
-            if reason:
-                raise InputError(f"{file}: {reason}")
+            try:
+                found.append(read_file(file, decode, max_pixels))
+            except BadImageError as error:
+                raise InputError(f"{file}: {error.reason}") from None
         return found
 
     contents = read(bytes)

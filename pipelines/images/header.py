@@ -1,6 +1,10 @@
-"""What an image's header says, without decoding: a bomb is refused before it takes memory or time."""
+"""Checks an image's header before decoding it, so that a bomb takes neither memory nor time.
 
-import re
+`check_header` is for files that are opened in Python, `check_header_in_graph` for tf.data and exported models. Both
+refuse the same files.
+"""
+
+import struct
 
 import tensorflow as tf
 
@@ -9,43 +13,87 @@ from pipelines.images.size import MAX_PIXELS
 PNG_SIGNATURE = b"\x89PNG"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 
-# How every PNG begins: the whole signature, then the length and the name of its first chunk. Decoders skip chunks that
-# they do not know, also before this one, and so find a size at another place than is looked at here.
+# The first bytes of every PNG: the signature, then the length and the name of the chunk IHDR. A decoder skips unknown
+# chunks before IHDR, and would so read the size at another place than the checks below; so IHDR has to come first.
 PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
-# Where a PNG has its width and height, four bytes each, its bits a channel and its kind of color (PNG specification,
-# 11.2.2).
+# In a PNG: (position, length) of width and height, four bytes each; positions of the bits per channel and of the color
+# type (PNG specification, 11.2.2).
 PNG_SIZE = (16, 8)
 PNG_DEPTH_BYTE = 24
 PNG_COLOR_BYTE = 25
 PNG_COLORS_WITH_ALPHA = (4, 6)
 
-# What lets a small file cost much time: every scan of a progressive JPEG passes over all its pixels, and every
-# compressed text or profile of a PNG is unpacked to up to 8 MB, to be thrown away. Programs write some ten of either.
+# Parts that make a small file slow: every scan of a progressive JPEG passes over all pixels, and every compressed text
+# or profile of a PNG is unpacked to up to 8 MB and thrown away. Programs write about ten of either.
 SCAN = b"\xff\xda\x00"
 UNPACKED = (b"zTXt", b"iTXt", b"iCCP")
-MOST_PARTS = 100
+MAX_PARTS = 100
 
-# The largest file of so many pixels: four channels of 16 bits, and room for what is not pixels.
-BYTES_A_PIXEL = 8
-OTHER_BYTES = 2**20
+# The largest file of a number of pixels: four channels of 16 bits each, and room for metadata.
+BYTES_PER_PIXEL = 8
+METADATA_BYTES = 2**20
 
-EXCESS = re.compile(
-    r"has (?:(\d+)x(\d+) pixels|\d+ scans or compressed parts), and at most \d+ are taken"
-    r"|has \d+ bytes, and \d+x\d+ pixels take at most \d+"
-)
+DAMAGED = "it is damaged or cut short"
 
 
-def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "it") -> tf.Tensor:
-    """Returns the bytes of an image whose header is in order; works eagerly and inside a graph.
+class BadImageError(ValueError):
+    """An image file that cannot be used.
+
+    Attributes:
+      reason: why, in words that follow the file's name, such as "it is empty".
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def check_header(contents: bytes, max_pixels: int = MAX_PIXELS) -> None:
+    """Raises BadImageError for an image file whose header shows that it should not be decoded.
+
+    That is: it is empty, neither JPEG nor PNG, its header is damaged, it has more than max_pixels pixels, more bytes
+    than so many pixels can take, or more than MAX_PARTS slow parts.
+    """
+    if not contents:
+        raise BadImageError("it is empty")
+    if contents.startswith(PNG_SIGNATURE):
+        height, width = _png_size(contents)
+        parts = sum(contents.count(name) for name in UNPACKED)
+    elif contents.startswith(JPEG_SIGNATURE):
+        height, width = _jpeg_size(contents)
+        parts = contents.count(SCAN)
+    else:
+        raise BadImageError("it is neither JPEG nor PNG, whatever its name says")
+    if height <= 0 or width <= 0:
+        raise BadImageError(DAMAGED)
+    if height * width > max_pixels:
+        raise BadImageError(
+            f"it has {height}x{width} pixels, and at most {max_pixels} are taken; {_remedy(height * width)}"
+        )
+    room = _max_bytes(height, width)
+    if contents.startswith(PNG_SIGNATURE) and len(contents) > room:
+        raise BadImageError(f"it has {len(contents)} bytes, and {height}x{width} pixels take at most {room}")
+    if parts > MAX_PARTS:
+        raise BadImageError(f"it has {parts} scans or compressed parts, and at most {MAX_PARTS} are taken")
+
+
+def check_length(length: int, max_pixels: int = MAX_PIXELS) -> None:
+    """Raises BadImageError for a file of more bytes than an image of max_pixels can have; it need not be read."""
+    if length > max_pixels * BYTES_PER_PIXEL + METADATA_BYTES:
+        remedy = _remedy(length // BYTES_PER_PIXEL)
+        raise BadImageError(f"it has {length} bytes, more than an image of {max_pixels} pixels; {remedy}")
+
+
+def check_header_in_graph(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "it") -> tf.Tensor:
+    """Returns the contents, after the checks of `check_header`, by TensorFlow's operations.
 
     Args:
       contents: a scalar string.
-      max_pixels: the most that height times width may be.
-      name: what the image is called in errors.
+      max_pixels: maximum of height times width.
+      name: names the image in errors.
 
     Raises:
-      tf.errors.InvalidArgumentError: it is empty, neither JPEG nor PNG, its header is damaged, it is too large, or it
-        has more than MOST_PARTS of what is slow.
+      tf.errors.InvalidArgumentError: `check_header` would refuse it.
     """
     is_png = starts_with(contents, PNG_SIGNATURE)
     is_jpeg = starts_with(contents, JPEG_SIGNATURE)
@@ -53,53 +101,62 @@ def checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str = "it") 
     with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, [name + kind])]):
         height, width, parts = tf.cond(is_png, lambda: _of_png(contents, name), lambda: _of_jpeg(contents))
     too_large = tf.strings.format(" has {}x{} pixels, and at most {} are taken", (height, width, max_pixels))
-    # A decoder unpacks what a PNG has behind its last row too, a thousand bytes for each.
-    room = height * (width * BYTES_A_PIXEL + 1) + OTHER_BYTES
+    room = _max_bytes(height, width)
     length = tf.strings.length(contents)
     too_long = tf.strings.format(" has {} bytes, and {}x{} pixels take at most {}", (length, height, width, room))
-    too_slow = tf.strings.format(" has {} scans or compressed parts, and at most {} are taken", (parts, MOST_PARTS))
+    too_slow = tf.strings.format(" has {} scans or compressed parts, and at most {} are taken", (parts, MAX_PARTS))
     checks = [
         tf.debugging.Assert((height > 0) & (width > 0), [name + " has a damaged header"]),
         tf.debugging.Assert(height * width <= max_pixels, [name + too_large]),
         tf.debugging.Assert(is_jpeg | (tf.cast(length, tf.int64) <= room), [name + too_long]),
-        tf.debugging.Assert(parts <= MOST_PARTS, [name + too_slow]),
+        tf.debugging.Assert(parts <= MAX_PARTS, [name + too_slow]),
     ]
     with tf.control_dependencies(checks):
         return tf.identity(contents)
 
 
-def excess(message: str) -> str | None:
-    """In words, with the remedy, what `checked` found too much, from its error's message; None if that is not why."""
-    found = EXCESS.search(message)
-    if not found:
-        return None
-    return f"it {found[0]}" + (f"; {remedy(int(found[1]) * int(found[2]))}" if found[1] else "")
-
-
-def excess_bytes(length: int, max_pixels: int = MAX_PIXELS) -> str | None:
-    """In words, with the remedy, that a file of this length need not be read at all; None if it may be read."""
-    if length <= max_pixels * BYTES_A_PIXEL + OTHER_BYTES:
-        return None
-    return f"it has {length} bytes, more than an image of {max_pixels} pixels; {remedy(length // BYTES_A_PIXEL)}"
-
-
-def remedy(pixels: int) -> str:
-    """What to do about an image that has so many."""
-    return f"--max_pixels={pixels} if you trust it"
-
-
 def starts_with(contents: tf.Tensor, signature: bytes) -> tf.Tensor:
-    """Whether a file's bytes, a scalar string, begin with these."""
+    """Tells whether a file's bytes, a scalar string, begin with the signature."""
     return tf.equal(tf.strings.substr(contents, 0, len(signature)), signature)
 
 
 def has_transparent_color(png: bytes) -> bool:
-    """Whether a PNG without a channel for alpha has a tRNS chunk, which stands before the first IDAT."""
+    """Tells whether a PNG without an alpha channel has a transparent color: a tRNS chunk, before the first IDAT."""
     return b"tRNS" in png.split(b"IDAT", 1)[0]
 
 
+def _max_bytes(height, width):
+    """Returns how many bytes a PNG of this size may have.
+
+    A decoder also unpacks what follows the last row, and a byte of a file can become a thousand in memory.
+    """
+    return height * (width * BYTES_PER_PIXEL + 1) + METADATA_BYTES
+
+
+def _remedy(pixels: int) -> str:
+    return f"--max_pixels={pixels} if you trust it"
+
+
+def _png_size(contents: bytes) -> tuple[int, int]:
+    """Returns (height, width)."""
+    start, length = PNG_SIZE
+    if not contents.startswith(PNG_START) or len(contents) < start + length:
+        raise BadImageError(DAMAGED)
+    width, height = struct.unpack(">ii", contents[start : start + length])
+    return height, width
+
+
+def _jpeg_size(contents: bytes) -> tuple[int, int]:
+    """Returns (height, width), as libjpeg reads them."""
+    try:
+        height, width, _ = tf.io.extract_jpeg_shape(contents).numpy().tolist()
+    except tf.errors.InvalidArgumentError:
+        raise BadImageError(DAMAGED) from None
+    return height, width
+
+
 def _of_png(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Height and width, int64, and how many parts are slow, int32."""
+    """Returns height and width, int64, and the number of slow parts, int32."""
     is_whole = tf.strings.length(contents) >= sum(PNG_SIZE)
     checks = [
         tf.debugging.Assert(is_whole, [name + " is cut short"]),
@@ -112,11 +169,11 @@ def _of_png(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.T
 
 
 def _of_jpeg(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Likewise."""
+    """Returns the same of a JPEG."""
     shape = tf.cast(tf.io.extract_jpeg_shape(contents), tf.int64)
     return shape[0], shape[1], _count(contents, SCAN)
 
 
 def _count(contents: tf.Tensor, part: bytes) -> tf.Tensor:
-    """How often these bytes are in a file; counted to MOST_PARTS + 1, for each piece takes memory."""
-    return tf.size(tf.raw_ops.StringSplitV2(input=[contents], sep=part, maxsplit=MOST_PARTS + 1).values) - 1
+    """Counts these bytes in a file, up to MAX_PARTS + 1, since each piece takes memory."""
+    return tf.size(tf.raw_ops.StringSplitV2(input=[contents], sep=part, maxsplit=MAX_PARTS + 1).values) - 1

@@ -27,12 +27,16 @@ def decode(
       with_alpha: whether to give RGBA, opaque where the file has no alpha, instead of RGB, where alpha is dropped,
         not blended. Gray files give three equal channels.
       max_pixels: a file whose header says more is not decoded.
-      name: what the image is called in errors.
+      name: names the image in the errors of a graph.
 
     Raises:
-      tf.errors.InvalidArgumentError: it is neither, damaged, or what header.checked refuses.
+      header.BadImageError: eagerly, if its header is refused.
+      tf.errors.InvalidArgumentError: it is damaged; in a graph, also if its header is refused.
     """
-    contents = header.checked(contents, max_pixels, name)
+    if tf.executing_eagerly():
+        header.check_header(tf.convert_to_tensor(contents).numpy(), max_pixels)
+    else:
+        contents = header.check_header_in_graph(contents, max_pixels, name)
     is_png = header.starts_with(contents, header.PNG_SIGNATURE)
     image = tf.cond(is_png, lambda: _decode_png(contents, with_alpha), lambda: _decode_jpeg(contents, with_alpha))
     return tf.ensure_shape(image, (None, None, 4 if with_alpha else 3))
@@ -80,8 +84,11 @@ def split(image: Image, direction: str) -> Pair:
     """Splits a side-by-side image in the middle into (source, target): A is the left half, B the right one.
 
     Raises:
-      tf.errors.InvalidArgumentError: the width is odd.
+      header.BadImageError: eagerly, if the width is odd.
+      tf.errors.InvalidArgumentError: in a graph, if the width is odd.
     """
+    if tf.executing_eagerly() and image.shape[1] % 2:
+        raise header.BadImageError(ODD_WIDTH)
     width = tf.shape(image)[1]
     with tf.control_dependencies([tf.debugging.assert_equal(width % 2, 0, ODD_WIDTH)]):
         half = width // 2

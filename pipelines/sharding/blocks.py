@@ -5,18 +5,12 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
-from pipelines.storage.validity import Readable, length
+from pipelines.storage.validity import Readable, length_of
 from pipelines.system.paths import AnyPath, parse_path, put
 from pipelines.system.untrusted_json import parse_json
 
-Result = TypeVar("Result")
-
-# Images read ahead: what a worker has in memory.
-WINDOW = 64
 # Requests under way at once while the results of blocks are read.
 READERS = 16
 
@@ -74,7 +68,7 @@ class Block:
         def line(image: tuple[str, Readable]) -> str:
             name, file = image
             try:
-                found = length(file)
+                found = length_of(file)
             except OSError:
                 found = -1
             return f"{name} {found}\n"
@@ -105,16 +99,3 @@ def results(blocks: Sequence[Block]) -> list[dict]:
     """What was written of each."""
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(Block.result, blocks))
-
-
-def ahead(function: Callable[[object], Result], items: Sequence[object]) -> Iterator[Result]:
-    """function(item) for each item, in order, several at a time, at most WINDOW of them before they are asked for."""
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = [pool.submit(function, item) for item in items[:WINDOW]]
-        for place_behind in range(WINDOW, len(items) + WINDOW):
-            if not waiting:
-                return
-            result = waiting.pop(0).result()
-            if place_behind < len(items):
-                waiting.append(pool.submit(function, items[place_behind]))
-            yield result

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
 from pipelines.sharding import beam, blocks
 from pipelines.sharding.blocks import Block
@@ -16,7 +17,7 @@ from pipelines.storage.image_files import list_files
 from pipelines.storage.manifest import Manifest, is_sharded
 from pipelines.storage.sample import spread
 from pipelines.storage.shards import Shards
-from pipelines.storage.validity import Readable, halves, problem, whole
+from pipelines.storage.validity import check_image, check_pair, read_files
 from pipelines.system.paths import AnyPath, file_size, make_folder, parse_path
 from pipelines.system.terminal import InputError
 
@@ -107,17 +108,13 @@ def shard_block(block: Block, kind: str, max_pixels: int) -> None:
 def write_block(block: Block, kind: str, max_pixels: int) -> dict:
     """Writes a shard, and returns its part of the manifest."""
     skipped, inventory = {}, Inventory()
-
-    def read(image: tuple[str, Readable]) -> tuple[str, bytes, str | None]:
-        found = []
-        look = halves if kind == "pairs" else whole
-        reason = problem(image[1], lambda contents: found.append((contents, look(contents, max_pixels))), max_pixels)
-        return image[0], found[0][0] if found else b"", reason
+    names, files = zip(*block.images, strict=True)
+    check = functools.partial(check_pair if kind == "pairs" else check_image, max_pixels=max_pixels)
 
     def good():
-        for name, contents, reason in blocks.ahead(read, block.images):
-            if reason:
-                skipped[name] = reason
+        for name, contents in zip(names, read_files(files, check, max_pixels), strict=True):
+            if isinstance(contents, BadImageError):
+                skipped[name] = contents.reason
                 continue
             inventory.add(contents)
             yield name, contents

@@ -1,82 +1,85 @@
-"""Which files are not what they should be, and why."""
+"""Reads image files, and says of bad ones why they are bad."""
 
+import collections
 import concurrent.futures
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import tensorflow as tf
 
 from pipelines.images import header, transforms
+from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
-from pipelines.images.transforms import ODD_WIDTH
 from pipelines.storage.shards import Record
 from pipelines.system.paths import AnyPath, file_size
-from pipelines.system.terminal import progress_bar
 
-# What can be an encoded image.
+# An encoded image: a file, or a record of a shard.
 Readable = AnyPath | Record
+Result = TypeVar("Result")
+
+# Files that read_files reads before their results are asked for; it bounds the memory.
+WINDOW = 64
 
 
-def problem(file: Readable, read: Callable[[bytes], object], max_pixels: int = MAX_PIXELS) -> str | None:
-    """Reads a file, and returns in words what is wrong with it, or None.
+def read_file(file: Readable, decode: Callable[[bytes], Result], max_pixels: int = MAX_PIXELS) -> Result:
+    """Reads a file and returns what `decode` makes of its bytes.
 
     Args:
       file: should be a JPEG or PNG.
-      read: decodes its bytes; raises tf.errors.InvalidArgumentError where they are damaged.
-      max_pixels: a file that is longer than any image of so many is not read; it is for `read` to look at the header.
+      decode: looks at the header first, as transforms.decode does; raises BadImageError, or
+        tf.errors.InvalidArgumentError if the bytes are damaged.
+      max_pixels: a file that is longer than any image of so many pixels is not read.
+
+    Raises:
+      BadImageError: it cannot be read, is no image, damaged, or too large.
     """
     try:
-        too_long = header.excess_bytes(length(file), max_pixels)
-        if too_long:
-            return too_long
+        header.check_length(length_of(file), max_pixels)
         contents = file.read_bytes()
-        if not contents:
-            return "it is empty"
-        if not contents.startswith((header.JPEG_SIGNATURE, header.PNG_SIGNATURE)):
-            return "it is neither JPEG nor PNG, whatever its name says"
-        read(contents)
     except OSError as error:
-        return f"it cannot be read ({error.strerror})"
-    except tf.errors.InvalidArgumentError as error:
-        if ODD_WIDTH in str(error):
-            return ODD_WIDTH
-        return header.excess(str(error)) or "it is damaged or cut short"
-    return None
+        raise BadImageError(f"it cannot be read ({error.strerror})") from None
+    try:
+        return decode(contents)
+    except tf.errors.InvalidArgumentError:
+        raise BadImageError(header.DAMAGED) from None
 
 
-def length(file: Readable) -> int:
-    """In bytes; raises OSError where it is not there."""
+def read_files(
+    files: Sequence[Readable], decode: Callable[[bytes], Result], max_pixels: int = MAX_PIXELS
+) -> Iterator[Result | BadImageError]:
+    """Reads several files at a time, and yields in their order the result, or the error of a bad one.
+
+    The arguments are those of `read_file`.
+    """
+
+    def attempt(file: Readable) -> Result | BadImageError:
+        try:
+            return read_file(file, decode, max_pixels)
+        except BadImageError as error:
+            return error
+
+    remaining = iter(files)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = collections.deque(pool.submit(attempt, file) for file in itertools.islice(remaining, WINDOW))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(attempt, file) for file in itertools.islice(remaining, 1))
+
+
+def length_of(file: Readable) -> int:
+    """Returns the length in bytes; raises OSError if the file is not there."""
     return file.stop - file.start if isinstance(file, Record) else file_size(file)
 
 
-def halves(contents: bytes, max_pixels: int) -> transforms.Pair:
-    """Decodes and splits a side-by-side image, at full size."""
-    return transforms.split(whole(contents, max_pixels), "AtoB")
+def check_pair(contents: bytes, max_pixels: int) -> bytes:
+    """Decodes and splits a side-by-side image, and returns its bytes, unchanged; raises as read_file's `decode`."""
+    transforms.split(transforms.decode(tf.constant(contents), max_pixels=max_pixels), "AtoB")
+    return contents
 
 
-def whole(contents: bytes, max_pixels: int) -> transforms.Image:
-    """Decodes an image."""
-    return transforms.decode(tf.constant(contents), max_pixels=max_pixels)
-
-
-def bad_files(
-    files: Sequence[Readable], read: Callable[[int, bytes], object], title: str, max_pixels: int
-) -> dict[Readable, str]:
-    """Reads every file once, several at a time, with a progress bar.
-
-    Args:
-      files: what to read.
-      read: takes a file's index and bytes; raises as `problem` says.
-      title: of the progress bar.
-      max_pixels: as `problem` has it.
-
-    Returns:
-      The bad ones, in the order of files, each with the reason in words.
-    """
-
-    def problem_of(index: int) -> str | None:
-        return problem(files[index], lambda contents: read(index, contents), max_pixels)
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        reasons = list(progress_bar(pool.map(problem_of, range(len(files))), title, len(files)))
-    return {file: reason for file, reason in zip(files, reasons, strict=True) if reason}
+def check_image(contents: bytes, max_pixels: int) -> bytes:
+    """Decodes an image, and returns its bytes, unchanged; raises as read_file's `decode`."""
+    transforms.decode(tf.constant(contents), max_pixels=max_pixels)
+    return contents

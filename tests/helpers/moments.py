@@ -111,7 +111,7 @@ def note_step(self):
 tfpix2pix.training.interruption.Interruption.hold = note_step
 match MOMENT:
     case "reading":
-        before(pipelines.storage.validity, "problem")
+        before(pipelines.storage.validity, "read_file")
     case "opened":
         before(tfpix2pix.training.session, "claim")
     case "tracing":

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.transforms import ODD_WIDTH, to_uint8
+from pipelines.images.transforms import to_uint8
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.storage.image_files import list_files
@@ -223,7 +223,7 @@ def with_bad_files(tmp_path):
         folder / "0.text.jpg": "it is neither JPEG nor PNG, whatever its name says",
         folder / "cut.jpg": "it is damaged or cut short",
         folder / "empty.png": "it is empty",
-        folder / "odd.png": ODD_WIDTH,
+        folder / "odd.png": "its width is odd, so it has no two halves of one width",
     }
 
 

@@ -1,17 +1,16 @@
 """Baselines without training: they give a generator's numbers a scale."""
 
-import threading
-
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import normalize, resize
 from pipelines.pairs import Pairs
 from pipelines.storage.image_files import Files
 from pipelines.storage.shards import Shards
-from pipelines.storage.validity import bad_files
-from pipelines.system.terminal import InputError
+from pipelines.storage.validity import read_files
+from pipelines.system.terminal import InputError, progress_bar
 
 # Sources are compared at this size, (height, width): it shows the layout, and thousands fit into memory.
 SKETCH = (32, 32)
@@ -29,22 +28,23 @@ class Training:
     """
 
     def __init__(self, form: PairFormat, files: Files | Shards):
-        sketches: np.ndarray = np.zeros((len(files), SKETCH[0] * SKETCH[1] * form.source_channels), np.float32)
+        good, sketches = [], []
         total: np.ndarray = np.zeros((*form.size, form.target_channels), np.float64)
-        lock = threading.Lock()
 
-        def read(index: int, contents: bytes) -> None:
+        def read(contents: bytes) -> tuple[np.ndarray, np.ndarray]:
             source, target = form.read(tf.constant(contents))
-            sketches[index] = sketch(source)
-            with lock:
-                np.add(total, target.numpy(), out=total)
+            return sketch(source), target.numpy()
 
-        bad = bad_files(files, read, "reading training pairs for the baselines", form.max_pixels)
-        if len(bad) == len(files):
+        found = read_files(files, read, form.max_pixels)
+        for index, pair in enumerate(progress_bar(found, "reading training pairs for the baselines", len(files))):
+            if not isinstance(pair, BadImageError):
+                good.append(index)
+                sketches.append(pair[0])
+                total += pair[1]
+        if not good:
             raise InputError(f"none of {len(files)} training files is a pair, the first is {files[0]}; --nobaselines")
-        good = [index for index, file in enumerate(files) if file not in bad]
         self.files = files.select(good)
-        self._sketches = sketches[good]
+        self._sketches = np.stack(sketches)
         self._mean = (total / len(good)).astype(np.float32)
 
     def mean_target(self) -> tf.Tensor:
