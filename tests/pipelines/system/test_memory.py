@@ -71,7 +71,7 @@ def test_training_is_refused_before_anything_is_written(tmp_path, flag):
 
 
 @pytest.mark.parametrize(
-    "values", [{"generator_width": 4096, "depth": 8, "image_size": [256, 256]}, {"image_size": [999936] * 2}]
+    "values", [{"generator_width": 4096, "depth": 8, "image_size": [256, 256]}, {"image_size": [600064] * 2}]
 )
 @pytest.mark.parametrize("module", [translate, evaluate])
 def test_a_run_from_elsewhere_is_refused(short_run, tmp_path, module, values):
