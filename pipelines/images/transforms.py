@@ -3,6 +3,8 @@
 Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All work eagerly and inside tf.data alike.
 """
 
+from typing import TypeAlias
+
 import tensorflow as tf
 
 from pipelines.images import header
@@ -13,8 +15,8 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 ODD_WIDTH = "its width is odd, so it has no two halves of one width"
 
-Image = tf.Tensor
-Pair = tuple[Image, Image]
+Image: TypeAlias = tf.Tensor
+Pair: TypeAlias = tuple[Image, Image]
 
 
 def decode(
