@@ -252,7 +252,7 @@ def naming_unreadable(*opened: Pairs) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError:
         raise
-    except READ_ERRORS:
+    except (*READ_ERRORS, BadImageError):
         for pairs in opened:
             for index in range(0 if pairs.cache else len(pairs)):
                 for lost in pairs.unreadable([index]).values():
