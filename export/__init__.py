@@ -1,1 +1,14 @@
-"""From a run directory to production. Knows nothing that tfpix2pix does not tell it."""
+"""Takes a trained run to production: SavedModel, TFLite, ONNX, bulk translation.
+
+saved_model.py  command: a SavedModel for TensorFlow Serving
+tflite.py       command: TFLite files for phones
+onnx.py         command: an ONNX file
+bulk.py         command: translates any number of images with a SavedModel
+client.py       command: sends images to TensorFlow Serving
+options.py      the options that the exporters share
+trained.py      generator and validation pairs: every exporter starts from both
+bulk_job.py     a bulk translation from its folder to the list of failures
+bulk_block.py   the part of it that one worker does at a time
+formats/        the exporters, and the comparison of their files with Keras
+serving/        the served model, its versions, and clients
+"""

@@ -1,4 +1,4 @@
-"""The part of a bulk translation that one worker does in one go."""
+"""The part of a bulk translation that one worker does at a time."""
 
 import dataclasses
 import functools
@@ -15,11 +15,22 @@ from pipelines.sharding.inventory import Inventory
 from pipelines.storage import records
 from pipelines.storage.validity import read_files
 from pipelines.system import terminal
-from pipelines.system.paths import parse_path, put
+from pipelines.system.disk import whole_file
+from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.terminal import InputError
 
-# What writing raises where a folder has the file's name, or the name is no UTF-8; a full disk is another error.
-NO_SUCH_NAME = (tf.errors.FailedPreconditionError, tf.errors.AlreadyExistsError, UnicodeEncodeError)
+# Below the folder of the blocks: files that are not whole yet.
+UNFINISHED_FOLDER = "unfinished"
+# Raised by writing if a folder has the file's name or a file the folder's, or if a store cannot encode the name. A full
+# disk is another error.
+NO_SUCH_NAME = (
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    UnicodeEncodeError,
+    tf.errors.AlreadyExistsError,
+    tf.errors.FailedPreconditionError,
+)
 
 SIGNATURE = "serving_default"
 TENSOR = "image_bytes"
@@ -32,7 +43,7 @@ def load_model(path: str) -> Translate:
     """Loads a SavedModel, once a process: image files in, PNG files out.
 
     Raises:
-      InputError: there is none, or it has no signature from images to images.
+      InputError: it cannot be loaded, or has no signature from images to images.
     """
     try:
         model = tf.saved_model.load(path)
@@ -45,20 +56,20 @@ def load_model(path: str) -> Translate:
         raise InputError(f"model={path} has no {SIGNATURE} from {TENSOR} to {TENSOR}; export it by export.saved_model")
 
     def translate(files: list[bytes]) -> list[bytes]:
-        # By way of the model: a signature alone does not keep its variables.
+        # Through the model: a signature alone does not keep its variables alive.
         return list(model.signatures[SIGNATURE](**{TENSOR: tf.constant(files)})[TENSOR].numpy())
 
     return translate
 
 
 def model_fingerprint(path: str) -> str:
-    """Tells one export from another, by what TensorFlow writes beside every one."""
+    """Returns text that differs between exports, from the file that TensorFlow writes beside each."""
     file = parse_path(path) / "fingerprint.pb"
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else path
 
 
 def output_name(name: str) -> str:
-    """Of an image's result, below the output's folder."""
+    """Returns the name of an image's result below the output's folder."""
     return str(pathlib.PurePosixPath(name).with_suffix(".png"))
 
 
@@ -68,17 +79,18 @@ def translate_block(
     """Translates a block's images and writes the results, unless that was done before.
 
     Args:
-      block: whose result says how many were `translated`, and which `skipped` and why.
+      block: its result says how many images were `translated`, and which were `skipped` and why.
       model: a SavedModel.
-      fingerprint: its own.
+      fingerprint: of the model.
       output: a folder.
       batch_size: images at a time.
-      to_shards: whether the results become one shard, not files.
+      to_shards: whether the results become one shard, in place of files.
       max_pixels: an image of more is not given to the model, which has a limit of its own.
     """
 
     def work() -> dict:
-        skipped, inventory = {}, Inventory()
+        skipped: dict[str, str] = {}
+        inventory = Inventory()
         translated = translations(block, load_model(model), batch_size, max_pixels, skipped)
         if not to_shards:
             return {"translated": write_files(block, translated, output, skipped), "skipped": skipped}
@@ -102,14 +114,14 @@ def translate_block(
 def translations(
     block: Block, translate: Translate, batch_size: int, max_pixels: int, skipped: dict[str, str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Name of each image and PNG of its result, in order; puts what cannot be translated into `skipped`, with why."""
+    """Yields the name of each image and the PNG of its result, in order; adds the others to `skipped`, with reasons."""
 
     def check(contents: bytes) -> bytes:
         check_header(contents, max_pixels)
         return contents
 
     names, files = zip(*block.images, strict=True)
-    good = []
+    good: list[tuple[str, bytes]] = []
     for position, (name, contents) in enumerate(zip(names, read_files(files, check, max_pixels), strict=True), 1):
         if isinstance(contents, BadImageError):
             skipped[name] = contents.reason
@@ -123,13 +135,13 @@ def translations(
 def translate_batch(
     images: list[tuple[str, bytes]], translate: Translate, skipped: dict[str, str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Translates some images at once, or, if one of them makes that fail, each by itself."""
+    """Translates some images at once; if one of them makes that fail, each by itself."""
     names, contents = zip(*images, strict=True)
     try:
         results = translate(list(contents))
     except tf.errors.InvalidArgumentError as error:
         if len(images) == 1:
-            skipped[names[0]] = in_words(error)
+            skipped[names[0]] = reason_of(error)
         else:
             for image in images:
                 yield from translate_batch([image], translate, skipped)
@@ -138,24 +150,35 @@ def translate_batch(
 
 
 def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: str, skipped: dict[str, str]) -> int:
-    """Writes each result whole or not at all; returns how many. Those that no file can be called go into `skipped`."""
-    unfinished, made, count = parse_path(block.output) / "unfinished", set(), 0
-    tf.io.gfile.makedirs(str(unfinished))
+    """Writes each result whole or not at all; returns how many. Adds those that cannot have their name to `skipped`."""
+    unfinished = parse_path(block.output) / UNFINISHED_FOLDER
+    make_folders(unfinished)
+    made: set[AnyPath] = set()
+    count = 0
     for name, contents in translated:
         path = parse_path(output) / output_name(name)
         try:
             if path.parent not in made:
-                tf.io.gfile.makedirs(str(path.parent))
+                make_folders(path.parent)
                 made.add(path.parent)
-            put(path, contents, unfinished)
+            with whole_file(path, unfinished_in=unfinished) as temporary:
+                temporary.write_bytes(contents)
             count += 1
         except NO_SUCH_NAME as error:
             skipped[name] = f"its result cannot be written ({terminal.reason(error)})"
     return count
 
 
-def in_words(error: tf.errors.OpError) -> str:
-    """What TensorFlow says of an image, without where in the graph it says so."""
+def make_folders(folder: AnyPath) -> None:
+    """Makes a folder and all above it, on a disk or in an object store."""
+    if isinstance(folder, pathlib.Path):
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        tf.io.gfile.makedirs(str(folder))
+
+
+def reason_of(error: tf.errors.OpError) -> str:
+    """Returns what TensorFlow says of an image, without the place in the graph."""
     text = error.message.rpartition("<stack traces unavailable>")[2]
     text = " ".join(re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\].*", "", text, flags=re.DOTALL).split())
     found = re.search(r"assertion failed: \[(?:image \d+ )?(.*?)\]", text)

@@ -1,23 +1,24 @@
-"""A trained generator and validation pairs to measure it by: what every exporter starts from."""
+"""Loads a trained generator, and validation pairs to compare an export with Keras: every exporter starts from both."""
 
 import contextlib
 import dataclasses
 import hashlib
+import os
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from pipelines.datasets import locate
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.size import define_size
+from pipelines.images.size import Size
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file
-from pipelines.system.terminal import InputError
+from pipelines.system.paths import AnyPath
+from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
 from tfpix2pix.run_dir.checkpoints import Checkpoints
@@ -25,15 +26,17 @@ from tfpix2pix.run_dir.trained_generator import load_generator
 
 # The description beside every export.
 EXPORT_FILE = "export.json"
+# Exports are compared with Keras here: a CPU adds up in one order, and a GPU may choose another algorithm each time.
+COMPARED_ON = "CPU:0"
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What an exporter needs.
+    """A trained generator, and pairs to compare its exports on.
 
     Attributes:
       generator: with trained weights.
-      config: its run's.
+      config: the run's.
       form: how a pair is read, at the size of the export.
       step: of the checkpoint.
       validation: the metrics of that step; empty if it was not validated.
@@ -48,7 +51,7 @@ class Trained:
     pairs: list[tuple[np.ndarray, np.ndarray]]
 
     def description(self) -> dict[str, object]:
-        """What is written beside an export: where it comes from, and by which versions."""
+        """Returns what is written beside an export: its origin, and the versions that made it."""
         return {
             "step": self.step,
             "validation": self.validation,
@@ -60,50 +63,71 @@ class Trained:
         }
 
 
-def open_trained(max_pairs: int, *, any_size: bool = False, products: bool | None = None) -> Trained:
-    """Opens the run that the flags name.
+def open_trained(
+    run_dir: str | os.PathLike[str],
+    max_pairs: int,
+    *,
+    checkpoint: str | int = "latest",
+    data: str = "",
+    norm_statistics: str | None = None,
+    image_size: Size | None = None,
+    dropout_at_inference: bool = False,
+    any_size: bool = False,
+    products: bool | None = None,
+) -> Trained:
+    """Opens a run.
 
     Args:
-      max_pairs: at most so many validation pairs, the first in the order of names.
-      any_size: whether the generator takes every size that its depth allows, not the export's alone.
+      run_dir: the run directory that `train` wrote.
+      max_pairs: how many validation pairs to read at most, the first in the order of names.
+      checkpoint: `latest`, `best` (by the run's best_by), or a step.
+      data: the data set whose val/ is read; by default the run's own.
+      norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
+      image_size: (height, width) of the export; by default training's.
+      dropout_at_inference: whether dropout stays on: the paper's noise.
+      any_size: whether the generator takes every size that its depth allows, not image_size alone.
       products: as unet has it.
 
     Raises:
-      InputError: no run, no checkpoint, no validation pairs, or a size that does not fit.
+      InputError: no run, no checkpoint, no validation pairs, or an argument that does not fit.
     """
-    if tf.config.list_physical_devices("GPU"):
-        # Parity is measured on the CPU, which takes sums in one order; a GPU may choose another algorithm each time.
-        tf.config.set_visible_devices([], "GPU")
-    values = flags.FLAGS
-    run_dir = pathlib.Path(values.run_dir)
-    asked = None if 0 in values.image_size else values.image_size
-    generator, config, step = load_generator(
-        run_dir,
-        values.checkpoint,
-        (None, None) if any_size else asked,
-        values.norm_statistics,
-        "dropout_at_inference" in values and values.dropout_at_inference,
-        products,
-    )
-    size = asked or config.image_size
+    check_value("parity_images", max_pairs, least=1)
+    if norm_statistics is not None:
+        check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
+    folder = pathlib.Path(run_dir)
+    with tf.device(COMPARED_ON):
+        generator, config, step = load_generator(
+            folder,
+            str(checkpoint),
+            (None, None) if any_size else image_size,
+            norm_statistics,
+            dropout_at_inference,
+            products,
+        )
+    size = image_size or config.image_size
     try:
         check_depth(size, config.depth)
     except ValueError as error:
         raise InputError(str(error)) from None
     form = config.pair_format(size)
-    folder = locate.dataset_folder(values.data or config.data, config.data_dir, make=bool(values.data)) / "val"
+    val = locate.dataset_folder(data or config.data, config.data_dir, make=bool(data)) / "val"
     return Trained(
         generator,
-        dataclasses.replace(config, norm_statistics=values.norm_statistics or config.norm_statistics),
+        dataclasses.replace(config, norm_statistics=norm_statistics or config.norm_statistics),
         form,
         step,
-        Checkpoints(run_dir).validation(step),
-        read_pairs(folder, form, max_pairs),
+        Checkpoints(folder).validation(step),
+        read_pairs(val, form, max_pairs),
     )
 
 
-def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The first pairs of a folder, in [-1, 1]; bad files are left out.
+def hide_gpus() -> None:
+    """Leaves all GPUs to other processes: a command that exports needs none. Call it before anything else."""
+    tf.config.set_visible_devices([], "GPU")
+
+
+def read_pairs(folder: AnyPath, form: PairFormat, max_pairs: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Reads the first pairs of a folder, in [-1, 1]; leaves out bad files.
 
     Raises:
       InputError: there is no such folder, or no good pair in it.
@@ -111,33 +135,24 @@ def read_pairs(folder: pathlib.Path, form: PairFormat, most: int) -> list[tuple[
     try:
         files = open_files(folder)
     except InputError as error:
-        raise InputError(f"{error}; parity is measured on validation pairs, so give --data=FOLDER") from None
-    pairs = []
+        raise InputError(f"{error}; an export is compared on validation pairs, so give --data=FOLDER") from None
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
     for file in files:
-        if len(pairs) == most:
+        if len(pairs) == max_pairs:
             break
         with contextlib.suppress(BadImageError):
-            pair = read_file(file, form.read, form.max_pixels)
-            pairs.append(tuple(transforms.normalize(image).numpy() for image in pair))
+            source, target = read_file(file, form.read, form.max_pixels)
+            pairs.append((transforms.normalize(source).numpy(), transforms.normalize(target).numpy()))
     if not pairs:
         raise InputError(f"none of the {len(files)} files in {folder} is a pair; give --data=FOLDER with others")
     return pairs
 
 
 def weights_digest(network: keras.Model) -> str:
-    """The sha256 over all weights, in the network's order: name's last part, shape, and float32 bytes."""
+    """Returns the sha256 over all weights in the network's order: name, shape, and float32 bytes of each."""
     digest = hashlib.sha256()
     for variable in network.variables:
         value = variable.numpy()
         digest.update(f"{variable.name} {value.shape} {value.dtype}\n".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()
-
-
-def define_flags() -> None:
-    """The options that all exporters have."""
-    flags.DEFINE_string("run_dir", None, "a training's run directory, also of one that is still running", required=True)
-    flags.DEFINE_string("checkpoint", "latest", "latest, best (by the run's best_by), or a step")
-    flags.DEFINE_string("data", "", "data set whose val/ parity is measured on; default: the run's own")
-    flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
-    define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")

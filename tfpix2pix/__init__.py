@@ -14,19 +14,44 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from export.formats.saved_model import export_saved_model
     from pipelines.loader import train_dataset
     from pipelines.system.terminal import InputError
     from tfpix2pix.config import Config
+    from tfpix2pix.evaluation.compare_runs import compare
+    from tfpix2pix.evaluation.evaluate_run import evaluate
     from tfpix2pix.networks import losses
     from tfpix2pix.networks.discriminator import patchgan
     from tfpix2pix.networks.generator import unet
+    from tfpix2pix.run import Run, load_run
+    from tfpix2pix.training.session import train
 
-__all__ = ["Config", "InputError", "losses", "patchgan", "train_dataset", "unet"]
+    __version__: str
+
+__all__ = [
+    "Config",
+    "InputError",
+    "Run",
+    "compare",
+    "evaluate",
+    "export_saved_model",
+    "load_run",
+    "losses",
+    "patchgan",
+    "train",
+    "train_dataset",
+    "unet",
+]
 
 # Where each public name is defined. It is imported when it is first used.
 _HOMES = {
     "Config": "tfpix2pix.config:Config",
     "InputError": "pipelines.system.terminal:InputError",
+    "Run": "tfpix2pix.run:Run",
+    "compare": "tfpix2pix.evaluation.compare_runs:compare",
+    "evaluate": "tfpix2pix.evaluation.evaluate_run:evaluate",
+    "export_saved_model": "export.formats.saved_model:export_saved_model",
+    "load_run": "tfpix2pix.run:load_run",
     "losses": "tfpix2pix.networks.losses",
     "patchgan": "tfpix2pix.networks.discriminator:patchgan",
     "train": "tfpix2pix.training.session:train",

@@ -1,1 +1,10 @@
-"""export.formats."""
+"""The exporters, one for each format, and the comparison of their files with Keras.
+
+saved_model.py  SavedModel, compared before it becomes a version
+tflite.py       TFLite files of several kinds
+onnx.py         an ONNX file
+choices.py      names and bounds of the TFLite kinds, without TensorFlow
+litert.py       converts to TFLite, and runs TFLite files
+release.py      writes the files that are near enough to Keras, and export.json
+parity.py       measures how near a file is to Keras
+"""

@@ -1,70 +1,58 @@
-"""TFLite files of a generator: how each kind is converted, and how LiteRT runs it."""
+"""LiteRT: converts a generator to each kind of TFLite file, and runs such files."""
 
-import dataclasses
 import pathlib
-import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.system.terminal import InputError
+
 try:
     from ai_edge_litert.interpreter import Interpreter
 except ImportError:
-    sys.exit("error: ai-edge-litert is missing; pip install 'tfpix2pix[export]'")
+    raise InputError("ai-edge-litert is not installed; pip install 'tfpix2pix[export]'") from None
 
 SIGNATURE = "translate"
 
+Converter: TypeAlias = tf.lite.TFLiteConverter
+Sources: TypeAlias = list[np.ndarray]
 
-Converter = tf.lite.TFLiteConverter
-Sources = list[np.ndarray]
-
-# What each image's own statistics are computed and applied by. In int8 they cost the most: the demo's generator comes
-# within 27.4 dB of Keras, and with these in float within 33.6 dB; convolutions, tanh and the rest make no difference.
-NORMALISATION = ["MEAN", "SQUARED_DIFFERENCE", "RSQRT", "ADD", "MUL", "SUB"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """One way to store weights and to compute.
-
-    Attributes:
-      convert: makes the file, given the sources that show the range of activations.
-      bound: what parity with Keras it has to keep: PSNR in dB at least.
-    """
-
-    convert: Callable[[Converter, Sources], bytes]
-    bound: float
+# The operations that compute each image's own statistics and apply them. In int8 they cost the most: the demo's
+# generator reaches 27.4 dB against Keras, and 33.6 dB with these in float; convolutions, tanh and the rest make no
+# difference.
+NORMALIZATION = ["MEAN", "SQUARED_DIFFERENCE", "RSQRT", "ADD", "MUL", "SUB"]
 
 
-def _float32(converter: Converter, _) -> bytes:
-    """As it is trained."""
+def _float32(converter: Converter, _: Sources) -> bytes:
+    """Keeps the weights as they were trained."""
     return converter.convert()
 
 
-def _float16(converter: Converter, _) -> bytes:
-    """Weights of half the size; computed in float32 on CPUs, in float16 on GPUs that can."""
+def _float16(converter: Converter, _: Sources) -> bytes:
+    """Halves the weights; CPUs compute in float32, GPUs in float16 if they can."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     return converter.convert()
 
 
-def _dynamic_int8(converter: Converter, _) -> bytes:
-    """Weights of a quarter of the size; activations are quantised as they come."""
+def _dynamic_int8(converter: Converter, _: Sources) -> bytes:
+    """Quarters the weights; activations are quantized when they are computed."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return converter.convert()
 
 
 def _int8_float_norm(converter: Converter, sources: Sources) -> bytes:
-    """Integers but for NORMALISATION; floats in and out. With moving statistics there is none of it."""
+    """Takes integers for all but NORMALIZATION, input and output; moving statistics need none of it."""
     _calibrate(converter, sources)
-    # The only way to the converter's list of operations that are left in float.
-    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=NORMALISATION)
+    # The converter's list of operations to leave in float can be set in no other way.
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=NORMALIZATION)
     with warnings.catch_warnings():
-        # It runs the interpreter inside TensorFlow, which tells users to take LiteRT's.
+        # It runs TensorFlow's own interpreter, which warns that LiteRT replaces it.
         warnings.simplefilter("ignore", UserWarning)
         debugger = tf.lite.experimental.QuantizationDebugger(
             converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
@@ -73,7 +61,7 @@ def _int8_float_norm(converter: Converter, sources: Sources) -> bytes:
 
 
 def _int8(converter: Converter, sources: Sources) -> bytes:
-    """Integers all the way, input and output as well: for processors without floats."""
+    """Takes integers for everything, input and output too: for processors without floats."""
     _calibrate(converter, sources)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -85,21 +73,21 @@ def _calibrate(converter: Converter, sources: Sources) -> None:
     converter.representative_dataset = lambda: ([source[None]] for source in sources)
 
 
-# 90 dB is a mean difference of about 5e-5 of the range 2, and 8 bits of an image are 59 dB at best.
-KINDS = {
-    "float32": Kind(_float32, bound=90.0),
-    "float16": Kind(_float16, bound=50.0),
-    "dynamic_int8": Kind(_dynamic_int8, bound=35.0),
-    "int8_float_norm": Kind(_int8_float_norm, bound=28.0),
-    "int8": Kind(_int8, bound=28.0),
+# Makes a file of each kind, given the sources that show the range of activations.
+CONVERSIONS: dict[str, Callable[[Converter, Sources], bytes]] = {
+    "float32": _float32,
+    "float16": _float16,
+    "dynamic_int8": _dynamic_int8,
+    "int8_float_norm": _int8_float_norm,
+    "int8": _int8,
 }
 
 
 def save_for_conversion(generator: keras.Model, folder: pathlib.Path) -> None:
-    """Writes a SavedModel whose only signature takes one image: batch 1, and no size left open."""
+    """Writes a SavedModel whose only signature takes one image: batch 1, and a fixed size."""
     shape = (1, *generator.input_shape[1:])
     module = tf.Module()
-    # Without them the converter writes a file without weights, and says nothing.
+    # Without this the converter writes a file without weights, and no warning.
     module.weights = [variable.value for variable in generator.variables]
     module.translate = tf.function(
         lambda source: {"generated": generator(source, training=False)},
@@ -108,30 +96,30 @@ def save_for_conversion(generator: keras.Model, folder: pathlib.Path) -> None:
     tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.translate})
 
 
-def convert(generator: keras.Model, kinds: Iterable[str], sources: Sources) -> Iterable[tuple[str, bytes]]:
-    """Gives the name and the file of each kind in turn.
+def convert(generator: keras.Model, kinds: Iterable[str], sources: Sources) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the file of each kind.
 
     Args:
       generator: of one size, made of plain convolutions (products=False).
-      kinds: keys of KINDS.
-      sources: images `(H, W, C)` in [-1, 1] such as it will get, from which int8 learns its ranges.
+      kinds: keys of CONVERSIONS.
+      sources: typical images `(H, W, C)` in [-1, 1], from which int8 learns its ranges.
     """
     with tempfile.TemporaryDirectory() as folder:
         save_for_conversion(generator, pathlib.Path(folder))
         for kind in kinds:
             converter = Converter.from_saved_model(folder, signature_keys=[SIGNATURE])
-            yield kind, KINDS[kind].convert(converter, sources)
+            yield kind, CONVERSIONS[kind](converter, sources)
 
 
 class Runner:
-    """Runs a TFLite file on one image at a time, float in and float out whatever the file takes.
+    """Runs a TFLite file on one image at a time, with floats in and out also if the file has integers.
 
     Args:
       file: its bytes.
       threads: of LiteRT's CPU kernels.
     """
 
-    def __init__(self, file: bytes, threads: int):
+    def __init__(self, file: bytes, threads: int) -> None:
         self.interpreter = Interpreter(model_content=file, num_threads=threads)
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
@@ -139,13 +127,13 @@ class Runner:
 
     def __call__(self, source: np.ndarray) -> np.ndarray:
         """Translates `(H, W, C)` in [-1, 1]."""
-        self.interpreter.set_tensor(self.input["index"], quantised(source[None], self.input))
+        self.interpreter.set_tensor(self.input["index"], quantize(source[None], self.input))
         self.interpreter.invoke()
-        return dequantised(self.interpreter.get_tensor(self.output["index"]), self.output)[0]
+        return dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)[0]
 
 
-def quantised(values: np.ndarray, tensor: dict) -> np.ndarray:
-    """Floats as a tensor of the file takes them: value = scale × (integer - zero_point)."""
+def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Converts floats to the type of a file's tensor: value = scale × (integer - zero_point)."""
     if tensor["dtype"] == np.float32:
         return values
     scale, zero_point = tensor["quantization"]
@@ -153,8 +141,8 @@ def quantised(values: np.ndarray, tensor: dict) -> np.ndarray:
     return np.clip(np.round(values / scale) + zero_point, limits.min, limits.max).astype(tensor["dtype"])
 
 
-def dequantised(values: np.ndarray, tensor: dict) -> np.ndarray:
-    """The inverse of quantised, but for rounding."""
+def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Inverts quantize, up to its rounding."""
     if tensor["dtype"] == np.float32:
         return values
     scale, zero_point = tensor["quantization"]

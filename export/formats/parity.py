@@ -1,4 +1,4 @@
-"""How near an export comes to the Keras generator that it was made from, and to the targets."""
+"""Parity: measures how near an export is to the Keras generator that it was made from, and to the targets."""
 
 import dataclasses
 import math
@@ -14,14 +14,14 @@ from tfpix2pix.quality.image_metrics import image_metrics
 
 @dataclasses.dataclass(frozen=True)
 class Parity:
-    """Figures over all images; values are those of [-1, 1].
+    """Figures over all images, whose values are in [-1, 1].
 
     Attributes:
-      max_difference: from Keras, the largest of all values.
-      mean_difference: likewise, the mean.
-      psnr: against Keras in dB, over all images together, peak to peak 2; infinite where nothing differs.
+      max_difference: the largest difference of a value from Keras.
+      mean_difference: the mean difference of the values from Keras.
+      psnr: against Keras in dB, over all images together, peak to peak 2; infinite if nothing differs.
       l1: against the targets.
-      ssim: likewise; None for images too small for it.
+      ssim: against the targets; None for images that are too small.
     """
 
     max_difference: float
@@ -31,7 +31,7 @@ class Parity:
     ssim: float | None
 
     def to_dict(self) -> dict[str, float | str | None]:
-        """As JSON can hold it, which knows no infinity."""
+        """Converts to what JSON can hold, which has no infinity."""
         return {name: "inf" if value == math.inf else value for name, value in dataclasses.asdict(self).items()}
 
 
@@ -40,11 +40,11 @@ class Row:
     """One exported file in a table of parity.
 
     Attributes:
-      name: of the kind.
+      name: of the file.
       size: of the file in bytes.
       milliseconds: for one image on this machine, the median.
       parity: its figures.
-      bound: the least PSNR against Keras, in dB.
+      bound: the PSNR against Keras, in dB, that it has to reach.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        """Whether it may be shipped; NaN may not."""
+        """Whether it reaches its bound; NaN does not."""
         return self.parity.psnr >= self.bound
 
     def to_dict(self) -> dict[str, object]:
-        """As JSON can hold it."""
+        """Converts to what JSON can hold."""
         return {
             "bytes": self.size,
             "milliseconds": self.milliseconds,
@@ -77,17 +77,17 @@ def compare(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
     bound: float,
 ) -> Row:
-    """Translates every source with an exported file, and compares.
+    """Translates every source with an exported file, and compares the results with Keras.
 
     Args:
-      name: of the kind.
+      name: of the file.
       size: of the file in bytes.
-      translate: one image `(H, W, C)` to another.
-      expected: what Keras gives.
+      translate: maps one image `(H, W, C)` to another.
+      expected: the results of Keras.
       pairs: (source, target).
-      bound: the least PSNR against Keras, in dB.
+      bound: the PSNR against Keras, in dB, that the file has to reach.
     """
-    translate(pairs[0][0])  # the first run still allocates
+    translate(pairs[0][0])  # the first run allocates memory
     generated, milliseconds = [], []
     for source, _ in progress_bar(pairs, name, len(pairs)):
         start = time.perf_counter()
@@ -98,7 +98,7 @@ def compare(
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown, which also reads well in a terminal."""
+    """Formats the rows as Markdown, which also reads well in a terminal."""
     lines = [
         "| file | bytes | max difference | mean | PSNR to Keras | L1 | SSIM | ms/image | |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -118,9 +118,9 @@ def measure(expected: np.ndarray, generated: np.ndarray, targets: np.ndarray) ->
     """Compares images `(N, H, W, C)` in [-1, 1].
 
     Args:
-      expected: by Keras.
-      generated: by the export, from the same sources.
-      targets: what they should look like.
+      expected: the results of Keras.
+      generated: the results of the export, from the same sources.
+      targets: of the same pairs.
     """
     differences = np.abs(expected.astype(np.float64) - generated)
     mean_square = np.mean(differences**2)

@@ -1,4 +1,6 @@
-"""What a served model does: images in, images out, by TensorFlow's own operations alone."""
+"""The served model: image files in, image files out, by TensorFlow's own operations alone."""
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -6,11 +8,13 @@ import tensorflow as tf
 from pipelines.images import transforms
 from pipelines.images.pair_format import PairFormat
 
-# Images in one request, whatever the size of the batches that they are computed in.
+# The most images in one request, whatever the size of the batches that they are computed in.
 MAX_REQUEST = 1024
-# How long an image waits for others to share its batch, and how many batches wait before a request is refused.
+# How long an image waits for others to share its batch, and how many batches may wait before requests are refused.
 BATCH_TIMEOUT_MICROS = 2000
 MAX_WAITING_BATCHES = 100
+
+Generate = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Servable(tf.Module):
@@ -20,11 +24,11 @@ class Servable(tf.Module):
       generator: takes images of any size that its depth allows, with form's channels.
       form: size, channels and resize method of a source, and how many pixels an image may have.
       depth: how often the generator halves an image.
-      max_batch_size: how many images of concurrent `serving_default` requests are computed together; 0 leaves
-        requests alone. An image that cannot be read fails its own request and no other.
+      max_batch_size: how many images of concurrent `serving_default` requests are computed together; 0: each request by
+        itself. In both cases an image that cannot be read fails its own request and no other.
     """
 
-    def __init__(self, generator: keras.Model, form: PairFormat, depth: int, max_batch_size: int = 0):
+    def __init__(self, generator: keras.Model, form: PairFormat, depth: int, max_batch_size: int = 0) -> None:
         super().__init__(name="servable")
         self.generator = generator
         self.form = form
@@ -37,11 +41,11 @@ class Servable(tf.Module):
         self.translate = tf.function(self._translate, input_signature=[sources])
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
-        """By the names that clients call them."""
+        """Returns the signatures by the names that clients call."""
         return {"serving_default": self.translate_bytes, "translate": self.translate}
 
     def _translate_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        """JPEG or PNG files, `(N,)`, to PNG files, `(N,)`."""
+        """Translates JPEG or PNG files, `(N,)`, to PNG files, `(N,)`."""
         shape = (*self.form.size, self.form.source_channels)
         sources = tf.map_fn(
             self._source,
@@ -63,7 +67,7 @@ class Servable(tf.Module):
         return transforms.normalize(self.form.read_source(contents, pair=False, name=name))
 
     def _translate(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""
+        """Translates images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""
         size = tf.shape(source)[1:3]
         step = 2**self.depth
         fits = tf.reduce_all((size % step == 0) & (size > 0))
@@ -75,8 +79,8 @@ class Servable(tf.Module):
         return self.generator(sources, training=False)
 
 
-def _in_batches(generate, max_batch_size: int):
-    """Computes the images of concurrent calls together, in batches of 1, 2, 4, ... max_batch_size."""
+def _in_batches(generate: Generate, max_batch_size: int) -> Generate:
+    """Returns `generate` for concurrent calls: their images share batches of 1, 2, 4, ... max_batch_size."""
     sizes = [2**i for i in range(max_batch_size.bit_length()) if 2**i < max_batch_size]
     return tf.nondifferentiable_batch_function(
         num_batch_threads=1,

@@ -1,13 +1,23 @@
-"""Requests that TensorFlow Serving replays when it loads a model, so that no client waits for the first one."""
+"""Writes requests that TensorFlow Serving replays when it loads a model, so that no client waits for the first one."""
 
 import pathlib
 
 import tensorflow as tf
 
-from export.serving.protocol import model_pb2, predict_pb2, prediction_log_pb2
-
-# Where Serving looks for them below a version (its documentation, saved_model_warmup).
+# The place below a version where Serving looks for them (its documentation, saved_model_warmup).
 WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
+
+# Fields of Serving's protocol buffers (tensorflow_serving/apis: prediction_log, predict and model). They are written
+# without Serving's own Python package, which requires another build of TensorFlow than some machines have.
+LOG_PREDICT = 6
+PREDICT_LOG_REQUEST = 1
+REQUEST_MODEL = 1
+REQUEST_INPUTS = 2
+MODEL_NAME = 1
+MODEL_SIGNATURE = 3
+MAP_KEY = 1
+MAP_VALUE = 2
+LENGTH_DELIMITED = 2
 
 
 def write_warmup(folder: pathlib.Path, model: str, requests: list[tuple[str, dict[str, tf.Tensor]]]) -> None:
@@ -16,15 +26,33 @@ def write_warmup(folder: pathlib.Path, model: str, requests: list[tuple[str, dic
     Args:
       folder: of the version.
       model: the name that it is served by.
-      requests: signature and inputs by name, at most 1000, which is all that Serving replays.
+      requests: signature and inputs by name; Serving replays at most 1000.
     """
     path = folder / WARMUP_FILE
     path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests:
-            request = predict_pb2.PredictRequest(
-                model_spec=model_pb2.ModelSpec(name=model, signature_name=signature),
-                inputs={name: tf.make_tensor_proto(value) for name, value in inputs.items()},
-            )
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-            writer.write(log.SerializeToString())
+            writer.write(_prediction_log(model, signature, inputs))
+
+
+def _prediction_log(model: str, signature: str, inputs: dict[str, tf.Tensor]) -> bytes:
+    spec = _field(MODEL_NAME, model.encode()) + _field(MODEL_SIGNATURE, signature.encode())
+    request = _field(REQUEST_MODEL, spec)
+    for name, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString()
+        request += _field(REQUEST_INPUTS, _field(MAP_KEY, name.encode()) + _field(MAP_VALUE, tensor))
+    return _field(LOG_PREDICT, _field(PREDICT_LOG_REQUEST, request))
+
+
+def _field(number: int, contents: bytes) -> bytes:
+    """Encodes a field of a protocol buffer: its number and type, its length, its contents."""
+    return _varint(number << 3 | LENGTH_DELIMITED) + _varint(len(contents)) + contents
+
+
+def _varint(value: int) -> bytes:
+    """Encodes an integer, seven bits a byte, the lowest first; all bytes but the last have the eighth bit."""
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])

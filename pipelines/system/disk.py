@@ -14,7 +14,7 @@ from pipelines.system.paths import RemotePath
 from pipelines.system.terminal import DISK_FULL_EXIT_CODE, NO_ROOM, InputError
 
 MIB = 2**20
-AnyPathT = TypeVar("AnyPathT", pathlib.Path, RemotePath)
+AnyPathT = TypeVar("AnyPathT", pathlib.Path, RemotePath, pathlib.Path | RemotePath)
 
 
 class DiskFullError(InputError):
@@ -44,7 +44,7 @@ def whole_file(path: AnyPathT, *, sync: bool = False, unfinished_in: AnyPathT | 
     temporary = temporary_name(path if unfinished_in is None else unfinished_in / path.name)
     with (
         _rename_object(str(temporary), str(path))
-        if isinstance(path, RemotePath)
+        if isinstance(path, RemotePath) or isinstance(temporary, RemotePath)
         else _rename_file(temporary, path, sync)
     ):
         yield temporary

@@ -14,7 +14,7 @@ import psutil
 
 from pipelines.system.paths import RemotePath
 
-AnyPathT = TypeVar("AnyPathT", pathlib.Path, RemotePath)
+AnyPathT = TypeVar("AnyPathT", pathlib.Path, RemotePath, pathlib.Path | RemotePath)
 # How a temporary name ends. It is no image's suffix, so that no leftover is taken for an image.
 UNFINISHED = ".unfinished"
 # Of a name's characters, those that its temporary name keeps: of four bytes each, where file systems allow 255 in all.

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 import absl.logging
@@ -165,6 +165,14 @@ def one_line(text: str) -> str:
 def progress_bar(items: Iterable, title: str, total: int) -> Iterable:
     """Yields the items, and shows a progress bar if standard error is a terminal."""
     return tqdm(items, title, total, disable=None, leave=False, dynamic_ncols=True)
+
+
+def check_value(name: str, value: Any, *, choices: Sequence[str] = (), least: int | None = None) -> None:
+    """Raises InputError unless an option's value is one of the choices, or a whole number of at least `least`."""
+    if choices and value not in choices:
+        raise InputError(f"{name}={value} is not allowed; give one of {', '.join(choices)}")
+    if least is not None and (not isinstance(value, int) or value < least):
+        raise InputError(f"{name}={value!r} is not allowed; give a whole number from {least} on")
 
 
 def no_arguments(argv: list[str]) -> None:

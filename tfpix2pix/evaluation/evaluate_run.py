@@ -6,10 +6,10 @@ import tempfile
 from typing import Any
 
 from pipelines.system.disk import check_writable, naming_full_disk
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
 from tfpix2pix.evaluation.columns import baseline_columns, checkpoint_column, segmenter_columns
-from tfpix2pix.evaluation.measure_options import MeasureOptions, check_value
+from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.evaluation.subject import Subject, open_subject
 from tfpix2pix.evaluation.write_results import Findings, write_results
 from tfpix2pix.networks.choices import NORM_STATISTICS

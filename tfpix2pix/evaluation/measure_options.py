@@ -9,7 +9,7 @@ from absl import flags
 
 from pipelines.datasets.label_colors import PALETTES
 from pipelines.images.size import MAX_PIXELS_HELP
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import check_value
 
 AS_IN_RUN = "default: as in the run's config"
 
@@ -63,14 +63,6 @@ class MeasureOptions:
             value = getattr(self, field.name)
             if value is not None:
                 check_value(field.name, value, choices=field.metadata["choices"], least=field.metadata["least"])
-
-
-def check_value(name: str, value: Any, *, choices: Sequence[str] = (), least: int | None = None) -> None:
-    """Raises InputError unless an option's value is one of the choices, or a whole number of at least `least`."""
-    if choices and value not in choices:
-        raise InputError(f"{name}={value} is not allowed; give one of {', '.join(choices)}")
-    if least is not None and (not isinstance(value, int) or value < least):
-        raise InputError(f"{name}={value!r} is not allowed; give a whole number from {least} on")
 
 
 def define_flags() -> None:

@@ -3,11 +3,15 @@
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from export import onnx, tflite
-from export.formats import litert
-from export.formats.litert import KINDS, Kind, Runner, dequantised, quantised
+from export.formats.choices import TFLITE_BOUNDS
+from export.formats.litert import CONVERSIONS, Runner, dequantize, quantize
+from export.formats.onnx import export_onnx
+from export.formats.tflite import export_tflite
+from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
 from tfpix2pix.run_dir.trained_generator import load_generator
 
@@ -44,7 +48,7 @@ def test_each_kind_in_litert(short_run, exported, kind, most):
 
 
 def test_sizes_and_types(exported):
-    sizes = {kind: (exported / f"{kind}.tflite").stat().st_size for kind in KINDS}
+    sizes = {kind: (exported / f"{kind}.tflite").stat().st_size for kind in TFLITE_BOUNDS}
     assert sizes["float16"] < 0.8 * sizes["float32"]
     assert sizes["dynamic_int8"] < 0.7 * sizes["float32"]
     runner = Runner((exported / "int8.tflite").read_bytes(), 1)
@@ -54,14 +58,14 @@ def test_sizes_and_types(exported):
 
 def test_the_table_beside_them(exported, capsys):
     files = json.loads((exported / "export.json").read_text())["parity"]["files"]
-    assert list(files) == [f"{kind}.tflite" for kind in KINDS]
+    assert list(files) == [f"{kind}.tflite" for kind in TFLITE_BOUNDS]
     assert all(row["passed"] for row in files.values())
     assert files["float32.tflite"]["bytes"] == (exported / "float32.tflite").stat().st_size
     assert files["float32.tflite"]["psnr"] > files["int8_float_norm.tflite"]["psnr"] > files["int8.tflite"]["psnr"] > 28
 
 
 def test_what_is_too_far_from_keras_is_not_written(short_run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(litert.KINDS, "float16", Kind(KINDS["float16"].convert, bound=300.0))
+    monkeypatch.setitem(TFLITE_BOUNDS, "float16", 300.0)
     assert export(tflite, short_run, tmp_path, "--kinds=float16", "--kinds=float32") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["export.json", "float32.tflite"]
     assert "FAILED: under 300 dB" in capsys.readouterr().out
@@ -70,25 +74,42 @@ def test_what_is_too_far_from_keras_is_not_written(short_run, tmp_path, monkeypa
 
 def test_an_older_file_does_not_survive_a_failure(short_run, tmp_path, monkeypatch):
     (tmp_path / "float32.tflite").write_text("of another run")
-    monkeypatch.setitem(litert.KINDS, "float32", Kind(KINDS["float32"].convert, bound=300.0))
+    monkeypatch.setitem(TFLITE_BOUNDS, "float32", 300.0)
     assert export(tflite, short_run, tmp_path, "--kinds=float32") == 1
     assert not (tmp_path / "float32.tflite").exists()
 
 
 def test_onnx(short_run, tmp_path):
     assert export(onnx, short_run, tmp_path, "--norm_statistics=image") == 0
-    session = onnx.onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     expected, generated = keras_and(short_run, lambda source: session.run(None, {"source": source[None]})[0][0])
     np.testing.assert_allclose(generated, expected, atol=1e-5)
     both = session.run(["generated"], {"source": np.zeros((2, 64, 64, 3), np.float32)})[0]
     assert both.shape == (2, 64, 64, 3)
 
 
-def test_quantisation_by_hand():
+def test_the_functions_take_text_and_refuse_what_the_flags_refuse(short_run, tmp_path):
+    (row,) = export_tflite(str(short_run), str(tmp_path / "t"), kinds=["float32"], parity_images=1)
+    assert row.passed
+    assert (tmp_path / "t" / "float32.tflite").stat().st_size == row.size
+    with pytest.raises(InputError, match="kinds=float64"):
+        export_tflite(short_run, tmp_path / "x", kinds=["float64"])
+    with pytest.raises(InputError, match="calibration_images=0"):
+        export_tflite(short_run, tmp_path / "x", calibration_images=0)
+    with pytest.raises(InputError, match="parity_images=0"):
+        export_onnx(short_run, tmp_path / "x", parity_images=0)
+    assert not (tmp_path / "x").exists()
+
+
+def test_every_kind_has_a_bound():
+    assert list(CONVERSIONS) == list(TFLITE_BOUNDS)
+
+
+def test_quantization_by_hand():
     tensor = {"dtype": np.int8, "quantization": (0.5, -3)}
     values = np.array([-100.0, -0.6, 0.0, 0.2, 1.0, 100.0], np.float32)
-    np.testing.assert_array_equal(quantised(values, tensor), [-128, -4, -3, -3, -1, 127])
-    np.testing.assert_array_equal(dequantised(np.array([-128, -3, 127], np.int8), tensor), [-62.5, 0.0, 65.0])
+    np.testing.assert_array_equal(quantize(values, tensor), [-128, -4, -3, -3, -1, 127])
+    np.testing.assert_array_equal(dequantize(np.array([-128, -3, 127], np.int8), tensor), [-62.5, 0.0, 65.0])
     floats = {"dtype": np.float32, "quantization": (0.0, 0)}
-    assert quantised(values, floats) is values
-    assert dequantised(values, floats) is values
+    assert quantize(values, floats) is values
+    assert dequantize(values, floats) is values

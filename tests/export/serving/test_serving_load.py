@@ -14,7 +14,9 @@ import tensorflow as tf
 from PIL import Image
 
 from export import saved_model
-from export.serving.transport import Grpc, RefusedError, Rest
+from export.serving.answers import RefusedError
+from export.serving.grpc_client import GrpcClient
+from export.serving.rest_client import RestClient
 from tests.helpers.commands import call
 from tests.helpers.runs import ROOT
 
@@ -94,13 +96,14 @@ def test_under_load(short_run, tmp_path, max_batch_size):
     with server_process(tmp_path / "m") as (addresses, memory):
 
         def request(i):
-            if not hasattr(own, "transports"):
-                own.transports = [
-                    kind(address, "m", None, 60.0, 3) for kind, address in zip((Rest, Grpc), addresses, strict=True)
+            if not hasattr(own, "both"):
+                own.both = [
+                    kind(address, "m", None, 60.0, 3)
+                    for kind, address in zip((RestClient, GrpcClient), addresses, strict=True)
                 ]
             file = bad[i % len(bad)][0] if is_bad[i] else good[i % len(good)]
             try:
-                answers[i] = own.transports[i // len(good) % 2].translate([file])[0]
+                answers[i] = own.both[i // len(good) % 2].translate([file])[0]
             except RefusedError as error:
                 answers[i] = str(error)
             if i in (100, REQUESTS - 1):

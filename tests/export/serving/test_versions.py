@@ -16,15 +16,15 @@ def test_the_next_number(tmp_path):
 
 def test_a_version_that_exists(tmp_path):
     (tmp_path / "7").mkdir()
-    with pytest.raises(InputError, match=r"version=7 is in .* already; leave --version out for 8"):
+    with pytest.raises(InputError, match=r"version=7 .*8"):
         choose_version(tmp_path, 7)
 
 
 def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match=r"export_dir=.*file"):
         choose_version(tmp_path / "file")
-    with pytest.raises(InputError, match="cannot be written"), new_version(tmp_path / "file" / "x", 1):
+    with pytest.raises(InputError, match=r"export_dir=.*x"), new_version(tmp_path / "file" / "x", 1):
         pass
 
 
@@ -58,7 +58,7 @@ def test_two_exports_at_once(tmp_path):
             with new_version(tmp_path, 1) as fast:
                 (fast / "fast").touch()
 
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="version=1"):
         race()
     assert [path.name for path in (tmp_path / "1").iterdir()] == ["fast"]
     assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,117 @@
+"""A bulk translation from the input's folder to the list of failures; the workers' part is in bulk_block."""
+
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from export.bulk_block import UNFINISHED_FOLDER, load_model, model_fingerprint, output_name, translate_block
+from pipelines.images.size import MAX_PIXELS
+from pipelines.sharding import blocks
+from pipelines.sharding.blocks import Block
+from pipelines.sharding.inventory import summed
+from pipelines.sharding.shard import clean
+from pipelines.storage.manifest import is_sharded
+from pipelines.storage.shards import open_files
+from pipelines.system.disk import naming_full_disk, write_whole
+from pipelines.system.paths import AnyPath, is_below, make_folder, parse_path
+from pipelines.system.terminal import InputError
+
+# Below the output.
+BLOCKS_FOLDER = ".blocks"
+FAILED_FILE = "failed.jsonl"
+
+
+def translate_all(
+    model: str,
+    source: str | pathlib.Path,
+    output: str | pathlib.Path,
+    run_blocks: Callable[[Callable[[Any], None], Sequence[Any]], None],
+    *,
+    to_shards: bool = False,
+    batch_size: int = 8,
+    block_size: int = 256,
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[int, dict[str, str]]:
+    """Translates all images of a folder or of shards; does not repeat what an earlier call has done.
+
+    Args:
+      model: a SavedModel by export_saved_model, with its version.
+      source: a folder of images at any depth, or of shards; on a disk or in an object store.
+      output: the folder for the results; made if it does not exist.
+      run_blocks: calls the function for each block, here or on other machines.
+      to_shards: whether to write TFRecord shards, one for each block, in place of PNG files.
+      batch_size: images that are translated at a time.
+      block_size: images that one worker does at a time, and loses if it dies.
+      max_pixels: an image of more is not given to the model, which has a limit of its own.
+
+    Returns:
+      How many images were translated, and the reason for each that could not be.
+
+    Raises:
+      InputError: there is no such model or folder, or results would overwrite each other or the input.
+    """
+    folder = parse_path(output)
+    load_model(model)
+    todo = plan(parse_path(source), folder, block_size)
+    make_folder(folder / BLOCKS_FOLDER, "output")
+    work = functools.partial(
+        translate_block,
+        model=model,
+        fingerprint=model_fingerprint(model),
+        output=str(folder),
+        batch_size=batch_size,
+        to_shards=to_shards,
+        max_pixels=max_pixels,
+    )
+    with naming_full_disk(pathlib.Path(str(folder)), "the results"):
+        run_blocks(work, todo)
+        return finish(folder, blocks.results(todo), to_shards)
+
+
+def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
+    """Cuts the input into blocks.
+
+    Raises:
+      InputError: there are no images, two would have the same result, a result would lie outside the output, or the
+        output lies in the input.
+    """
+    if not source.is_dir():
+        raise InputError(f"input={source} is not a folder; give a folder of images, or of shards")
+    if not is_sharded(source) and f"{output}/".startswith(f"{source}/"):
+        raise InputError(f"output={output} is the input's own folder or inside it; give another")
+    files = open_files(source)
+    names = files.names()
+    inputs: dict[str, list[str]] = {}
+    for name in names:
+        if not is_below(name):
+            raise InputError(f"{name!r} in {source} cannot name a result below {output}; make the shards again")
+        inputs.setdefault(output_name(name), []).append(name)
+    double = {result: several for result, several in inputs.items() if len(several) > 1}
+    if double:
+        result, (first, second, *_) = next(iter(double.items()))
+        raise InputError(
+            f"{first} and {second} would both become {result}"
+            + (f", and there are {len(double) - 1} more such cases" if len(double) > 1 else "")
+            + "; rename one of them"
+        )
+    return blocks.cut(names, files, -(-len(names) // block_size), output / BLOCKS_FOLDER, output.name)
+
+
+def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, dict[str, str]]:
+    """Writes the list of failures and, of shards, the manifest; returns what translate_all returns."""
+    failed = {name: reason for result in found for name, reason in result["skipped"].items()}
+    lines = (json.dumps({"name": name, "reason": reason}, ensure_ascii=False) + "\n" for name, reason in failed.items())
+    # Bytes of a name that are not UTF-8 become JSON's own escapes.
+    write_whole(output / FAILED_FILE, "".join(lines).encode(errors="backslashreplace"))
+    if to_shards:
+        manifest = summed(found, "images")
+        manifest.save(output)
+        clean(output, manifest)
+    unfinished = str(output / BLOCKS_FOLDER / UNFINISHED_FOLDER)
+    if tf.io.gfile.isdir(unfinished):
+        tf.io.gfile.rmtree(unfinished)
+    return sum(result["translated"] for result in found), failed

@@ -1,0 +1,43 @@
+"""Commands whose packages are not installed: --help works, and the error names the extra."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipelines.system.terminal import InputError
+from tests.helpers.commands import call, command_module
+from tests.helpers.runs import ROOT
+
+COMMANDS = ("saved_model", "tflite", "onnx", "bulk", "client")
+
+
+def test_a_commands_module_imports_none_of_them():
+    imports = "; ".join(f"import export.{name}" for name in COMMANDS)
+    names = "{'tensorflow', 'keras', 'numpy', 'ai_edge_litert', 'onnxruntime', 'tf2onnx', 'apache_beam', 'grpc'}"
+    code = f"import sys; {imports}; import tfpix2pix.translate; print(sorted({names} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "missing", "importers", "words"),
+    [
+        ("tflite", (), "ai_edge_litert.interpreter", ("formats.litert", "formats.tflite"), r"litert.*\[export\]"),
+        ("onnx", (), "tf2onnx", ("formats.onnx",), r"tf2onnx.*\[export\]"),
+        ("onnx", (), "onnxruntime", ("formats.onnx",), r"onnxruntime.*\[export\]"),
+        ("client", (), "requests", ("serving.rest_client",), r"requests.*\[serving\]"),
+        ("client", ("--protocol=grpc",), "tensorflow_serving.apis", ("serving.grpc_client",), r"grpc.*\[serving\]"),
+    ],
+    ids=["tflite", "tf2onnx", "onnxruntime", "rest", "grpc"],
+)
+def test_the_extra_is_named(short_run, tmp_path, monkeypatch, command, options, missing, importers, words):
+    monkeypatch.setitem(sys.modules, missing, None)
+    for name in importers:
+        monkeypatch.delitem(sys.modules, f"export.{name}", raising=False)
+    arguments = {
+        "client": ("--model=m", f"--input={short_run.parent / 'pairs' / 'val'}"),
+    }.get(command, (f"--run_dir={short_run}", f"--export_dir={tmp_path / 'm'}"))
+    with pytest.raises(InputError, match=words):
+        call(command_module(f"export.{command}"), *arguments, *options)
+    assert not (tmp_path / "m").exists()

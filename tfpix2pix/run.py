@@ -1,0 +1,238 @@
+"""A trained run in Python: its generator, and images through it.
+
+run = load_run("runs/facades")
+image = run.translate("labels/a.png")          # (H, W, C) uint8
+images = run.translate(["a.png", "b.png"])     # a list of them
+"""
+
+import concurrent.futures
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias, overload
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.images import transforms
+from pipelines.images.header import DAMAGED, BadImageError
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import Size
+from pipelines.storage.validity import read_file
+from pipelines.system.disk import naming_full_disk, whole_file
+from pipelines.system.terminal import InputError, check_value, progress_bar
+from tfpix2pix.config import Config
+from tfpix2pix.networks.choices import NORM_STATISTICS
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.trained_generator import load_generator
+
+# A file by its path, the bytes of a JPEG or PNG file, or a uint8 array (H, W, C) or (H, W).
+ImageLike: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray
+# A source in [-1, 1], (H, W, C), or why there is none.
+Source: TypeAlias = tf.Tensor | BadImageError
+
+
+def load_run(
+    run_dir: str | os.PathLike[str],
+    checkpoint: str | int = "best",
+    *,
+    norm_statistics: str | None = None,
+    dropout_at_inference: bool = False,
+    image_size: Size | None = None,
+) -> "Run":
+    """Loads the generator of a training, also of one that is still running.
+
+        run = tfpix2pix.load_run("runs/facades")
+        print(run.step, run.metrics["l1"])
+        run.generator.summary()
+
+    Args:
+      run_dir: the run directory that `train` wrote.
+      checkpoint: `best` (by the run's best_by), `latest`, or a step.
+      norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
+      dropout_at_inference: whether dropout stays on: the paper's noise.
+      image_size: (height, width) that images are resized to, multiples of 2^depth; by default training's.
+
+    Raises:
+      InputError: there is no such run or checkpoint, or an argument does not fit.
+    """
+    if norm_statistics is not None:
+        check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
+    folder = pathlib.Path(run_dir)
+    generator, config, step = load_generator(folder, str(checkpoint), image_size, norm_statistics, dropout_at_inference)
+    metrics = Checkpoints(folder).validation(step)
+    return Run(folder, config, generator, step, metrics, image_size or config.image_size)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A run with the generator of one of its checkpoints; made by `load_run`.
+
+    Attributes:
+      run_dir: the run directory.
+      config: the run's options.
+      generator: maps sources `(N, H, W, source_channels)` to images `(N, H, W, target_channels)`, both in [-1, 1].
+      step: the checkpoint's.
+      metrics: the validation metrics of that step by name, such as `l1`; empty if it was not validated.
+      image_size: (height, width) that images are resized to.
+    """
+
+    run_dir: pathlib.Path
+    config: Config = dataclasses.field(repr=False)
+    generator: keras.Model = dataclasses.field(repr=False)
+    step: int
+    metrics: dict[str, float]
+    image_size: Size
+
+    @overload
+    def translate(
+        self, images: ImageLike, *, pairs: bool = ..., batch_size: int = ..., max_pixels: int | None = ...
+    ) -> np.ndarray: ...
+
+    @overload
+    def translate(
+        self,
+        images: list[str] | list[pathlib.Path] | list[bytes] | list[np.ndarray] | list[ImageLike],
+        *,
+        pairs: bool = ...,
+        batch_size: int = ...,
+        max_pixels: int | None = ...,
+    ) -> list[np.ndarray]: ...
+
+    def translate(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        *,
+        pairs: bool = False,
+        batch_size: int = 8,
+        max_pixels: int | None = None,
+    ) -> np.ndarray | list[np.ndarray]:
+        """Translates an image, or each image of a list, as the command `translate` does.
+
+            image = run.translate("labels/a.png")
+            images = run.translate([pathlib.Path("a.jpg"), png_bytes, np.zeros((256, 256, 3), np.uint8)])
+
+        Args:
+          images: a path, the bytes of a JPEG or PNG file, a uint8 array `(H, W, C)` or `(H, W)`, or a list of such.
+          pairs: whether each image is a side-by-side pair, whose source half is translated.
+          batch_size: images that are translated at a time.
+          max_pixels: refuse larger images; by default as in the run's config.
+
+        Returns:
+          A uint8 array `(height, width, target_channels)` of image_size; for a list, a list.
+
+        Raises:
+          InputError: an image cannot be read; it names the file, or the place in the list.
+        """
+        several: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
+        places = [f"images[{i}]" for i in range(len(several))] if isinstance(images, list | tuple) else ["image"]
+        names = [_name(image, place) for image, place in zip(several, places, strict=True)]
+        encoded = [_encoded(image, name) for image, name in zip(several, names, strict=True)]
+        found: list[np.ndarray] = []
+        for batch in self._batches(encoded, pairs, batch_size, max_pixels):
+            for result in batch:
+                if isinstance(result, BadImageError):
+                    raise InputError(f"{names[len(found)]}: {result.reason}")
+                found.append(transforms.to_uint8(result).numpy())
+        return found if isinstance(images, list | tuple) else found[0]
+
+    def translate_files(
+        self,
+        outputs: dict[pathlib.Path, pathlib.Path],
+        *,
+        pairs: bool = False,
+        batch_size: int = 8,
+        max_pixels: int | None = None,
+    ) -> dict[pathlib.Path, str]:
+        """Translates files into files, each whole or not at all.
+
+        Args:
+          outputs: image file to result file, `.png` or `.jpg`, in a folder that exists.
+          pairs: as `translate` has it.
+          batch_size: as `translate` has it.
+          max_pixels: as `translate` has it.
+
+        Returns:
+          The files that cannot be read, with the reason.
+        """
+        bad: dict[pathlib.Path, str] = {}
+
+        def write(file: pathlib.Path, result: Source) -> None:
+            if isinstance(result, BadImageError):
+                bad[file] = result.reason
+                return
+            with whole_file(outputs[file]) as temporary:
+                temporary.write_bytes(transforms.encode(result, outputs[file].suffix).numpy())
+
+        files = list(outputs)
+        batches = self._batches(files, pairs, batch_size, max_pixels)
+        count = -(-len(files) // batch_size)
+        folder = os.path.commonpath([path.parent for path in outputs.values()]) if outputs else "."
+        with (
+            naming_full_disk(pathlib.Path(folder), "the results"),
+            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            for i, batch in enumerate(progress_bar(batches, "translating", count)):
+                list(pool.map(write, files[i * batch_size :], batch))
+        return bad
+
+    def _batches(
+        self, images: Sequence[pathlib.Path | bytes], pairs: bool, batch_size: int, max_pixels: int | None
+    ) -> Iterator[list[Source]]:
+        """Yields the results of each batch in [-1, 1], or errors; reads a batch while the one before is translated."""
+        check_value("batch_size", batch_size, least=1)
+        if max_pixels is not None:
+            check_value("max_pixels", max_pixels, least=1)
+        config = dataclasses.replace(self.config, max_pixels=max_pixels or self.config.max_pixels)
+        read = functools.partial(_source, form=config.pair_format(self.image_size), pairs=pairs)
+        chunks = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            ahead = [pool.submit(read, image) for image in chunks[0]] if chunks else []
+            for following in [*chunks[1:], []]:
+                sources = [future.result() for future in ahead]
+                ahead = [pool.submit(read, image) for image in following]
+                good = [source for source in sources if not isinstance(source, BadImageError)]
+                generated = iter(self._generate(tf.stack(good)) if good else ())
+                yield [source if isinstance(source, BadImageError) else next(generated) for source in sources]
+
+    @functools.cached_property
+    def _generate(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        return tf.function(lambda sources: self.generator(sources, training=False), reduce_retracing=True)
+
+
+def _source(image: pathlib.Path | bytes, form: PairFormat, pairs: bool) -> Source:
+    """Reads the source from a file or its bytes; returns the error if it cannot be read."""
+
+    def decode(contents: bytes) -> tf.Tensor:
+        return transforms.normalize(form.read_source(tf.constant(contents), pairs))
+
+    try:
+        return decode(image) if isinstance(image, bytes) else read_file(image, decode, form.max_pixels)
+    except BadImageError as error:
+        return error
+    except tf.errors.InvalidArgumentError:
+        return BadImageError(DAMAGED)
+
+
+def _name(image: object, otherwise: str) -> str:
+    return str(image) if isinstance(image, str | os.PathLike) else otherwise
+
+
+def _encoded(image: ImageLike, name: str) -> pathlib.Path | bytes:
+    """Returns a path or the bytes of a file; an array becomes a PNG, so that it is read as a file would be."""
+    if isinstance(image, str | os.PathLike):
+        return pathlib.Path(image)
+    if isinstance(image, bytes):
+        return image
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or not 1 <= pixels.shape[-1] <= 4 or not pixels.size:
+        raise InputError(
+            f"{name} is {type(image).__name__} of type {pixels.dtype} and shape {np.shape(image)}; give a path, the "
+            "bytes of a JPEG or PNG file, or a uint8 array (H, W, C) with 1 to 4 channels"
+        )
+    return tf.io.encode_png(pixels, compression=0).numpy()
