@@ -6,13 +6,13 @@ All options of training are options here too. The defaults are the paper's netwo
 line is one JSON object.
 """
 
-import pathlib
 import time
 
 # From before all other imports, so that seconds_to_first_step has all that a user waits for but Python's own start.
 START = time.monotonic()
 
 import json  # noqa: E402
+import pathlib  # noqa: E402
 
 from absl import flags  # noqa: E402
 

@@ -48,7 +48,7 @@ def test_parts_add_up_to_the_batch(norm, parts, replicas, strategies):
 def test_running_twice_counts_once(strategies):
     """Running averages and dropout counts change as if the generator had run once on each part."""
     config = dataclasses.replace(
-        CONFIG, image_size=(64, 64), depth=6, norm="batch", dropout=0.5, gradient_accumulation=4
+        CONFIG, image_size=(64, 64), load_size=(64, 64), depth=6, norm="batch", dropout=0.5, gradient_accumulation=4
     )
     model, _ = train(config, strategies[1])
     counts = [int(v.numpy()) for v in model.generator.non_trainable_variables if v.name == "calls"]

@@ -1,5 +1,6 @@
 """Checks that the library's functions have the defaults of the command line."""
 
+import dataclasses
 import inspect
 
 import pytest
@@ -13,7 +14,8 @@ from tfpix2pix.networks.discriminator import patchgan
 from tfpix2pix.networks.generator import unet
 from tfpix2pix.networks.layers import BatchNormalization, normalization
 
-CONFIG = Config()
+# direction=auto is the command's own: of a folder it means AtoB.
+CONFIG = dataclasses.replace(Config(), direction=Config().resolved().direction)
 # For each function its names for options; parameters with an option's own name need no entry.
 RENAMED = {
     unet: {"width": "generator_width"},
