@@ -26,7 +26,7 @@ def compare(
     """Measures several runs on the same images, and says which differences are clear.
 
     Args:
-      *runs: two or more, each [NAME=]RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], or several of these with commas between
+      *runs: two or more, each `[NAME=]RUN_DIR[@CHECKPOINT][:NORM_STATISTICS]`, or several of these with commas between
         them, such as the seeds of one recipe, which count as one. The others are compared with the first.
       checkpoint: of runs that name none: `best` (by the run's best_by), `latest`, or a step.
       output: folder for comparison.json, images.csv and comparison.html.
