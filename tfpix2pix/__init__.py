@@ -32,6 +32,7 @@ __all__ = [
     "Config",
     "InputError",
     "Run",
+    "__version__",
     "compare",
     "evaluate",
     "export_saved_model",
@@ -72,16 +73,21 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "__version__"})
+    return sorted({*globals(), *__all__})
 
 
 def _version() -> str:
+    import pathlib
+    import re
     from importlib import metadata
 
     try:
         return metadata.version("tfpix2pix")
     except metadata.PackageNotFoundError:
-        return "unknown"  # a checkout that is not installed
+        # A checkout that is not installed.
+        text = pathlib.Path(__file__).resolve().parents[1].joinpath("pyproject.toml").read_text()
+        found = re.search(r'^version = "(.*)"$', text, re.MULTILINE)
+        return found[1] if found else "unknown"
 
 
 class _Face(types.ModuleType):

@@ -173,7 +173,7 @@ def same_results(folder, made):
         same_results,
         lambda folder, made: ((f"--input={folder}/none",), "input=.*none"),
         lambda folder, made: ((f"--output={made / 'images' / 'out'}",), "output=.*images/out"),
-        lambda folder, made: ((f"--model={folder}",), "model=.*bulk"),
+        lambda folder, made: ((f"--model={folder}",), "model=.*saved_model"),
     ],
 )
 def test_refusals(made, tmp_path, wrong):

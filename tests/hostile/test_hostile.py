@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.bulk import plan
+from export.bulk_job import plan
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset
 from pipelines.pairs import naming_unreadable, open_pairs
@@ -113,7 +113,7 @@ def test_an_index_that_the_manifest_vouches_for(shards, spoil):
 @pytest.mark.parametrize("name", ["../0.png", "a/../../0.png", "/tmp/0.png", "", "a\0.png"])
 def test_names_in_shards_do_not_lead_out_of_the_output(images, tmp_path, name):
     folder = write_shards(tmp_path / "s", [(name, images[0][1])])
-    with pytest.raises(InputError, match="is no name of a result below"):
+    with pytest.raises(InputError, match="cannot name a result below"):
         plan(folder, tmp_path / "o", 256)
 
 

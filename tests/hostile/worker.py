@@ -168,13 +168,13 @@ def _serve_images(model: str, image: str) -> int:
     """Gives an image to an export, as a server would; a refusal is an InvalidArgumentError."""
     import tensorflow as tf
 
-    from export.bulk_block import in_words, load_model
+    from export.bulk_block import load_model, reason_of
 
     contents = pathlib.Path(image).read_bytes()
     try:
         (result,) = load_model(model)([contents])
     except tf.errors.InvalidArgumentError as error:
-        print(f"error: {image}: {in_words(error)}", file=sys.stderr)
+        print(f"error: {image}: {reason_of(error)}", file=sys.stderr)
         return 1
     assert tf.io.decode_png(result).shape[-1] == 3
     return 0

@@ -51,6 +51,10 @@ def test_import_is_quick_and_changes_nothing():
     assert found.stdout.split() == ["True", "[]", p2p.__version__]
 
 
+def test_the_version_is_the_packages():
+    assert f'\nversion = "{p2p.__version__}"\n' in (ROOT / "pyproject.toml").read_text()
+
+
 @pytest.mark.parametrize("name", p2p.__all__)
 def test_every_name(name):
     assert name in dir(p2p)
