@@ -1,6 +1,6 @@
 """Trains pix2pix on side-by-side pairs; the same command resumes a run that was stopped.
 
-    python -m tfpix2pix.train --flagfile=tfpix2pix/flagfiles/facades.flags
+    python -m tfpix2pix.train --flagfile=facades
     python -m tfpix2pix.train --data=my/pairs --direction=BtoA --run_dir=runs/mine --epochs=100
 
 The run directory gets config.json, checkpoints/, tensorboard/, samples/ and log.jsonl, and at the end curves.png and

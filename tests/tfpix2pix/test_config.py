@@ -152,3 +152,15 @@ def test_config_json_of_older_versions(tmp_path):
         del values[name]
     (tmp_path / "config.json").write_text(json.dumps(values))
     assert config_json.load(tmp_path) == Config(batch_size=4, norm="instance").resolved()
+
+
+@pytest.mark.parametrize("recipe", sorted(pathlib.Path(config_module.__file__).with_name("flagfiles").iterdir()))
+def test_recipes_can_be_read_from_any_folder(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = flags.FlagValues()
+    flags.DEFINE_string("flagfile", "", "", flag_values=values)
+    define_into(values)
+    values(["train", f"--flagfile={recipe}"])
+    config = config_from_flags(values)
+    assert config.data == recipe.stem.removeprefix("gluon_")
+    assert config.resolved() != Config().resolved()

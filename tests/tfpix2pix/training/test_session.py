@@ -1,0 +1,39 @@
+"""Training as a function: with a Config and paths as text, without flags."""
+
+import pytest
+
+from pipelines.system.terminal import InputError
+from tests.helpers.runs import assert_same_state, make_pairs, run
+from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json
+from tfpix2pix.training.session import train
+
+OPTIONS = {
+    "image_size": (64, 64),
+    "generator_width": 2,
+    "discriminator_width": 2,
+    "discriminator_layers": 1,
+    "samples": 2,
+    "max_steps": 2,
+}
+
+
+def test_the_same_as_the_command(tmp_path, capsys):
+    data = str(make_pairs(tmp_path / "p"))
+    assert train(Config(data=data, **OPTIONS), str(tmp_path / "a")) == 0
+    assert f"{tmp_path / 'a'} is complete: 2 steps" in capsys.readouterr().out
+    assert (config_json.load(tmp_path / "a").depth, config_json.load(tmp_path / "a").load_size) == (6, (72, 72))
+    flags = [f"--{name}={value[0] if isinstance(value, tuple) else value}" for name, value in OPTIONS.items()]
+    assert run("tfpix2pix.train", f"--data={data}", f"--run_dir={tmp_path / 'b'}", *flags).returncode == 0
+    assert_same_state(*(tmp_path / name / "checkpoints" / "00000002" for name in "ab"))
+    assert train(Config(data=data, **OPTIONS), str(tmp_path / "a")) == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+
+
+def test_it_refuses_what_the_command_refuses(tmp_path):
+    with pytest.raises(InputError, match="data=nowhere "):
+        train(Config(data="nowhere", **OPTIONS), tmp_path / "run")
+    data = make_pairs(tmp_path / "p")
+    with pytest.raises(InputError, match="batch_size=7"):
+        train(Config(data=data, batch_size=7, **OPTIONS), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
