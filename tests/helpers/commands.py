@@ -1,4 +1,4 @@
-"""Commands, flags and all: inside this process where that proves as much, or several processes at a time."""
+"""Calls commands with their flags: inside this process if that proves as much, or as several processes at a time."""
 
 import concurrent.futures
 import importlib
@@ -36,11 +36,11 @@ def call(module, *arguments):
 
 
 def run_all(commands):
-    """Name to (module, *arguments), run side by side; returns name to result."""
+    """Runs commands, name to (module, *arguments), side by side; returns name to result."""
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return dict(zip(commands, pool.map(lambda command: run(*command), commands.values()), strict=True))
 
 
 def entries(folder):
-    """Everything below a folder; None where there is no such folder."""
+    """Lists everything below a folder; None if there is no such folder."""
     return sorted(folder.rglob("*")) if folder.exists() else None

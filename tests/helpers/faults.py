@@ -1,4 +1,4 @@
-"""Harm done to real trainings; test_faults.py does most of it once, stress.py often."""
+"""Does harm to real trainings; test_faults.py does most kinds once, stress.py all of them often."""
 
 import contextlib
 import dataclasses
@@ -22,7 +22,7 @@ DISK_FULL = 74
 
 
 def killed(victim: Victim, moment: str | None = None) -> int:
-    """kill -9, at a moment or at a random one."""
+    """Sends kill -9, at a moment or at a random one."""
     before = victim.newest()
     if moment:
         process = victim.start(moment)
@@ -38,9 +38,9 @@ def killed(victim: Victim, moment: str | None = None) -> int:
 
 
 def asked_to_stop(victim: Victim, moment: str, number: signal.Signals = signal.SIGTERM) -> int:
-    """SIGTERM at a moment; where there is something to save, it has to be saved."""
+    """Sends SIGTERM at a moment; if there is something to save, it must be saved."""
     before = victim.newest()
-    # What a training that was killed before had logged after its last checkpoint; the log is mended after the reading.
+    # A training that was killed earlier may have logged steps after its last checkpoint; they go after the reading.
     stale = victim.step() - before
     is_early = moment in ("reading", "tracing", "first step")
     process = victim.start(moment, STAND if is_early else 1)
@@ -57,7 +57,7 @@ def asked_to_stop(victim: Victim, moment: str, number: signal.Signals = signal.S
 
 
 def asked_twice(victim: Victim) -> int:
-    """SIGTERM, and again while it saves: ends at once, with the checkpoint before."""
+    """Sends SIGTERM twice while it saves: it ends at once, with the checkpoint before."""
     before = victim.newest()
     process = victim.start("save")
     process.send_signal(signal.SIGTERM)
@@ -69,15 +69,15 @@ def asked_twice(victim: Victim) -> int:
     return assert_nothing_lost(victim, before)
 
 
-def spoilt_checkpoint(victim: Victim, spoil: Callable[[bytearray], bytes]) -> int:
-    """The newest checkpoint is damaged; it is set aside, and the one before is taken."""
+def damaged_checkpoint(victim: Victim, damage: Callable[[bytearray], bytes]) -> int:
+    """Damages the newest checkpoint; it is set aside, and the one before is restored."""
     newest = victim.newest()
-    # The one before is that of a step too: from the start nothing goes on.
+    # The checkpoint before must be that of a step: nothing resumes from step 0.
     while sorted([0, 0, *Checkpoints(victim.run_dir).steps()])[-2] == 0 or victim.newest() == newest:
         finish(_interrupted(victim))
     newest = victim.newest()
     data = Checkpoints(victim.run_dir).path(newest) / "state.data-00000-of-00001"
-    data.write_bytes(spoil(bytearray(data.read_bytes())))
+    data.write_bytes(damage(bytearray(data.read_bytes())))
     before = sorted(Checkpoints(victim.run_dir).steps())[-2]
     result = finish(_interrupted(victim))
     assert f"the checkpoint of step {newest} is damaged" in result.stdout, result.stdout
@@ -101,7 +101,7 @@ def cut(contents: bytearray) -> bytes:
 
 
 def full_disk(victim: Victim, then: str | None = None) -> int:
-    """The disk of the run directory is filled while it trains; once there is room, it goes on to the end."""
+    """Fills the disk of the run directory while it trains; once there is room, it resumes and completes."""
     before = victim.newest()
     with small_disk(victim.run_dir.parent) as fill:
         if fill is None:
@@ -120,7 +120,7 @@ def full_disk(victim: Victim, then: str | None = None) -> int:
 
 
 def no_room(victim: Victim, moment: str = "no room") -> int:
-    """The disk is full when a checkpoint is to be written, or becomes so while it is."""
+    """Has the disk full when a checkpoint is due, or while it is written."""
     before = victim.newest()
     process = start("tests.helpers.moments", moment, os.devnull, 0, *victim.arguments)
     return _assert_full(victim, finish(process), before)
@@ -135,9 +135,7 @@ def _assert_full(victim: Victim, result: subprocess.CompletedProcess, before: in
 
 @contextlib.contextmanager
 def small_disk(place: pathlib.Path):
-    """A disk of 24 MiB at a place; gives a function that fills it and returns the filler, None where none
-    may be mounted.
-    """
+    """Mounts a disk of 24 MiB; yields a function that fills it and returns the filler, or None without that right."""
     aside = place.with_name(f"{place.name}.aside")
     shutil.copytree(place, aside)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True)
@@ -165,13 +163,13 @@ def small_disk(place: pathlib.Path):
 
 
 def file_gone(victim: Victim, split: str = "train") -> int:
-    """A file vanishes; the line names it, nothing is lost, and with the file back it goes on."""
+    """Removes a file; the line names it, nothing is lost, and with the file back the training resumes."""
     file = victim.pairs / split / "1.png"
     return _unreadable(victim, file, file.unlink, "it cannot be read (No such file or directory)")
 
 
 def file_changed(victim: Victim) -> int:
-    """A file becomes another image."""
+    """Replaces a file by another image."""
     file = victim.pairs / "train" / "4.png"
     other = (victim.pairs / "train" / "5.png").read_bytes()
     return _unreadable(victim, file, lambda: file.write_bytes(other), "it is not the file any more")
@@ -191,7 +189,7 @@ def _unreadable(victim: Victim, file: pathlib.Path, harm: Callable[[], object], 
 
 
 def second_training(victim: Victim) -> int:
-    """Another training in the same run directory is refused at once; kill -9 of the first makes room for it."""
+    """Starts another training in the same run directory: it is refused at once. kill -9 of the first frees the lock."""
     before = victim.newest()
     first = victim.start("validation")
     second = run(TRAIN, *victim.arguments)
@@ -203,7 +201,7 @@ def second_training(victim: Victim) -> int:
 
 
 def make_shards(pairs: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
-    """Two shards a split, as `prepare shard` makes them, without Beam."""
+    """Makes two shards a split, as `prepare shard` does, without Beam."""
     for split in ("train", "val"):
         files, written = list_files(pairs / split), []
         (output / split).mkdir(parents=True)
@@ -216,7 +214,7 @@ def make_shards(pairs: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
 
 
 def shard_flipped(victim: Victim, bad_images: str) -> int:
-    """A bit of a record flips, in a training on shards."""
+    """Flips a bit of a record, in a training on shards."""
     shards = make_shards(victim.pairs, victim.pairs.with_name(f"{victim.pairs.name}.shards"))
     sharded = dataclasses.replace(victim, pairs=shards, flags=(*victim.flags, f"--bad_images={bad_images}"))
     before = victim.newest()
@@ -242,7 +240,7 @@ def shard_flipped(victim: Victim, bad_images: str) -> int:
 
 
 def assert_skipped(victim: Victim, result: subprocess.CompletedProcess, place: str) -> None:
-    """One line names it, log and run directory count it."""
+    """Asserts that one line names the pair, and that log and run directory count it."""
     lines = [line for line in result.stdout.splitlines() if line.startswith("lost ")]
     assert len(lines) == 1, result.stdout
     assert lines[0].startswith(f"lost {place}")
@@ -251,7 +249,7 @@ def assert_skipped(victim: Victim, result: subprocess.CompletedProcess, place: s
 
 
 def file_gone_and_skipped(victim: Victim, other: Victim) -> int:
-    """A file vanishes and others stand in; killed afterwards, it ends as one that was not."""
+    """Removes a file, and others replace it; killed afterwards, the training ends as one that was not."""
     for each in (victim, other):
         each.flags = (*FLAGS, "--bad_images=skip")
         process = each.start("opened", 2)

@@ -1,9 +1,9 @@
-"""A training that stands still at one of its moments, so that harm can be done exactly there.
+"""Runs a training that stands still at one moment, so that harm can be done exactly there.
 
     python -m tests.helpers.moments MOMENT MARK SECONDS --data=... --run_dir=...
 
-It makes the file MARK when it has come there, and goes on after so many seconds. The product has no such hooks: this
-script puts them around its functions, and then does what `python -m tfpix2pix.train` does.
+It makes the file MARK when it is there, and continues after so many seconds. The product has no such hooks: this script
+puts them around its functions, and then does what `python -m tfpix2pix.train` does.
 """
 
 import importlib
@@ -34,7 +34,7 @@ class State:
 
 
 def stand() -> None:
-    """Stands still, the first time only."""
+    """Stands still, but only the first time."""
     if not State.has_stood:
         State.has_stood = True
         MARK.touch()
@@ -42,7 +42,7 @@ def stand() -> None:
 
 
 def before(module, name, is_time=lambda: True, then=stand):
-    """Has something happen before each call of a function from the moment on."""
+    """Calls something before each call of a function, from the moment on."""
     function = getattr(module, name)
 
     def wrapper(*arguments, **options):
@@ -58,7 +58,7 @@ def has_stepped() -> bool:
 
 
 def slowly(write):
-    """Checkpoint.write, file by file and half by half, as on a slow disk."""
+    """Wraps Checkpoint.write to write file by file and half by half, as on a slow disk."""
 
     def wrapper(self, path):
         with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +77,7 @@ def slowly(write):
 
 
 def no_room(write):
-    """Checkpoint.write where the disk becomes full meanwhile, as TensorFlow says it."""
+    """Wraps Checkpoint.write to raise TensorFlow's error for a disk that becomes full meanwhile."""
 
     def wrapper(self, path):
         if not State.has_stepped:
@@ -90,7 +90,7 @@ def no_room(write):
 
 
 def jumping(clock):
-    """time.time, a day forward or back at each call."""
+    """Wraps time.time to jump by days, forward and back, at each call."""
     calls = [0]
 
     def wrapper():

@@ -1,4 +1,4 @@
-"""Tiny data sets and trainings, as real processes."""
+"""Makes tiny data sets, and runs tiny trainings as real processes."""
 
 import contextlib
 import json
@@ -14,10 +14,10 @@ from PIL import Image
 
 from tests.helpers.ports import reserved_ports
 
-# Seconds; a busy machine may take long over anything, and only what hangs is to be found by a limit.
+# Seconds. A busy machine may take long over anything; this limit only finds what hangs.
 PATIENCE = 900.0
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Depth 6 is the least that has a dropout layer.
+# Depth 6, that of 64×64, is the smallest with a dropout layer.
 TINY = (
     "--image_size=64",
     "--generator_width=2",
@@ -29,7 +29,7 @@ TINY = (
 
 
 def make_pairs(folder: pathlib.Path, train: int = 6, val: int = 2, size: int = 64, seed: int = 0) -> pathlib.Path:
-    """Side-by-side PNGs whose right half is the left one's negative, blocks of random colours."""
+    """Makes side-by-side PNGs of random color blocks, whose right half is the negative of the left."""
     rng = np.random.default_rng(seed)
     for split, count in (("train", train), ("val", val)):
         (folder / split).mkdir(parents=True)
@@ -67,7 +67,7 @@ def start_workers(count: int, module: str, *arguments: object) -> list[subproces
 
 
 def finish_workers(processes: list[subprocess.Popen], seconds: float = PATIENCE) -> list[subprocess.CompletedProcess]:
-    """Waits for all, with a time limit for each, after which it is killed."""
+    """Waits for all; each is killed after a time limit."""
     results = []
     for process in processes:
         try:
@@ -82,14 +82,14 @@ def finish_workers(processes: list[subprocess.Popen], seconds: float = PATIENCE)
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess:
-    """Runs it to its end."""
+    """Runs a command to its end."""
     process = start(module, *arguments)
     stdout, stderr = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def assert_one_clear_line(result: subprocess.CompletedProcess, *words: str) -> None:
-    """A non-zero exit code, no traceback, and one line with all these words."""
+    """Asserts a non-zero exit code, no traceback, and exactly one line with all these words."""
     assert result.returncode != 0
     assert "Traceback" not in result.stderr, result.stderr
     lines = [line for line in result.stderr.splitlines() if all(word in line for word in words)]
@@ -106,14 +106,14 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = PATIENCE) ->
 
 
 def tensors(checkpoint: pathlib.Path, prefix: str = "state") -> dict[str, np.ndarray]:
-    """Everything in one part of a checkpoint folder, by name."""
+    """Reads all tensors of one part of a checkpoint folder, by name."""
     reader = tf.train.load_checkpoint(str(checkpoint / prefix))
     names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
     return {name: reader.get_tensor(name) for name in names}
 
 
 def assert_same_state(a: pathlib.Path, b: pathlib.Path, prefix: str = "state") -> None:
-    """Every tensor of two checkpoints has the same bytes."""
+    """Asserts that every tensor of two checkpoints has the same bytes."""
     a, b = tensors(a, prefix), tensors(b, prefix)
     assert a.keys() == b.keys()
     for name, value in a.items():

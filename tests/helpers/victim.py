@@ -1,4 +1,4 @@
-"""Real, tiny trainings that harm is done to, and what must hold afterwards."""
+"""Starts real, tiny trainings that harm is done to, and asserts what must hold afterwards."""
 
 import dataclasses
 import json
@@ -17,9 +17,9 @@ TRAIN = "tfpix2pix.train"
 STEPS = 24
 # Batch 2 of 7 pairs: 3 steps an epoch, one pair left out each time; dropout, jitter, flip and pool are all on.
 FLAGS = (*TINY, "--batch_size=2", "--pool_size=3", "--epochs=8", "--checkpoint_every=4", "--cache_mib=0")
-# Steps between two checkpoints, at most: one at each epoch's end.
+# At most so many steps between two checkpoints: there is one at each epoch's end.
 GAP = 3
-# How long a process stands still where it is to be hit.
+# Seconds that a process stands still at the moment of harm.
 STAND = 3600.0
 
 
@@ -38,7 +38,7 @@ class Victim:
         return (f"--data={self.pairs}", f"--run_dir={self.run_dir}", *self.flags)
 
     def start(self, moment: str | None = None, seconds: float = STAND) -> subprocess.Popen:
-        """Starts it, or goes on; where a moment is named, returns when it stands there."""
+        """Starts or resumes it; with a moment, returns when it stands still there."""
         if not moment:
             return start(TRAIN, *self.arguments)
         mark = self.run_dir.with_name(f"{self.run_dir.name}.mark")
@@ -48,10 +48,10 @@ class Victim:
         return process
 
     def started(self, steps: int = 1) -> subprocess.Popen:
-        """Starts it, and returns when it has done so many steps more."""
+        """Starts it, and returns when it has done so many more steps."""
         newest = self.newest()
         target = newest + steps
-        # What one that was killed had logged after its last checkpoint is no progress.
+        # Steps that a killed training logged after its last checkpoint are no progress.
         kept = [json.dumps(record) + "\n" for record in read_log(self.run_dir) if record["step"] <= newest]
         if kept:
             (self.run_dir / LOG_FILE).write_text("".join(kept))
@@ -60,15 +60,15 @@ class Victim:
         return process
 
     def step(self) -> int:
-        """The last step on record."""
+        """Returns the last step on record."""
         return max([record["step"] for record in read_log(self.run_dir)], default=0)
 
     def newest(self) -> int:
-        """The step of the newest checkpoint, 0 if there is none."""
+        """Returns the step of the newest checkpoint, 0 if there is none."""
         return max(Checkpoints(self.run_dir).steps(), default=0)
 
     def completes(self, moment: str | None = None) -> None:
-        """Goes on to the end, which is that of an undisturbed training to the last bit."""
+        """Resumes it to its end, and asserts that this is an undisturbed training's to the last bit."""
         process = start("tests.helpers.moments", moment, os.devnull, 0, *self.arguments) if moment else self.start()
         stdout, stderr = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, stderr
@@ -78,7 +78,7 @@ class Victim:
 
 @dataclasses.dataclass
 class Bench:
-    """Pairs, an undisturbed training on them, and a folder for others."""
+    """Holds pairs, an undisturbed training on them, and a folder for other trainings."""
 
     folder: pathlib.Path
 
@@ -89,7 +89,7 @@ class Bench:
         assert result.returncode == 0, result.stderr
 
     def victim(self, name: str) -> Victim:
-        """A new training, on its own copy of the pairs."""
+        """Makes a new training, on its own copy of the pairs."""
         pairs = shutil.copytree(self.pairs, self.folder / f"{name}.pairs")
         (self.folder / name).mkdir()
         return Victim(pairs, self.folder / name / "run", self.undisturbed)
@@ -119,7 +119,7 @@ def finish(process: subprocess.Popen) -> subprocess.CompletedProcess:
 
 
 def assert_nothing_lost(victim: Victim, before: int) -> int:
-    """Every checkpoint that is shown is whole; returns the steps on record that will be done again."""
+    """Asserts that every checkpoint is whole; returns how many steps on record will be done again."""
     checkpoints = Checkpoints(victim.run_dir)
     for step in checkpoints.steps():
         assert tensors(checkpoints.path(step))

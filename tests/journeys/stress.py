@@ -1,4 +1,4 @@
-"""`make stress`: every fault of faults.py many times, at random moments, in random order; prints a table."""
+"""Does every fault of faults.py many times, at random moments and in random order; prints a table. `make stress`."""
 
 import argparse
 import concurrent.futures
@@ -16,6 +16,7 @@ from tests.helpers.faults import (
     asked_to_stop,
     asked_twice,
     cut,
+    damaged_checkpoint,
     file_changed,
     file_gone,
     file_gone_and_skipped,
@@ -25,11 +26,10 @@ from tests.helpers.faults import (
     no_room,
     second_training,
     shard_flipped,
-    spoilt_checkpoint,
 )
 from tests.helpers.victim import STEPS, Bench
 
-# Name: how often, and what is done to a training, which returns how many steps have to be done again.
+# Name to how often, and to a function that does it to a training and returns how many steps must be done again.
 FAULTS = {
     "kill -9 at a random moment": (22, killed),
     "kill -9 inside a checkpoint's write": (8, lambda victim: killed(victim, "save")),
@@ -39,8 +39,8 @@ FAULTS = {
     "SIGTERM in validation": (2, lambda victim: asked_to_stop(victim, "validation")),
     "SIGTERM in a save": (2, lambda victim: asked_to_stop(victim, "save")),
     "SIGTERM twice": (1, asked_twice),
-    "newest checkpoint with a flipped bit": (1, lambda victim: spoilt_checkpoint(victim, flipped)),
-    "newest checkpoint cut short": (1, lambda victim: spoilt_checkpoint(victim, cut)),
+    "newest checkpoint with a flipped bit": (1, lambda victim: damaged_checkpoint(victim, flipped)),
+    "newest checkpoint cut short": (1, lambda victim: damaged_checkpoint(victim, cut)),
     "full disk": (2, full_disk),
     "disk full inside a checkpoint's write": (1, no_room),
     "no room for the next checkpoint": (1, lambda victim: no_room(victim, "full disk")),
@@ -49,14 +49,14 @@ FAULTS = {
     "validation file vanishes": (1, lambda victim: file_gone(victim, "val")),
     "a second training in the run directory": (2, second_training),
 }
-# These bring trainings of their own.
+# These start trainings of their own.
 ALONE = {
     "flipped bit in a shard": lambda bench: shard_flipped(bench.victim("shard"), "fail"),
     "flipped bit in a shard, skipped": lambda bench: shard_flipped(bench.victim("skipped shard"), "skip"),
     "file vanishes, skipped; kill -9": lambda b: file_gone_and_skipped(b.victim("gone"), b.victim("killed")),
     "a clock that jumps by days": lambda bench: bench.victim("clock").completes("clock") or 0,
 }
-# Faults in the life of one training, and the steps that one may need.
+# Faults in the life of one training, and the steps that one fault may need.
 LIFE = 5
 ROOM = 7
 HEAD = ("fault", "times", "passed", "most steps lost", "seconds")
@@ -64,7 +64,7 @@ HEAD = ("fault", "times", "passed", "most steps lost", "seconds")
 
 @dataclasses.dataclass
 class Try:
-    """A fault that was done; `lost` is None where something did not hold."""
+    """Records a fault that was done; `lost` is None if something did not hold."""
 
     name: str
     seconds: float
@@ -104,12 +104,12 @@ def main() -> int:
 
 
 def live(bench: Bench, number: int, names: list[str], rng: np.random.Generator) -> list[Try]:
-    """One training that suffers faults one after the other and then goes on to its end; another where it ends early."""
+    """Runs a training that suffers faults one after the other, then completes it; starts another if it ends early."""
     done, tries, victim = [], [], None
 
     def end() -> None:
         whole = attempt("its end", victim.completes)
-        # Which of the faults it was, nobody knows.
+        # It may have been any of the faults.
         tries.extend(each if whole.lost is not None else dataclasses.replace(each, lost=None) for each in done)
         done.clear()
 
@@ -122,7 +122,7 @@ def live(bench: Bench, number: int, names: list[str], rng: np.random.Generator) 
             victim.rng = rng
         done.append(attempt(name, lambda name=name, victim=victim: FAULTS[name][1](victim)))
         if done[-1].lost is None:
-            # What comes of it, nobody knows.
+            # The training is in an unknown state.
             tries.extend(done)
             done.clear()
             victim = None
@@ -132,7 +132,7 @@ def live(bench: Bench, number: int, names: list[str], rng: np.random.Generator) 
 
 
 def attempt(name: str, what) -> Try:
-    """Does it, and says so where something does not hold."""
+    """Does a fault, and prints if something does not hold."""
     start = time.monotonic()
     try:
         lost = what() or 0

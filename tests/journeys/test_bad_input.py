@@ -191,8 +191,8 @@ def test_run_dir_that_cannot_be_written(pairs, tmp_path, run_dir):
 
 
 @pytest.fixture
-def taken_up(skipping, tmp_path):
-    """A copy of the run, to be gone on with: the arguments, its folder, and the one of its pairs."""
+def resumable(skipping, tmp_path):
+    """Copies the run, to resume it: the arguments, its folder, and that of its pairs."""
     for name in ("p", "r"):
         shutil.copytree(skipping[0] / name, tmp_path / name)
     arguments = (*TINY, f"--data={tmp_path / 'p'}", f"--run_dir={tmp_path / 'r'}", "--bad_images=skip", "--max_steps=1")
@@ -203,8 +203,8 @@ def bytes_of(folder):
     return {path: path.read_bytes() for path in entries(folder) if path.is_file()}
 
 
-def test_run_dir_of_another_config(taken_up):
-    arguments, run_dir, _ = taken_up
+def test_run_dir_of_another_config(resumable):
+    arguments, run_dir, _ = resumable
     before = bytes_of(run_dir)
     message = refused(*arguments, "--norm=instance", "--learning_rate=1e-3", "--load_size=64", "--log_every=5")
     differences = "load_size (72, 72) became (64, 64); norm batch became instance; learning_rate 0.0002 became 0.001;"
@@ -224,8 +224,8 @@ def change_a_pair(train_dir):
 
 
 @pytest.mark.parametrize("change", [add_a_pair, change_a_pair])
-def test_changed_data_set(taken_up, change):
-    arguments, run_dir, train_dir = taken_up
+def test_changed_data_set(resumable, change):
+    arguments, run_dir, train_dir = resumable
     message = change(train_dir)
     before = bytes_of(run_dir)
     assert message in refused(*arguments)
@@ -234,8 +234,8 @@ def test_changed_data_set(taken_up, change):
 
 @pytest.mark.parametrize("file", ["config.json", "data.json"])
 @pytest.mark.parametrize("contents", ["", '{"norm": '])
-def test_broken_json(taken_up, file, contents):
-    arguments, run_dir, _ = taken_up
+def test_broken_json(resumable, file, contents):
+    arguments, run_dir, _ = resumable
     (run_dir / file).write_text(contents)
     before = bytes_of(run_dir)
     assert f"{run_dir / file} " in refused(*arguments)

@@ -1,4 +1,4 @@
-"""Each fault once, in the life of one training; `make stress` does the same many times (stress.py)."""
+"""A training survives each fault once; `make stress` does the same many times (stress.py)."""
 
 import signal
 
@@ -8,12 +8,12 @@ from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.faults import (
     asked_to_stop,
+    damaged_checkpoint,
     file_gone,
     flipped,
     full_disk,
     killed,
     second_training,
-    spoilt_checkpoint,
 )
 from tests.helpers.runs import run, tensors
 from tests.helpers.victim import FLAGS, STEPS, Bench, last
@@ -34,7 +34,7 @@ def test_a_life_of_faults_ends_with_the_same_bytes(bench):
     killed(victim, "save")
     asked_to_stop(victim, "validation")
     second_training(victim)
-    spoilt_checkpoint(victim, flipped)
+    damaged_checkpoint(victim, flipped)
     file_gone(victim)
     full_disk(victim, "clock")
     # The test can fail: two moments of one run differ.

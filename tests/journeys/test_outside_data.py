@@ -1,4 +1,4 @@
-"""What reads data from outside ends in an InputError, or leaves aside what is none of ours: all that fuzzing found."""
+"""Readers of data from outside raise InputError or skip it: the cases that fuzzing found."""
 
 import dataclasses
 import hashlib
@@ -106,7 +106,7 @@ def test_tf_config(text, reason):
 
 
 @pytest.mark.parametrize("address", ["[::1]:2222", "10.0.0.1:1", "tf-worker-0.jobs.svc:2222", "host_1:65535"])
-def test_addresses_that_are_some(address):
+def test_valid_addresses(address):
     assert (
         find_cluster("auto", {"TF_CONFIG": as_tf_config(cluster={"worker": ["a:1", address]})}).addresses[1] == address
     )

@@ -76,7 +76,7 @@ def test_who_is_lost():
         there, gone = (f"127.0.0.1:{each.getsockname()[1]}" for each in (open_one, closed_one))
         closed_one.close()
         cluster = Cluster(("self:1", there, gone), 0)
-        # Said by one that lives, of one that does not.
+        # A worker that runs says it about one that does not.
         assert cluster.lost("reported from /job:worker/task:1: unhealthy /job:worker/replica:0/task:2") == [2]
         assert cluster.lost("connection reset by peer") == [2]
         # Its process is stuck, or a new one.

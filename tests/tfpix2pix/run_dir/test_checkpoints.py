@@ -1,4 +1,4 @@
-"""Checkpoints that were cut short or changed: never a traceback, and the one before is taken."""
+"""Checkpoints: whole or not there, also with several workers; if one is damaged, the one before is restored."""
 
 import concurrent.futures
 import math
@@ -30,7 +30,7 @@ def model(strategies):
     return Pix2Pix(CONFIG, strategies[1], total_steps=10)
 
 
-def spoil(folder, how):
+def damage(folder, how):
     """Cuts the weights' file at a length, or changes a byte in it, or empties or removes a file."""
     data = next(folder.glob("state.data*"))
     contents = bytearray(data.read_bytes())
@@ -63,13 +63,13 @@ def spoil(folder, how):
         *(("index flipped at", position) for position in (0, 3000, -1000, -48, -47, -45, -1)),
     ],
 )
-def test_a_spoilt_checkpoint(model, tmp_path, how):
+def test_a_damaged_checkpoint(model, tmp_path, how):
     save(CONFIG, tmp_path)
     checkpoints = Checkpoints(tmp_path, keep=2)
     for step in (4, 8):
         model.step.assign(step)
         checkpoints.save(model)
-    spoil(checkpoints.path(8), how)
+    damage(checkpoints.path(8), how)
     with pytest.raises(InputError, match=r"00000008 .*\(.+\).* --checkpoint"):
         load_generator(tmp_path, "latest")
     warnings = []
@@ -83,10 +83,10 @@ def test_a_spoilt_checkpoint(model, tmp_path, how):
     assert (tmp_path / "checkpoints" / "damaged-00000008").is_dir()
 
 
-def test_none_that_can_be_read(model, tmp_path):
+def test_no_checkpoint_can_be_read(model, tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(model)
-    spoil(checkpoints.path(0), 100)
+    damage(checkpoints.path(0), 100)
     with pytest.raises(InputError, match=r"no checkpoint in .*"):
         checkpoints.restore_newest(model, lambda _: None)
 

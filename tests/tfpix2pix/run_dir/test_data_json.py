@@ -1,4 +1,4 @@
-"""A run goes on with the files that it was begun with, and says of which it is not so."""
+"""A run resumes with the files that it was begun with, and names those that differ."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def folder(begun, tmp_path):
     return shutil.copytree(begun, tmp_path / "copy")
 
 
-def go_on(folder, *options):
+def resume(folder, *options):
     # Where the pairs are may change.
     return call(train, *FLAGS, f"--data={folder / 'p'}", f"--run_dir={folder / 'r'}", *options)
 
@@ -57,7 +57,7 @@ def test_the_first_difference_is_named(folder, change, words):
     change(folder / "p" / "train")
     for _ in range(2):
         with pytest.raises(InputError, match=f"run_dir=.*{words}"):
-            go_on(folder)
+            resume(folder)
 
 
 @pytest.mark.parametrize("how", ["is gone", "has changed"])
@@ -69,28 +69,28 @@ def test_other_validation_pairs(folder, capsys, how):
         shutil.copy(val / "0.png", val / "1.png")
     for _ in range(2):
         with pytest.raises(InputError, match=f"validation .*: 1.png {how}"):
-            go_on(folder)
-    assert go_on(folder, "--bad_images=skip") == 0
+            resume(folder)
+    assert resume(folder, "--bad_images=skip") == 0
     assert f": 1.png {how}" in capsys.readouterr().out
 
 
-def test_a_run_from_before_all_this(folder):
+def test_a_data_json_of_older_versions(folder):
     path = folder / "r" / "data.json"
     data = json.loads(path.read_text())
     path.write_text(json.dumps({name: data[name] for name in ("pairs", "fingerprint", "skipped")}))
     (folder / "p" / "val" / "1.png").unlink()
-    assert go_on(folder) == 0
+    assert resume(folder) == 0
 
 
 def test_gone_between_two_starts_is_as_gone_meanwhile(folder, capsys):
     """A training that resumes without a file gives the same weights, whenever it was stopped afterwards."""
     (folder / "p" / "train" / "2.png").unlink()
     other = shutil.copytree(folder, folder.with_name("other"))
-    assert go_on(folder, "--bad_images=skip") == 0
+    assert resume(folder, "--bad_images=skip") == 0
     assert f"lost {folder / 'p' / 'train' / '2.png'}: " in capsys.readouterr().out
     assert read_log(folder / "r")[-2]["lost_pairs"] == 1
-    assert go_on(other, "--bad_images=skip", "--max_steps=7") == 0
-    assert go_on(other, "--bad_images=skip") == 0
+    assert resume(other, "--bad_images=skip", "--max_steps=7") == 0
+    assert resume(other, "--bad_images=skip") == 0
     states = [Checkpoints(each / "r").path(12) for each in (folder, other)]
     assert_same_state(*states)
 
@@ -99,7 +99,7 @@ def test_most_gone_between_two_starts(folder):
     for number in range(4):
         (folder / "p" / "train" / f"{number}.png").unlink()
     with pytest.raises(InputError, match=r"4 of 6 files in .*train are gone"):
-        go_on(folder, "--bad_images=skip")
+        resume(folder, "--bad_images=skip")
     assert not (folder / "r" / "lost").exists()
 
 
@@ -108,7 +108,7 @@ def test_only_damaged_checkpoints_are_refused_each_time(folder):
         (Checkpoints(folder / "r").path(step) / "state.data-00000-of-00001").write_bytes(b"")
     for _ in range(2):
         with pytest.raises(InputError, match=r"no checkpoint in .*damaged-\*"):
-            go_on(folder)
+            resume(folder)
     for path in (folder / "r" / "checkpoints").glob("damaged-*"):
         shutil.rmtree(path)
-    assert go_on(folder, "--max_steps=1") == 0
+    assert resume(folder, "--max_steps=1") == 0

@@ -1,4 +1,4 @@
-"""A run directory from somebody else: nothing is written or deleted outside it, and nothing in it keeps a command."""
+"""A run directory from somebody else: nothing is written or deleted outside it, and no command hangs."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_the_run_directory_itself_may_be_a_link(run_dir, short_run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["config.json", "log.jsonl", "data.json", "lost"])
-def test_what_has_no_end_is_not_read(run_dir, short_run, name):
+def test_a_pipe_is_not_read(run_dir, short_run, name):
     (run_dir / name).unlink(missing_ok=True)
     os.mkfifo(run_dir / name)
     for command in commands(run_dir, short_run):
@@ -75,8 +75,8 @@ def test_what_has_no_end_is_not_read(run_dir, short_run, name):
             call(*command)
 
 
-def test_files_are_made_anew_where_a_link_stands(tmp_path):
-    """Where it was put there after the look."""
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    """The link was made after the check for links."""
     outside = tmp_path / "outside"
     outside.write_text("precious")
     folder = tmp_path / "folder"
@@ -91,7 +91,7 @@ def test_files_are_made_anew_where_a_link_stands(tmp_path):
     assert outside.read_text() == "precious"
 
 
-def test_only_what_a_training_names_is_a_checkpoint(tmp_path):
+def test_only_names_that_a_training_gives_are_checkpoints(tmp_path):
     folder = tmp_path / "checkpoints"
     for name in ("00000003", "9", "٠٠٠٠٠٠٠٤", "000000010", "damaged-00000001", "123456789"):
         (folder / name).mkdir(parents=True)

@@ -58,7 +58,7 @@ def assert_same(a, b):
 
 
 def test_indices_are_those_that_are_read(folder):
-    """Image i is one colour, so that the batches say which pairs they are."""
+    """Image i is one color, so that the batches say which pairs they are."""
     pairs = open_train(folder)
     value = lambda i: np.float32((i + 1) / 10)  # noqa: E731
     cache = tuple(np.stack([np.full((70, 70, 3), value(i)) for i in range(7)]) for _ in range(2))
