@@ -78,6 +78,7 @@ def server_process(folder):
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="reads memory from /proc")
 @pytest.mark.parametrize("max_batch_size", [0, 4])
 def test_under_load(short_run, tmp_path, max_batch_size):
