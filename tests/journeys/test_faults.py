@@ -28,6 +28,7 @@ def bench(tmp_path_factory):
     return Bench(tmp_path_factory.mktemp("faults"))
 
 
+@pytest.mark.slow
 def test_a_life_of_faults_ends_with_the_same_bytes(bench):
     victim = bench.victim("life")
     asked_to_stop(victim, "tracing", signal.SIGINT)

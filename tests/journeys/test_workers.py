@@ -75,6 +75,7 @@ def test_equal_to_one_process(pairs, tmp_path):
             np.testing.assert_allclose(b[name], a[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [1, 0])
 def test_a_killed_worker_ends_the_other_and_both_resume(victim, pairs, undisturbed, tmp_path):
     command = (TRAIN, f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY)
@@ -94,6 +95,7 @@ def test_a_killed_worker_ends_the_other_and_both_resume(victim, pairs, undisturb
     assert_same_end(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_lost_file_ends_all_workers_with_its_name(pairs, tmp_path):
     copied = shutil.copytree(pairs, tmp_path / "p")
     mark, file = tmp_path / "mark", copied / "train" / "7.png"
@@ -107,6 +109,7 @@ def test_a_lost_file_ends_all_workers_with_its_name(pairs, tmp_path):
         assert_one_clear_line(result, f"error: {file}: ", "No such file or directory")
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_all_after_the_same_step(pairs, undisturbed, tmp_path):
     arguments, mark = (f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY), tmp_path / "mark"
     command = (TRAIN, *arguments)
