@@ -8,6 +8,8 @@ same command resumes. Images that cannot be translated are listed in OUTPUT/fail
 translated, and the exit code is 1.
 """
 
+import functools
+
 from absl import flags
 
 from pipelines.images.size import define_max_pixels
@@ -26,7 +28,7 @@ def main(argv: list[str]) -> int:
         values.model,
         values.input,
         values.output,
-        beam.run,
+        functools.partial(beam.run, runner=values.runner, options=values.beam, workers=values.workers),
         to_shards=values.format == "shards",
         batch_size=values.batch_size,
         block_size=values.block,

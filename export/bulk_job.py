@@ -13,7 +13,7 @@ from pipelines.images.size import MAX_PIXELS
 from pipelines.sharding import blocks
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import summed
-from pipelines.sharding.shard import clean
+from pipelines.sharding.shard import remove_leftovers
 from pipelines.storage.manifest import is_sharded
 from pipelines.storage.shards import open_files
 from pipelines.system.disk import naming_full_disk, write_whole
@@ -69,7 +69,7 @@ def translate_all(
     )
     with naming_full_disk(pathlib.Path(str(folder)), "the results"):
         run_blocks(work, todo)
-        return finish(folder, blocks.results(todo), to_shards)
+        return finish(folder, blocks.results_of(todo), to_shards)
 
 
 def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
@@ -98,7 +98,7 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
             + (f", and there are {len(double) - 1} more such cases" if len(double) > 1 else "")
             + "; rename one of them"
         )
-    return blocks.cut(names, files, -(-len(names) // block_size), output / BLOCKS_FOLDER, output.name)
+    return blocks.cut_blocks(names, files, -(-len(names) // block_size), output / BLOCKS_FOLDER, output.name)
 
 
 def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, dict[str, str]]:
@@ -110,7 +110,7 @@ def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, di
     if to_shards:
         manifest = summed(found, "images")
         manifest.save(output)
-        clean(output, manifest)
+        remove_leftovers(output, manifest)
     unfinished = str(output / BLOCKS_FOLDER / UNFINISHED_FOLDER)
     if tf.io.gfile.isdir(unfinished):
         tf.io.gfile.rmtree(unfinished)

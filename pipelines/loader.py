@@ -1,79 +1,133 @@
-"""From pairs to batches: the one place where the order of operations lives."""
+"""Makes batches of pairs: the one place that fixes the order of the operations."""
+
+import os
 
 import tensorflow as tf
 
 from pipelines.images import transforms
-from pipelines.pairs import Pairs
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import Size, check_load_size, format_size, paper_load_size, parse_size
+from pipelines.pairs import Pairs, open_pairs
+from pipelines.system.terminal import InputError
+
+# Pairs of a folder are kept in memory if they need no more MiB than this, as in training.
+CACHE_MIB = 2048
+# A data set without a last step ends only after about 10^18 pairs.
+ENDLESS = tf.int64.max
 
 
 def train_dataset(
-    pairs: Pairs,
+    data: str | os.PathLike | Pairs,
     *,
-    image_size: tuple[int, int],
-    flip: bool,
-    batch_size: int,
-    seed: int,
-    first_step: int,
-    last_step: int,
+    image_size: Size,
+    batch_size: int = 1,
+    direction: str | None = None,
+    load_size: Size | None = None,
+    resize_method: str | None = None,
+    source_channels: int | None = None,
+    target_channels: int | None = None,
+    bad_images: str = "fail",
+    cache_mib: int = CACHE_MIB,
+    flip: bool = True,
+    seed: int = 0,
+    first_step: int = 0,
+    last_step: int | None = None,
     worker: int = 0,
     workers: int = 1,
 ) -> tf.data.Dataset:
-    """Batches of (source, target), `(batch_size, H, W, C)` in [-1, 1], for the steps first_step .. last_step - 1.
+    """Makes batches of (source, target), `(batch_size, H, W, C)` in [-1, 1], for the steps first_step .. last_step - 1.
+
+        batches = train_dataset("data/facades/train", image_size=(256, 256), batch_size=1, direction="BtoA")
 
     Which pairs a step gets and how each is jittered follows from (seed, step) alone: a data set that starts at step
     k gives what one that started at 0 gives there, without reading what lies before. Every epoch is a new order of
     all pairs; those that do not fill its last batch, other ones each time, are left out.
 
-    Several workers each take their own part of each batch, `batch_size / workers` pairs: one after the other they are
-    the batch that a single process would have, and none needs to know of the others.
+    Each of several workers takes its own part of each batch, `batch_size / workers` pairs. Joined in order, the parts
+    are the batch of a single process, so the workers need not communicate.
 
     Args:
-      pairs: of load_size.
+      data: one split: a folder of files or of shards, or opened pairs.
       image_size: (height, width) of the random crop.
+      batch_size: pairs per step.
+      direction: `AtoB` (the left half is the source; the default for a folder) or `BtoA`.
+      load_size: the size before the crop; by default 286/256 of image_size, as in the paper.
+      resize_method: one of choices.RESIZE_METHODS; by default bicubic.
+      source_channels: 1 gray, 2 gray and alpha, 3 RGB (the default), 4 RGBA.
+      target_channels: likewise.
+      bad_images: whether a bad file of a folder is an error (`fail`) or left out (`skip`).
+      cache_mib: keep the pairs of a folder in memory if they need no more MiB than this.
       flip: whether every other pair is mirrored.
-      batch_size: pairs a step.
       seed: of order and jitter.
       first_step: counted from 0.
-      last_step: the first step that is not given any more.
-      worker: whose part, from 0.
-      workers: how many there are; batch_size is a multiple of it.
+      last_step: the first step without a batch; None for a data set without end.
+      worker: the part to take, from 0.
+      workers: their number; batch_size has to be a multiple of it.
+
+    Raises:
+      InputError: an argument is out of its range, or contradicts the opened pairs; or as pairs.open_pairs.
     """
+    image_size = parse_size("image_size", image_size)
+    load_size = None if load_size is None else parse_size("load_size", load_size)
+    if isinstance(data, Pairs):
+        pairs = data
+        _check_same(pairs, direction, load_size, resize_method, source_channels, target_channels)
+    else:
+        form = _format(
+            load_size or paper_load_size(image_size), direction, resize_method, source_channels, target_channels
+        )
+        check_load_size(form.size, image_size)
+        pairs = open_pairs(data, form, bad_images, cache_mib)
+    check_load_size(pairs.form.size, image_size)
+    _check_batch_size(batch_size)
+    if batch_size > len(pairs):
+        raise InputError(
+            f"batch_size={batch_size} is more than the {len(pairs)} pairs in {pairs.files.folder}; give a smaller one"
+        )
+    if not 0 <= worker < workers or batch_size % workers:
+        raise InputError(f"batch_size={batch_size}, worker={worker} and workers={workers} do not fit together")
     read = pairs.reader()
 
-    def pair_at(position):
+    def pair_at(position: tf.Tensor) -> transforms.Pair:
         index = index_at(position, len(pairs), batch_size, seed)
         pair = transforms.jitter(read(index), image_size, flip, tf.stack([seed, position]))
-        return tuple(transforms.normalize(image) for image in pair)
+        return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
     share = batch_size // workers
-    # A position counts the pairs of the whole training, so it names both the step and the place in its batch.
-    dataset = tf.data.Dataset.range(first_step * share, last_step * share)
+    # A position counts the pairs of the whole training, so it determines both the step and the place in its batch.
+    dataset = tf.data.Dataset.range(first_step * share, ENDLESS // workers if last_step is None else last_step * share)
     dataset = dataset.map(lambda i: i // share * batch_size + worker * share + i % share)
-    # Reading, decoding and jitter of many pairs at once; the order stays that of the positions.
+    # Many pairs are read, decoded and jittered at once; they keep the order of the positions.
     dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.batch(share, drop_remainder=True)
-    # The next batches are made while the device is at work on this one.
+    # The next batches are made while the device computes this one.
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def index_at(position: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tensor:
-    """Which of `count` pairs stands at a position of the whole training, scalar int64s; inside tf.data or eagerly."""
-    steps_per_epoch = count // batch_size
-    step, place = position // batch_size, position % batch_size
-    epoch, rank = step // steps_per_epoch, step % steps_per_epoch * batch_size + place
-    return tf.random.experimental.index_shuffle(rank, tf.stack([seed, epoch]), count - 1)
+def eval_dataset(
+    data: str | os.PathLike | Pairs,
+    batch_size: int = 8,
+    *,
+    image_size: Size | None = None,
+    direction: str | None = None,
+    resize_method: str | None = None,
+    source_channels: int | None = None,
+    target_channels: int | None = None,
+    bad_images: str = "fail",
+    cache_mib: int = CACHE_MIB,
+) -> tf.data.Dataset:
+    """Makes batches of all pairs in the order of their names, in [-1, 1], without jitter; the last one may be smaller.
 
-
-def indices_of(step: int, pairs: Pairs, *, batch_size: int, seed: int, worker: int = 0, workers: int = 1) -> list[int]:
-    """The pairs of one step, a worker's part of them: those that `train_dataset` reads for it."""
-    share = batch_size // workers
-    first = step * batch_size + worker * share
-    positions = tf.range(first, first + share, dtype=tf.int64)
-    return [int(index_at(position, len(pairs), batch_size, seed)) for position in positions]
-
-
-def eval_dataset(pairs: Pairs, batch_size: int) -> tf.data.Dataset:
-    """All pairs in the order of their names, in [-1, 1], without jitter; the last batch may be smaller."""
+    The arguments are those of `train_dataset`. image_size is that of the opened pairs, or by default (256, 256).
+    """
+    image_size = None if image_size is None else parse_size("image_size", image_size)
+    if isinstance(data, Pairs):
+        pairs = data
+        _check_same(pairs, direction, image_size, resize_method, source_channels, target_channels, "image_size")
+    else:
+        form = _format(image_size or (256, 256), direction, resize_method, source_channels, target_channels)
+        pairs = open_pairs(data, form, bad_images, cache_mib)
+    _check_batch_size(batch_size)
     read = pairs.reader()
     dataset = tf.data.Dataset.range(len(pairs))
     dataset = dataset.map(
@@ -81,3 +135,63 @@ def eval_dataset(pairs: Pairs, batch_size: int) -> tf.data.Dataset:
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def index_at(position: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tensor:
+    """Returns which of `count` pairs stands at a position of the whole training, int64; inside tf.data or eagerly."""
+    steps_per_epoch = count // batch_size
+    step, place = position // batch_size, position % batch_size
+    epoch, rank = step // steps_per_epoch, step % steps_per_epoch * batch_size + place
+    return tf.random.experimental.index_shuffle(rank, tf.stack([seed, epoch]), count - 1)
+
+
+def indices_of(step: int, pairs: Pairs, *, batch_size: int, seed: int, worker: int = 0, workers: int = 1) -> list[int]:
+    """Returns the indices of the pairs that `train_dataset` reads for a worker's part of one step."""
+    share = batch_size // workers
+    first = step * batch_size + worker * share
+    positions = tf.range(first, first + share, dtype=tf.int64)
+    return [int(index_at(position, len(pairs), batch_size, seed)) for position in positions]
+
+
+def _format(
+    size: Size,
+    direction: str | None,
+    resize_method: str | None,
+    source_channels: int | None,
+    target_channels: int | None,
+) -> PairFormat:
+    """Fills in the defaults of the commands."""
+    return PairFormat(
+        "AtoB" if direction is None else direction,
+        size,
+        "bicubic" if resize_method is None else resize_method,
+        3 if source_channels is None else source_channels,
+        3 if target_channels is None else target_channels,
+    )
+
+
+def _check_same(
+    pairs: Pairs,
+    direction: str | None,
+    size: Size | None,
+    resize_method: str | None,
+    source_channels: int | None,
+    target_channels: int | None,
+    size_name: str = "load_size",
+) -> None:
+    """Raises InputError for an argument that differs from that of the opened pairs."""
+    form = pairs.form
+    for name, given, opened in (
+        ("direction", direction, form.direction),
+        (size_name, size and format_size(size), format_size(form.size)),
+        ("resize_method", resize_method, form.resize_method),
+        ("source_channels", source_channels, form.source_channels),
+        ("target_channels", target_channels, form.target_channels),
+    ):
+        if given is not None and given != opened:
+            raise InputError(f"{name}={given}, and the pairs were opened with {name}={opened}; leave it out")
+
+
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size={batch_size} must be at least 1")

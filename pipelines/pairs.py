@@ -1,10 +1,10 @@
-"""The pairs of one split: opened once, so that bad ones are found then, and read by index afterwards."""
+"""Opens the pairs of one split once, so that bad ones are found then, and reads them by index afterwards."""
 
 import contextlib
 import dataclasses
-import hashlib
-import pathlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,28 +13,32 @@ from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import format_size
-from pipelines.storage.image_files import Files
-from pipelines.storage.shards import Record, Shards, open_files
+from pipelines.storage.image_files import digest_of, split_folders
+from pipelines.storage.image_set import ImageSet
+from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file, read_files
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
-from pipelines.system.paths import AnyPath
+from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.terminal import InputError, progress_bar
 
-# What reading raises inside tf.data; the latter where TensorFlow quotes from a record what is no text.
-READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
+# What reading raises in tf.data, and eagerly. UnicodeDecodeError if TensorFlow quotes bytes of a record, not text.
+READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError, BadImageError)
+
+# Sources and targets, each `(n, H, W, C)` float32 in [0, 1].
+Cache = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class LostPair:
-    """A pair that could be read once, and later could not.
+    """A pair that could be read when the training began, and cannot be read any more.
 
     Attributes:
-      index: its place among the pairs.
+      index: its number among the pairs.
       name: of its file below the folder, or of shard and record.
-      reason: in words.
+      reason: why it cannot be read.
       size: of its file in bytes, when it could be read; 0 of a record.
-      digest: of its file, in hex; none of a record.
+      digest: of its file, in hex; empty of a record.
     """
 
     index: int
@@ -46,44 +50,39 @@ class LostPair:
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """The pairs of one split, by index.
+    """Gives the pairs of one split by index.
 
     Attributes:
       files: the encoded pairs; good ones only.
       form: how they are read.
-      skipped: files left out, with the reason.
-      cache: sources and targets, `(n, H, W, C)` float32 in [0, 1], where they fit into memory.
-      digests: `(n, 8)` uint8, of each file as it was first read; None of shards, whose records have checksums.
-      sizes: `(n,)` likewise, in bytes.
-      lost: pairs by index that cannot be read any more. They keep their places, and the next one that can be read
-        stands in.
+      skipped: the bad ones that were left out, by file, record or name, with the reason.
+      cache: all pairs, if they fit into memory.
+      lost: pairs by index that cannot be read any more. They keep their indices; the next pair that can be read
+        replaces each.
     """
 
-    files: Files | Shards
+    files: ImageSet
     form: PairFormat
-    skipped: dict[pathlib.Path | Record | str, str]
-    cache: tuple[np.ndarray, np.ndarray] | None = None
-    digests: np.ndarray | None = None
-    sizes: np.ndarray | None = None
+    skipped: Mapping[Any, str]
+    cache: Cache | None = None
     lost: Mapping[int, LostPair] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def fingerprint(self) -> str:
-        """Tells whether these are the same files, in the same order."""
-        return self.files.fingerprint() if self.sizes is None else self.files.fingerprint(self.sizes)
+        """Returns a digest that changes with the files and their order."""
+        return self.files.fingerprint()
 
     def contents(self) -> str | None:
-        """Tells whether the files hold what they did, and not their names and sizes alone; None of shards."""
-        return None if self.digests is None else hashlib.sha256(self.digests.tobytes()).hexdigest()
+        """Returns a digest of the files' contents; None if `fingerprint` covers them."""
+        return self.files.contents_fingerprint()
 
     def reader(self) -> Callable[[tf.Tensor], transforms.Pair]:
         """Returns a function from a scalar int64 index to the pair in [0, 1], to be used inside tf.data."""
-        # A data set's tensors stay on the host, also where there is a GPU.
+        # The tensors stay on the host, even if there is a GPU.
         with tf.device("CPU"):
-            lost, present = (tf.constant(each, tf.int64) for each in self._stand_ins())
-            digests = None if self.digests is None else tf.constant(self.digests)
+            lost, replacements = (tf.constant(each, tf.int64) for each in self._replacements())
             if self.cache:
                 sources, targets = (tf.convert_to_tensor(array) for array in self.cache)
             else:
@@ -92,70 +91,51 @@ class Pairs:
         def read(index: tf.Tensor) -> transforms.Pair:
             if self.lost:
                 is_lost = tf.equal(lost, index)
-                index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, present, 0)), index)
-            if self.cache:
-                return sources[index], targets[index]
-            encoded = contents(index)
-            if digests is not None:
-                # A file that has changed is no image, whatever it holds.
-                encoded = tf.where(tf.reduce_all(tf.equal(_digest(encoded), digests[index])), encoded, "")
-            return self.form.read(encoded)
+                index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, replacements, 0)), index)
+            return (sources[index], targets[index]) if self.cache else self.form.read(contents(index))
 
         return read
 
     def unreadable(self, indices: Iterable[int]) -> dict[int, LostPair]:
-        """Reads what `reader` reads for these indices once more, and returns what cannot be read, by its own index."""
-        stand_in = dict(zip(*self._stand_ins(), strict=True))
+        """Reads once more what `reader` reads for these indices; returns the pairs that fail, by their own index."""
+        replacements = dict(zip(*self._replacements(), strict=True))
         found = {}
-        for index in sorted({stand_in.get(index, index) for index in indices}):
-            file, reason = self.files[index], self._problem(index)
-            if not reason:
-                continue
-            if self.digests is None:
-                found[index] = LostPair(index, str(file), reason)
-            else:
-                name = file.relative_to(self.files.folder).as_posix()
-                found[index] = LostPair(
-                    index, name, reason, int(self.sizes[index]), self.digests[index].tobytes().hex()
-                )
+        for index in sorted({replacements.get(index, index) for index in indices}):
+            try:
+                self._check(index)
+            except BadImageError as error:
+                identity = self.files.identity(index)
+                found[index] = LostPair(index, identity.name, error.reason, identity.size, identity.digest)
         return found
 
     def without(self, lost: Mapping[int, LostPair]) -> "Pairs":
-        """The same pairs with these lost besides.
+        """Returns the same pairs with these lost, too.
 
         Raises:
-          InputError: none is left.
+          InputError: no pair is left.
         """
         lost = {**self.lost, **lost}
         if sum(index < len(self) for index in lost) == len(self):
-            raise InputError(
-                f"none of the {len(self)} pairs in {self.files.folder} can be read any more; bring them back"
-            )
+            raise InputError(f"none of the {len(self)} pairs in {self.files.folder} can be read any more; restore them")
         return dataclasses.replace(self, lost=lost)
 
     def select(self, rows: Sequence[int]) -> "Pairs":
-        """Some of them, in this order; none of them is lost."""
-        arrays = {
-            "cache": self.cache and tuple(array[rows] for array in self.cache),
-            "digests": None if self.digests is None else self.digests[rows],
-            "sizes": None if self.sizes is None else self.sizes[rows],
-        }
-        return dataclasses.replace(self, files=self.files.select(rows), lost={}, **arrays)
+        """Returns some of the pairs, in this order; none of them is lost."""
+        cache = self.cache and (self.cache[0][rows], self.cache[1][rows])
+        return dataclasses.replace(self, files=self.files.select(rows), cache=cache, lost={})
 
-    def _problem(self, index: int) -> str | None:
+    def _check(self, index: int) -> None:
+        """Raises BadImageError if a pair cannot be read, or has changed."""
+
         def check(contents: bytes) -> None:
             self.form.read(tf.constant(contents))
-            if self.digests is not None and not np.array_equal(_digest(contents), self.digests[index]):
-                raise BadImageError("it is not the file any more that was there when the training began")
+            if not self.files.is_unchanged(index, contents):
+                raise BadImageError("it has changed since the training began")
 
-        try:
-            read_file(self.files[index], check, self.form.max_pixels)
-        except BadImageError as error:
-            return error.reason
-        return None
+        read_file(self.files[index], check, self.form.max_pixels)
 
-    def _stand_ins(self) -> tuple[list[int], list[int]]:
-        """The lost indices, and for each the next one that is not."""
+    def _replacements(self) -> tuple[list[int], list[int]]:
+        """Returns the lost indices, and for each the next one that is not lost."""
         present = []
         for index in self.lost:
             while index in self.lost:
@@ -165,104 +145,106 @@ class Pairs:
 
 
 def open_pairs(
-    folder: AnyPath, form: PairFormat, bad_images: str = "fail", cache_mib: int = 0, lost: Sequence[LostPair] = ()
+    folder: str | os.PathLike | AnyPath,
+    form: PairFormat,
+    bad_images: str = "fail",
+    cache_mib: int = 0,
+    lost: Sequence[LostPair] = (),
 ) -> Pairs:
-    """Reads every file of a split once, so that a bad one is found now and not in the night.
+    """Reads every file of a split once, so that a bad one is found before the training.
 
-    Shards were read when they were made, and are not read again unless they are kept in memory.
+    Shards were read when they were made, and are read again only to keep them in memory.
 
     Args:
-      folder: such as `facades/train`; of files, or of shards.
-      form: how its files become pairs.
-      bad_images: `fail` at the first, with all of them named, or `skip` them.
-      cache_mib: keep all pairs in memory, as they are before jitter, if that takes no more MiB than this.
-      lost: pairs that were there when the training began; they keep their places, whatever has become of them.
+      folder: such as `facades/train`, of files or of shards.
+      form: how a file becomes a pair.
+      bad_images: `fail` names all bad files in an error, `skip` leaves them out.
+      cache_mib: keep all pairs in memory, as they are before jitter, if they need no more MiB than this.
+      lost: pairs that existed when the training began; they keep their indices, whatever has become of them.
 
     Raises:
-      InputError: a folder without good images, or bad ones with `fail`; shards that are damaged, or of no pairs.
+      InputError: the folder is a whole data set, or has no good pair, or has bad ones with `fail`; shards are damaged,
+        or hold single images.
     """
-    files = open_files(folder)
-    if lost and isinstance(files, Files):
-        files = Files(folder, sorted({*files, *(folder / pair.name for pair in lost)}))
-    skipped = {}
-    if isinstance(files, Shards):
-        if files.manifest.kind != "pairs":
-            raise InputError(f"{folder} holds shards of single images, not of pairs; give another")
-        skipped = files.manifest.skipped
+    folder = parse_path(folder)
+    if len(splits := split_folders(folder)) > 1:
+        names = ", ".join(f"{split.name}/" for split in splits)
+        raise InputError(f"{folder} is a whole data set, with {names}; give one of them, such as {splits[0]}")
+    files = open_files(folder).with_missing(pair.name for pair in lost)
+    if files.kind not in (None, "pairs"):
+        raise InputError(f"{folder} holds shards of single images, not of pairs; give another folder")
     channels = form.source_channels + form.target_channels
     pair_bytes = form.size[0] * form.size[1] * channels * FLOAT_BYTES
     check_memory(f"a pair of size {format_size(form.size)}", pair_bytes, "take a smaller image_size or load_size")
-    mib = len(files) * pair_bytes / MIB
-    cache = None
-    if mib > cache_mib and isinstance(files, Shards):
-        return Pairs(files, form, skipped).without({pair.index: pair for pair in lost})
-    if mib <= cache_mib:
-        cache = tuple(
-            np.empty((len(files), *form.size, c), np.float32) for c in (form.source_channels, form.target_channels)
-        )
-
-    digests, sizes = np.zeros((len(files), 8), np.uint8), np.zeros(len(files), np.int64)
-
-    def read(contents: bytes) -> tuple[np.ndarray, int, list[np.ndarray]]:
-        pair = form.read(tf.constant(contents))
-        return _digest(contents).numpy(), len(contents), [image.numpy() for image in pair] if cache else []
-
-    if isinstance(files, Shards):
-        known = {files[pair.index] for pair in lost if pair.index < len(files)}
+    fits = len(files) * pair_bytes <= cache_mib * MIB
+    if files.was_read and not fits:
+        pairs = Pairs(files, form, files.skipped)
     else:
-        known = {folder / pair.name for pair in lost}
-    bad = {}
-    found = progress_bar(read_files(files, read, form.max_pixels), f"reading {folder}", len(files))
-    for index, result in enumerate(found):
+        pairs = _read_pairs(files, form, bad_images, fits, lost)
+    return pairs.without({pair.index: pair for pair in lost}) if lost else pairs
+
+
+def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, lost: Sequence[LostPair]) -> Pairs:
+    """Reads all files. Bad ones end this or are skipped, as `bad_images` says; those that are lost may be bad."""
+
+    def read(contents: bytes) -> tuple[int, np.ndarray, list[np.ndarray]]:
+        pair = form.read(tf.constant(contents))
+        return len(contents), digest_of(contents).numpy(), [image.numpy() for image in pair] if keep else []
+
+    count = len(files)
+    sizes: np.ndarray = np.zeros(count, np.int64)
+    digests: np.ndarray = np.zeros((count, 8), np.uint8)
+    cache = (
+        (_no_images(count, form, form.source_channels), _no_images(count, form, form.target_channels)) if keep else None
+    )
+    known = {files.index_of(pair.name, pair.index): pair for pair in lost}
+    bad: dict[int, str] = {}
+    results = progress_bar(read_files(files, read, form.max_pixels), f"reading {files.folder}", count)
+    for index, result in enumerate(results):
         if not isinstance(result, BadImageError):
-            digests[index], sizes[index], images = result
+            sizes[index], digests[index], images = result
             for array, image in zip(cache or (), images, strict=True):
                 array[index] = image
-        elif files[index] not in known:
-            bad[files[index]] = result.reason
+        elif index not in known:
+            bad[index] = result.reason
+    for index, pair in known.items():
+        if pair.digest:
+            sizes[index], digests[index] = pair.size, np.frombuffer(bytes.fromhex(pair.digest), np.uint8)
     if bad and bad_images == "fail":
-        words = "; ".join(f"{file}: {reason}" for file, reason in bad.items())
+        words = "; ".join(f"{files[index]}: {reason}" for index, reason in bad.items())
         raise InputError(
-            f"{len(bad)} of {len(files)} files in {folder} are no pairs; mend or remove them, or give "
+            f"{len(bad)} of {count} files in {files.folder} are not pairs; repair or remove them, or give "
             f"--bad_images=skip: {words}"
         )
-    if len(bad) == len(files):
-        file, reason = next(iter(bad.items()))
-        raise InputError(f"none of the {len(files)} files in {folder} is a pair; the first, {file}: {reason}")
-    good = [index for index, file in enumerate(files) if file not in bad]
-    if isinstance(files, Shards):
-        digests = sizes = None
-    pairs = Pairs(files, form, skipped | bad, cache, digests, sizes)
-    pairs = pairs.select(good) if bad else pairs
-    for pair in lost:
-        if pairs.digests is not None and pair.index < len(pairs):
-            pairs.digests[pair.index] = np.frombuffer(bytes.fromhex(pair.digest), np.uint8)
-            pairs.sizes[pair.index] = pair.size
-    return pairs.without({pair.index: pair for pair in lost}) if lost else pairs
+    if len(bad) == count:
+        raise InputError(f"none of the {count} files in {files.folder} is a pair; the first, {files[0]}: {bad[0]}")
+    skipped: dict[Any, str] = {**files.skipped}
+    skipped.update({files[index]: reason for index, reason in bad.items()})
+    pairs = Pairs(files.as_read(sizes, digests), form, skipped, cache)
+    return pairs.select([index for index in range(count) if index not in bad]) if bad else pairs
+
+
+def _no_images(count: int, form: PairFormat, channels: int) -> np.ndarray:
+    return np.empty((count, *form.size, channels), np.float32)
 
 
 @contextlib.contextmanager
 def naming_unreadable(*opened: Pairs) -> Iterator[None]:
-    """Turns TensorFlow's word of a pair that can be read no more, which names none, into an InputError that does.
+    """Turns TensorFlow's error of a pair that can no longer be read into an InputError that names the pair.
 
     Args:
-      *opened: what is read inside; looked through in this order, up to the first that cannot be read.
+      *opened: what is read inside; the first pair that cannot be read is named.
     """
     try:
         yield
     except tf.errors.ResourceExhaustedError:
         raise
-    except (*READ_ERRORS, BadImageError):
+    except READ_ERRORS:
         for pairs in opened:
             for index in range(0 if pairs.cache else len(pairs)):
                 for lost in pairs.unreadable([index]).values():
                     raise InputError(
-                        f"{pairs.files[lost.index]}: {lost.reason}; bring it back, or leave it out by "
-                        "--bad_images=skip, and give the same command again"
+                        f"{pairs.files[lost.index]}: {lost.reason}; restore it, or leave it out by --bad_images=skip, "
+                        "and give the same command again"
                     ) from None
         raise
-
-
-def _digest(encoded: tf.Tensor | bytes) -> tf.Tensor:
-    """Of a file's bytes, a scalar string: `(8,)` uint8, FarmHash."""
-    return tf.fingerprint(tf.reshape(encoded, (1,)))[0]

@@ -1,1 +1,9 @@
-"""pipelines.images.transforms."""
+"""One image in memory.
+
+transforms   decodes, splits, resizes, crops, flips and normalizes
+pair_format  reads a side-by-side file as a source and a target
+header       checks an image's header before decoding
+size         checks sizes, and makes flags of them
+choices      the directions and the resize methods, by name
+figure       draws images as a figure
+"""

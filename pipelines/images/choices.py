@@ -1,4 +1,4 @@
-"""Names how a pair can be read; without TensorFlow, so --help is quick."""
+"""Names the ways to read a pair. It does not import TensorFlow, so --help is quick."""
 
 # Which half of a side-by-side image is the source: A is the left one.
 DIRECTIONS = ("AtoB", "BtoA")

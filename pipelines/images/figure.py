@@ -1,25 +1,25 @@
-"""Images as a figure that people look at."""
+"""Draws images as a figure."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from pipelines.images.transforms import to_uint8
 
-# Smaller images are shown larger, pixel by pixel, so that a 64×64 result can be judged by eye.
-LEAST_CELL = 160
+# Smaller images are enlarged by whole pixels, so that a 64×64 result can be judged by eye.
+MIN_CELL = 160
 DPI = 100
 TITLE_PIXELS = 26
 GAP_PIXELS = 4
 
 
 def image_rows(rows: dict[str, np.ndarray]) -> Figure:
-    """One row of images for each title: source above generated above target, one pair a column.
+    """Draws a row of images for each title, such as source above generated above target; a pair is a column.
 
     Args:
       rows: title to images `(N, H, W, C)` in [-1, 1], 1 to 4 channels; the same N, H and W in all.
     """
     count, height, width = next(iter(rows.values())).shape[:3]
-    scale = max(1, -(-LEAST_CELL // max(height, width)))
+    scale = max(1, -(-MIN_CELL // max(height, width)))
     cell_height, cell_width = height * scale, width * scale
     size = (
         count * (cell_width + GAP_PIXELS) + GAP_PIXELS,
@@ -44,7 +44,7 @@ def image_rows(rows: dict[str, np.ndarray]) -> Figure:
 
 
 def to_array(figure: Figure) -> np.ndarray:
-    """The figure as `(H, W, 3)` uint8."""
+    """Renders the figure as `(H, W, 3)` uint8."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

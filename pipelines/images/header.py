@@ -5,6 +5,7 @@ refuse the same files.
 """
 
 import struct
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -34,6 +35,9 @@ BYTES_PER_PIXEL = 8
 METADATA_BYTES = 2**20
 
 DAMAGED = "it is damaged or cut short"
+
+# A number in Python, or one in a graph.
+Number = TypeVar("Number", int, tf.Tensor)
 
 
 class BadImageError(ValueError):
@@ -125,7 +129,7 @@ def has_transparent_color(png: bytes) -> bool:
     return b"tRNS" in png.split(b"IDAT", 1)[0]
 
 
-def _max_bytes(height, width):
+def _max_bytes(height: Number, width: Number) -> Number:
     """Returns how many bytes a PNG of this size may have.
 
     A decoder also unpacks what follows the last row, and a byte of a file can become a thousand in memory.

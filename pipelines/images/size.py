@@ -1,4 +1,4 @@
-"""Sizes of images, (height, width) in pixels, and how they stand on a command line."""
+"""Checks sizes of images, (height, width) in pixels, and makes flags of them."""
 
 import re
 
@@ -8,46 +8,58 @@ from pipelines.system.terminal import InputError
 
 Size = tuple[int, int]
 
-# A flag made by define_size belongs to the module that asks for it, and is shown in its --help.
+# A flag made here belongs to the command that calls define_size or define_max_pixels, and appears in its --help.
 flags.disclaim_key_flags()
 
-# What is read unless --max_pixels says otherwise: a camera's photo, not a bomb.
+# The default of --max_pixels: enough for a camera's photo.
 MAX_PIXELS = 40_000_000
 MAX_PIXELS_HELP = "refuse images of more pixels, by their headers, before they are decoded"
 
 # The paper's jitter: 256×256 images are resized to 286×286, then cropped (Isola et al. 2017, section 6.2).
 LOAD_SCALE = 286 / 256
 
-# Six digits; no image has more.
+# No image has a side of more than six digits.
 MAX_SIDE = 999_999
 
 
 def paper_load_size(image_size: Size) -> Size:
-    """The size before the random crop that keeps the paper's scale: (256, 256) gives (286, 286)."""
+    """Returns the size before the random crop at the paper's scale: (256, 256) gives (286, 286)."""
     return round(image_size[0] * LOAD_SCALE), round(image_size[1] * LOAD_SCALE)
 
 
 def check_load_size(load_size: Size, image_size: Size) -> None:
-    """Raises InputError where nothing of image_size can be cropped from load_size."""
+    """Raises InputError if image_size cannot be cropped from load_size."""
     if any(load < crop for load, crop in zip(load_size, image_size, strict=True)):
         raise InputError(
-            f"load_size={format_size(load_size)} is smaller than image_size={format_size(image_size)}: nothing of that "
-            "size can be cropped from it; make it larger, or 0 for the paper's scale"
+            f"load_size={format_size(load_size)} is smaller than image_size={format_size(image_size)}, so no crop "
+            "fits; give a larger one, or 0 for the paper's scale"
         )
 
 
+def parse_size(name: str, size: object) -> Size:
+    """Returns (height, width) from two positive integers, or from one for both.
+
+    Raises:
+      InputError: it is none; names the argument.
+    """
+    sides = (size, size) if isinstance(size, int) else size
+    if isinstance(sides, tuple | list) and len(sides) == 2 and all(type(side) is int and side > 0 for side in sides):
+        return sides[0], sides[1]
+    raise InputError(f"{name}={size!r} is not a size; give (height, width), two positive integers")
+
+
 def format_size(size: Size) -> str:
-    """(256, 512) as 256x512."""
+    """Formats (256, 512) as 256x512."""
     return f"{size[0]}x{size[1]}"
 
 
 def define_size(name: str, default: Size, help_text: str) -> None:
-    """Makes an absl flag whose value is a Size."""
+    """Defines an absl flag whose value is a Size."""
     flags.DEFINE(SizeParser(), name, format_size(default), help_text, serializer=SizeSerializer())
 
 
 def define_max_pixels(default: int | None = MAX_PIXELS) -> None:
-    """Makes the flag; None as default leaves it to the run's config."""
+    """Defines --max_pixels; the default None stands for the run's config."""
     source = "" if default else "; default: as in the run's config"
     flags.DEFINE_integer("max_pixels", default, MAX_PIXELS_HELP + source, lower_bound=1)
 
@@ -63,14 +75,14 @@ class SizeParser(flags.ArgumentParser):
             return argument
         match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", argument)
         if not match:
-            raise ValueError(f"{argument!r} is no size; write 256, or 256x512 for height x width")
+            raise ValueError(f"{argument!r} is not a size; write 256, or 256x512 for height x width")
         size = int(match[1]), int(match[2] or match[1])
         if 0 in size and any(size):
-            raise ValueError(f"{argument!r} is no size: one side is 0")
+            raise ValueError(f"{argument!r} is not a size, because one side is 0; write 256, or 256x512")
         return size
 
     def flag_type(self) -> str:
-        """What --help calls it."""
+        """Returns the name of the type in --help."""
         return "size"
 
 
@@ -78,5 +90,5 @@ class SizeSerializer(flags.ArgumentSerializer):
     """Writes a size as SizeParser reads it."""
 
     def serialize(self, value: Size) -> str:
-        """(256, 512) as 256x512."""
+        """Formats (256, 512) as 256x512."""
         return format_size(value)

@@ -1,6 +1,6 @@
-"""Pure functions on one pair: decode, split, resize, crop, flip, normalize.
+"""Decodes, splits, resizes, crops, flips and normalizes images: pure functions.
 
-Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All work eagerly and inside tf.data alike.
+Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All work eagerly and inside tf.data.
 """
 
 from typing import TypeAlias
@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.images import header
 from pipelines.images.size import MAX_PIXELS
 
-# ITU-R BT.601, as Pillow's gray.
+# ITU-R BT.601, as in Pillow.
 LUMINANCE = (0.299, 0.587, 0.114)
 
 ODD_WIDTH = "its width is odd, so it has no two halves of one width"
@@ -26,9 +26,9 @@ def decode(
 
     Args:
       contents: the file's bytes, a scalar string.
-      with_alpha: whether to give RGBA, opaque where the file has no alpha, instead of RGB, where alpha is dropped,
-        not blended. Gray files give three equal channels.
-      max_pixels: a file whose header says more is not decoded.
+      with_alpha: whether to return RGBA, opaque if the file has no alpha; otherwise RGB, from which alpha is dropped
+        without blending. Gray files give three equal channels.
+      max_pixels: a file with more pixels, by its header, is not decoded.
       name: names the image in the errors of a graph.
 
     Raises:
@@ -45,7 +45,7 @@ def decode(
 
 
 def to_channels(image: Image, channels: int) -> Image:
-    """RGB or RGBA to 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGBA) channels; an alpha must be there to be kept."""
+    """Converts RGB or RGBA to 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; 2 and 4 need RGBA."""
     if channels >= 3:
         return image[..., :channels]
     gray = tf.reduce_sum(image[..., :3] * LUMINANCE, axis=-1, keepdims=True)
@@ -53,16 +53,16 @@ def to_channels(image: Image, channels: int) -> Image:
 
 
 def has_alpha(channels: int) -> bool:
-    """Whether an image of so many channels has one for alpha."""
+    """Tells whether an image with this number of channels has alpha."""
     return channels in (2, 4)
 
 
 def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
-    # An 8-bit value v is read as 257 v, and 257 v / 65535 is v / 255 to the last bit.
+    # An 8-bit value v is decoded as 257 v, and 257 v / 65535 equals v / 255 to the last bit.
     image = _to_unit(tf.io.decode_png(contents, 4 if with_alpha else 3, tf.uint16))
     if not with_alpha:
         return image
-    # TensorFlow fills the missing alpha of 1, 2 and 4 bits before it widens them, and so makes it almost transparent.
+    # TensorFlow adds a missing alpha to 1, 2 and 4 bits before it widens them, so it comes out almost transparent.
     is_shallow = tf.reduce_any(tf.equal(tf.strings.substr(contents, header.PNG_DEPTH_BYTE, 1), [b"\1", b"\2", b"\4"]))
     before = tf.strings.split(contents, "IDAT", maxsplit=1)[0]
     is_opaque = is_shallow & tf.equal(tf.size(tf.strings.split(before, "tRNS", maxsplit=1)), 1)
@@ -70,15 +70,15 @@ def _decode_png(contents: tf.Tensor, with_alpha: bool) -> Image:
 
 
 def _decode_jpeg(contents: tf.Tensor, with_alpha: bool) -> Image:
-    # The accurate transform equals Pillow's to the last bit; TensorFlow's default is off by up to 7 levels.
+    # The accurate transform equals Pillow's to the last bit; TensorFlow's default differs by up to 7 levels.
     image = _to_unit(tf.io.decode_jpeg(contents, 3, dct_method="INTEGER_ACCURATE"))
     return tf.pad(image, [[0, 0], [0, 0], [0, 1]], constant_values=1.0) if with_alpha else image
 
 
 def _to_unit(image: tf.Tensor) -> Image:
-    """Integers of any depth to [0, 1]."""
-    # In a graph TensorFlow multiplies by the reciprocal instead of dividing. In float32 some results would have another
-    # last bit than eagerly; from float64 both are rounded to the nearest.
+    """Converts integers of any depth to [0, 1]."""
+    # In a graph TensorFlow multiplies by the reciprocal instead of dividing. In float32 the last bit could differ from
+    # the eager result; from float64 both are rounded to the nearest.
     return tf.cast(tf.cast(image, tf.float64) / image.dtype.max, tf.float32)
 
 
@@ -101,16 +101,16 @@ def split(image: Image, direction: str) -> Pair:
 def resize(image: Image, size: tuple[int, int], method: str) -> Image:
     """Resizes to (height, width), antialiased, and clips the overshoot of bicubic and lanczos3 to [0, 1]."""
 
-    def resized():
+    def resized() -> Image:
         return tf.clip_by_value(tf.image.resize(image, size, method, antialias=True), 0.0, 1.0)
 
-    # A resize to the same size is the identity, but takes as long as any other.
+    # Resizing to the same size is the identity, but takes as long as any other.
     image = tf.cond(tf.reduce_all(tf.shape(image)[:2] == size), lambda: image, resized)
     return tf.ensure_shape(image, (*size, image.shape[-1]))
 
 
 def jitter(pair: Pair, size: tuple[int, int], flip: bool, seed: tf.Tensor) -> Pair:
-    """Crops both images of a pair at the same random place, and mirrors both or neither.
+    """Crops both images of a pair at the same random position, and mirrors both or neither.
 
     Args:
       pair: two images of one size, at least `size`.
@@ -122,7 +122,7 @@ def jitter(pair: Pair, size: tuple[int, int], flip: bool, seed: tf.Tensor) -> Pa
     both = tf.concat(pair, axis=-1)
     room = tf.shape(both)[:2] - size
     draws = tf.random.stateless_uniform((3,), seed)
-    # uniform draws are under 1, so the offset is at most `room`.
+    # Draws are below 1, so the offset is at most `room`.
     top, left = tf.unstack(tf.cast(draws[:2] * tf.cast(room + 1, tf.float32), tf.int32))
     both = both[top : top + size[0], left : left + size[1]]
     if flip:
@@ -132,17 +132,17 @@ def jitter(pair: Pair, size: tuple[int, int], flip: bool, seed: tf.Tensor) -> Pa
 
 
 def normalize(image: Image) -> Image:
-    """[0, 1] to [-1, 1]."""
+    """Maps [0, 1] to [-1, 1]."""
     return image * 2.0 - 1.0
 
 
 def to_uint8(image: Image) -> tf.Tensor:
-    """[-1, 1] to the nearest of 0..255; what lies outside is clipped."""
+    """Maps [-1, 1] to the nearest of 0..255, after clipping."""
     return tf.cast(tf.round((tf.clip_by_value(image, -1.0, 1.0) + 1.0) * 127.5), tf.uint8)
 
 
 def encode(image: Image, suffix: str) -> tf.Tensor:
-    """An image in [-1, 1], any of 1 to 4 channels, as the bytes of a PNG or, for `.jpg`, a JPEG of quality 95."""
+    """Encodes an image in [-1, 1] of 1 to 4 channels as a PNG or, for `.jpg`, a JPEG of quality 95."""
     pixels = to_uint8(image)
     if suffix == ".png":
         return tf.io.encode_png(pixels)

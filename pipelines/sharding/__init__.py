@@ -1,1 +1,7 @@
-"""pipelines.sharding.shard."""
+"""Image files to shards, on one machine or on many.
+
+shard      packs image files into shards
+blocks     cuts images into blocks, each done once
+inventory  counts what a set of images contains
+beam       runs a function over many blocks by Apache Beam
+"""

@@ -1,4 +1,4 @@
-"""Images in blocks, each the work of one worker, done once however often it is begun."""
+"""Cuts images into blocks, each the work of one worker, which is done once however often it is begun."""
 
 import concurrent.futures
 import dataclasses
@@ -7,11 +7,13 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 
-from pipelines.storage.validity import Readable, length_of
-from pipelines.system.paths import AnyPath, parse_path, put
+from pipelines.storage.image_set import ImageSet, Readable
+from pipelines.storage.validity import length_of
+from pipelines.system.disk import write_whole
+from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.untrusted_json import parse_json
 
-# Requests under way at once while the results of blocks are read.
+# Simultaneous requests while the results of blocks are read.
 READERS = 16
 
 
@@ -22,8 +24,8 @@ class Block:
     Attributes:
       number: of this block, from 0.
       count: of all blocks.
-      output: folder that its result goes to.
-      title: what the results are called.
+      output: the folder for its result.
+      title: begins the results' names.
       images: name and file of each.
     """
 
@@ -35,20 +37,20 @@ class Block:
 
     @property
     def stem(self) -> str:
-        """Such as train-00000-of-00004."""
+        """Returns a name such as train-00000-of-00004."""
         return f"{self.title}-{self.number:05d}-of-{self.count:05d}"
 
     @property
     def result_path(self) -> AnyPath:
-        """What is written when all else of the block is."""
+        """Returns the path of the result, which is written after all else of the block."""
         return parse_path(self.output) / f"{self.stem}.json"
 
     def once(self, recipe: str, work: Callable[[], dict]) -> None:
-        """Does the work and writes its result, unless that is there, of the same images and the same recipe.
+        """Does the work and writes its result, unless a result of the same images and recipe exists.
 
         Args:
           recipe: whatever else the result depends on.
-          work: returns the result, as JSON can hold it.
+          work: returns the result, for JSON.
         """
         key = self._key(recipe)
         try:
@@ -56,37 +58,39 @@ class Block:
                 return
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        put(self.result_path, json.dumps({"key": key, **work()}).encode())
+        write_whole(self.result_path, json.dumps({"key": key, **work()}))
 
     def result(self) -> dict:
-        """What `once` wrote."""
-        return json.loads(self.result_path.read_text())
+        """Returns what `once` wrote."""
+        return parse_json(self.result_path.read_text())
 
     def _key(self, recipe: str) -> str:
-        """Tells whether names, sizes and recipe are the same."""
+        """Returns a digest of names, sizes and recipe."""
 
         def line(image: tuple[str, Readable]) -> str:
             name, file = image
             try:
-                found = length_of(file)
+                length = length_of(file)
             except OSError:
-                found = -1
-            return f"{name} {found}\n"
+                length = -1
+            return f"{name} {length}\n"
 
         with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
             lines = "".join(pool.map(line, self.images))
         return hashlib.sha256(f"{recipe}\n{lines}".encode(errors="surrogateescape")).hexdigest()
 
 
-def cut(names: Sequence[str], files: Sequence[Readable], count: int, output: AnyPath, title: str) -> list[Block]:
-    """Cuts images into blocks of even length, the same ones whatever does the work.
+def cut_blocks(
+    names: Sequence[str], files: Sequence[Readable] | ImageSet, count: int, output: AnyPath, title: str
+) -> list[Block]:
+    """Cuts images into blocks of even length, which do not depend on the runner.
 
     Args:
       names: of the images.
       files: as many.
       count: of blocks.
-      output: as Block has it.
-      title: as Block has it.
+      output: as in Block.
+      title: as in Block.
     """
     bounds = [len(names) * number // count for number in range(count + 1)]
     return [
@@ -95,7 +99,7 @@ def cut(names: Sequence[str], files: Sequence[Readable], count: int, output: Any
     ]
 
 
-def results(blocks: Sequence[Block]) -> list[dict]:
-    """What was written of each."""
+def results_of(blocks: Sequence[Block]) -> list[dict]:
+    """Reads the results of blocks."""
     with concurrent.futures.ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(Block.result, blocks))

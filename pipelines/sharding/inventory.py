@@ -1,4 +1,4 @@
-"""What a set of images has in it, counted while each passes by."""
+"""Counts what a set of images contains, image by image."""
 
 import collections
 import struct
@@ -6,23 +6,23 @@ import struct
 import tensorflow as tf
 
 from pipelines.images import header
-from pipelines.storage import records
-from pipelines.storage.manifest import Manifest
+from pipelines.storage.manifest import Manifest, Shard
 
-# A PNG's channels by its kind of color; a palette has those of its colors.
+# The channels of a PNG by its color type; those of a palette are its colors'.
 PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
 class Inventory:
-    """Channels, heights, widths and bytes of encoded images."""
+    """Counts channels, heights, widths and bytes of encoded images."""
 
-    def __init__(self):
-        self.channels = collections.Counter()
-        self.heights, self.widths = set(), set()
+    def __init__(self) -> None:
+        self.channels: collections.Counter[str] = collections.Counter()
+        self.heights: set[int] = set()
+        self.widths: set[int] = set()
         self.image_bytes = 0
 
     def add(self, contents: bytes) -> None:
-        """Looks at an image's header; it can be decoded."""
+        """Counts an image that can be decoded, by its header."""
         height, width, channels = _shape(contents)
         self.channels[str(channels)] += 1
         self.heights.add(height)
@@ -30,7 +30,7 @@ class Inventory:
         self.image_bytes += len(contents)
 
     def to_dict(self) -> dict:
-        """As JSON can hold it: sides are (least, greatest), or empty."""
+        """Returns the counts for JSON; sides are (smallest, largest), or empty."""
         sides = {"heights": self.heights, "widths": self.widths}
         return {
             "channels": self.channels,
@@ -40,21 +40,21 @@ class Inventory:
 
 
 def _shape(contents: bytes) -> tuple[int, int, int]:
-    """Height, width and channels of an image that the decoder takes; other readers may be stricter."""
+    """Returns height, width and channels of an image that TensorFlow can decode; other readers may refuse it."""
     if not contents.startswith(header.PNG_SIGNATURE):
         return tuple(tf.io.extract_jpeg_shape(contents).numpy().tolist())
     start, length = header.PNG_SIZE
     width, height = struct.unpack(">II", contents[start : start + length])
     channels = PNG_CHANNELS[contents[header.PNG_COLOR_BYTE]]
-    # A transparent color stands for a channel.
+    # A transparent color counts as an alpha channel.
     return height, width, channels + (channels in (1, 3) and header.has_transparent_color(contents))
 
 
 def summed(parts: list[dict], kind: str) -> Manifest:
-    """The manifest of several shards.
+    """Sums up the manifest of several shards.
 
     Args:
-      parts: of each shard what Inventory.to_dict gives, with its records.Shard as a dict, `shard`, and `skipped`.
+      parts: Inventory.to_dict of each shard, with `shard`, its manifest.Shard as a dict, and `skipped`.
       kind: one of manifest.KINDS.
     """
     channels = sum((collections.Counter(part["channels"]) for part in parts), collections.Counter())
@@ -66,6 +66,6 @@ def summed(parts: list[dict], kind: str) -> Manifest:
         channels=dict(sorted(channels.items())),
         heights=(min(heights, default=0), max(heights, default=0)),
         widths=(min(widths, default=0), max(widths, default=0)),
-        shards=[records.Shard(**part["shard"]) for part in parts],
+        shards=[Shard(**part["shard"]) for part in parts],
         skipped={name: reason for part in parts for name, reason in part["skipped"].items()},
     )

@@ -1,8 +1,9 @@
-"""From files to shards: every image is looked at once, and what is wrong with one is said then."""
+"""Packs image files into shards; reads every image once, and says then what is wrong with it."""
 
 import dataclasses
 import functools
 import re
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,20 +15,21 @@ from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory, summed
 from pipelines.storage import records
 from pipelines.storage.image_files import list_files
-from pipelines.storage.manifest import Manifest, is_sharded
-from pipelines.storage.sample import spread
+from pipelines.storage.manifest import SHARD_SUFFIX, Manifest, is_sharded
+from pipelines.storage.sample import spread_indices
 from pipelines.storage.shards import Shards
 from pipelines.storage.validity import check_image, check_pair, read_files
+from pipelines.system.leftovers import UNFINISHED
 from pipelines.system.paths import AnyPath, file_size, make_folder, parse_path
 from pipelines.system.terminal import InputError
 
-# A shard's size unless another count is asked for: large enough for an object store, read again in seconds.
+# The size of a shard unless the user gives a number of shards: large for an object store, and read again in seconds.
 SHARD_BYTES = 200 * 2**20
-# Files whose sizes are looked at to guess that of all.
-SAMPLED = 1000
+# Files whose sizes stand for those of all.
+SAMPLED_FILES = 1000
 
 
-def shard(
+def make_shards(
     folder: AnyPath,
     output: AnyPath,
     title: str,
@@ -35,23 +37,30 @@ def shard(
     bad_images: str,
     count: int = 0,
     max_pixels: int = MAX_PIXELS,
+    *,
+    runner: str = "DirectRunner",
+    beam_options: Sequence[str] = (),
+    workers: int = 1,
 ) -> Manifest:
-    """Makes a folder of files into a folder of shards, whose records are in the order of the files' names.
+    """Packs a folder of files into a folder of shards, whose records are in the order of the files' names.
 
-    The same files give the same shards to the last bit, whoever does it. Where it was stopped it goes on, and where it
-    was done already nothing happens.
+    The same files give the same shards to the last bit, whatever the runner. A stopped run resumes; if the shards
+    exist, nothing happens.
 
     Args:
       folder: of images, at any depth.
-      output: of the shards; the manifest comes last.
-      title: that the shards' names begin with.
+      output: of the shards; the manifest is written last.
+      title: begins the shards' names.
       kind: one of manifest.KINDS.
-      bad_images: `fail`, with all of them named, or `skip` them.
-      count: of shards, at most one an image; 0 for one in about SHARD_BYTES.
-      max_pixels: an image of more is a bad one.
+      bad_images: `fail` names all bad files in an error, `skip` leaves them out.
+      count: number of shards, at most one per image; 0 for one per SHARD_BYTES, about.
+      max_pixels: an image with more pixels is bad.
+      runner: as beam.run.
+      beam_options: as beam.run.
+      workers: as beam.run.
 
     Raises:
-      InputError: no images, bad ones with `fail`, or an output that has other shards or cannot be written.
+      InputError: there are no images, or bad ones with `fail`; the output has other shards, or cannot be written.
     """
     beam.import_beam()
     files = list_files(folder)
@@ -59,41 +68,42 @@ def shard(
     names = [file.relative_to(folder).as_posix() for file in files]
     if is_sharded(output):
         made = Shards(output)
-        if not is_of(made, names, files, kind, count) or (made.manifest.skipped and bad_images == "fail"):
+        if not are_made_of(made, names, files, kind, count) or (made.manifest.skipped and bad_images == "fail"):
             raise InputError(f"output={output} has other shards already; give another folder, or remove it")
         return made.manifest
     make_folder(output, "output")
-    todo = blocks.cut(names, files, count, output, title)
-    beam.run(functools.partial(shard_block, kind=kind, max_pixels=max_pixels), todo)
-    found = blocks.results(todo)
+    todo = blocks.cut_blocks(names, files, count, output, title)
+    work = functools.partial(shard_block, kind=kind, max_pixels=max_pixels)
+    beam.run(work, todo, runner=runner, options=beam_options, workers=workers)
+    found = blocks.results_of(todo)
     manifest = summed(found, kind)
     if manifest.skipped and (bad_images == "fail" or not manifest.records):
         for block, result in zip(todo, found, strict=True):
             if result["skipped"]:
-                # Looked at again the next time, also if a file is mended without a change of its size.
+                # The next run reads these images again, even if they are repaired without a change of their sizes.
                 tf.io.gfile.remove(str(block.result_path))
         lines = "".join(f"\n  {folder / name}: {reason}" for name, reason in manifest.skipped.items())
         raise InputError(
-            f"{len(manifest.skipped)} of {len(files)} files in {folder} are no {kind}; mend or remove them, or give "
+            f"{len(manifest.skipped)} of {len(files)} files in {folder} are not {kind}; repair or remove them, or give "
             f"--bad_images=skip if others are good:{lines}"
         )
     manifest.save(output)
-    clean(output, manifest)
+    remove_leftovers(output, manifest)
     return manifest
 
 
-def shard_count(files: list[AnyPath]) -> int:
-    """How many shards make about SHARD_BYTES each."""
-    mean = np.mean([file_size(files[place]) for place in spread(len(files), SAMPLED)])
+def shard_count(files: Sequence[AnyPath]) -> int:
+    """Returns how many shards have about SHARD_BYTES each."""
+    mean = np.mean([file_size(files[index]) for index in spread_indices(len(files), SAMPLED_FILES)])
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 
-def is_of(made: Shards, names: list[str], files: list[AnyPath], kind: str, count: int) -> bool:
-    """Whether shards were made of these files, by their number, and by the names and sizes of SAMPLED of them."""
+def are_made_of(made: Shards, names: Sequence[str], files: Sequence[AnyPath], kind: str, count: int) -> bool:
+    """Tells whether shards were made of these files, by their number, and by names and sizes of SAMPLED_FILES."""
     good = [i for i, name in enumerate(names) if name not in made.manifest.skipped]
     if (made.manifest.kind, len(made.manifest.shards), len(made)) != (kind, count, len(good)):
         return False
-    for row in spread(len(good), SAMPLED):
+    for row in spread_indices(len(good), SAMPLED_FILES):
         name, contents = made[row].read()
         if name != names[good[row]] or len(contents) != file_size(files[good[row]]):
             return False
@@ -101,17 +111,18 @@ def is_of(made: Shards, names: list[str], files: list[AnyPath], kind: str, count
 
 
 def shard_block(block: Block, kind: str, max_pixels: int) -> None:
-    """Writes one shard and what is known of it, unless that was done before."""
+    """Writes one shard and its part of the manifest, unless both exist."""
     block.once(f"{kind} {max_pixels}", lambda: write_block(block, kind, max_pixels))
 
 
 def write_block(block: Block, kind: str, max_pixels: int) -> dict:
     """Writes a shard, and returns its part of the manifest."""
-    skipped, inventory = {}, Inventory()
+    skipped: dict[str, str] = {}
+    inventory = Inventory()
     names, files = zip(*block.images, strict=True)
     check = functools.partial(check_pair if kind == "pairs" else check_image, max_pixels=max_pixels)
 
-    def good():
+    def good() -> Iterator[tuple[str, bytes]]:
         for name, contents in zip(names, read_files(files, check, max_pixels), strict=True):
             if isinstance(contents, BadImageError):
                 skipped[name] = contents.reason
@@ -119,14 +130,14 @@ def write_block(block: Block, kind: str, max_pixels: int) -> dict:
             inventory.add(contents)
             yield name, contents
 
-    written = records.write_shard(parse_path(block.output) / f"{block.stem}{records.SHARD_SUFFIX}", good())
+    written = records.write_shard(parse_path(block.output) / f"{block.stem}{SHARD_SUFFIX}", good())
     return {"shard": dataclasses.asdict(written), "skipped": skipped, **inventory.to_dict()}
 
 
-def clean(output: AnyPath, manifest: Manifest) -> None:
-    """Removes what stopped runs and the blocks' results left beside the shards."""
+def remove_leftovers(output: AnyPath, manifest: Manifest) -> None:
+    """Removes the blocks' results, and what stopped runs left beside the shards."""
     kept = {name for each in manifest.shards for name in (each.name, each.name + records.INDEX_SUFFIX)}
-    ours = re.compile(r"\.?.+-\d{5}-of-\d{5}\.(json|tfrecord)\b.*")
+    ours = re.compile(r".+-\d{5}-of-\d{5}\.(json|tfrecord)\b.*")
     for path in list(output.iterdir()):
-        if path.name not in kept and ours.fullmatch(path.name):
+        if path.name not in kept and (ours.fullmatch(path.name) or path.name.endswith(UNFINISHED)):
             tf.io.gfile.remove(str(path))

@@ -1,1 +1,11 @@
-"""pipelines.storage."""
+"""Encoded images, in files or in shards.
+
+image_set     what every set of encoded images can do
+image_files   images that are files
+shards        images in TFRecord shards
+records       writes shards, and reads their records
+manifest      describes a folder of shards
+validity      reads image files, and says why bad ones are bad
+input_output  inputs of a command, and the files of its results
+sample        chooses some of many
+"""

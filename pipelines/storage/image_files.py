@@ -1,30 +1,46 @@
-"""Encoded images, each in a file of its own."""
+"""Lists and reads images that are files of their own."""
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from pipelines.storage.image_set import Identity, ImageSet
 from pipelines.storage.manifest import is_sharded
 from pipelines.storage.records import SHARD_SUFFIX
 from pipelines.system.paths import AnyPath, RemotePath, file_size
 from pipelines.system.terminal import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+# The folders of a data set.
+SPLITS = ("train", "val", "test")
 
 
-class Files(Sequence[AnyPath]):
-    """Images by index: what Shards are, from files.
+class Files(ImageSet):
+    """An ImageSet of files.
 
     Args:
-      folder: that names are below.
+      folder: their names are paths below it.
       paths: of the files.
+      sizes: `(n,)` in bytes, as the files were first read.
+      digests: `(n, 8)` uint8, likewise.
     """
 
-    def __init__(self, folder: AnyPath, paths: Sequence[AnyPath]):
+    was_read = False
+
+    def __init__(
+        self,
+        folder: AnyPath,
+        paths: Sequence[AnyPath],
+        sizes: np.ndarray | None = None,
+        digests: np.ndarray | None = None,
+    ):
         self.folder = folder
         self._paths = list(paths)
+        self._sizes = sizes
+        self._digests = digests
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -33,51 +49,111 @@ class Files(Sequence[AnyPath]):
         return self._paths[index]
 
     def select(self, indices: Sequence[int]) -> "Files":
-        """Some of them, in this order."""
-        return Files(self.folder, [self._paths[index] for index in indices])
+        """Returns a set of some of the images, in this order."""
+        rows = np.asarray(indices, np.int64)
+        sizes, digests = (None if each is None else each[rows] for each in (self._sizes, self._digests))
+        return Files(self.folder, [self._paths[row] for row in rows], sizes, digests)
 
     def names(self) -> list[str]:
-        """The paths below the folder."""
-        return [path.relative_to(self.folder).as_posix() for path in self._paths]
+        """Returns the paths below the folder."""
+        return [self._name(path) for path in self._paths]
 
     def containers(self) -> list[AnyPath]:
-        """What holds them, and is not one of them."""
+        """Returns the folder."""
         return [self.folder]
 
-    def fingerprint(self, sizes: Sequence[int] | None = None) -> str:
-        """Tells whether these are the same files, by the names (without their folder) and sizes, in order.
-
-        Args:
-          sizes: in bytes, where they are known, and the files may have changed since.
-        """
-        sizes = map(file_size, self._paths) if sizes is None else sizes
-        lines = "".join(f"{path.name} {bytes_}\n" for path, bytes_ in zip(self._paths, sizes, strict=True))
+    def fingerprint(self) -> str:
+        """Returns a digest of the files' names (without their folders) and sizes, in order."""
+        sizes = map(file_size, self._paths) if self._sizes is None else self._sizes
+        lines = "".join(f"{path.name} {size}\n" for path, size in zip(self._paths, sizes, strict=True))
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns a function from a scalar int64 index to the encoded bytes, to be used inside tf.data."""
-        # As the file system has it: a name need not be UTF-8.
+        # The file system's own bytes: a name need not be UTF-8.
         paths = tf.constant([os.fsencode(str(path)) for path in self._paths])
-        return lambda index: tf.io.read_file(paths[index])
+        digests = None if self._digests is None else tf.constant(self._digests)
+
+        def read(index: tf.Tensor) -> tf.Tensor:
+            encoded = tf.io.read_file(paths[index])
+            if digests is None:
+                return encoded
+            return tf.where(tf.reduce_all(tf.equal(digest_of(encoded), digests[index])), encoded, "")
+
+        return read
+
+    def with_missing(self, names: Iterable[str]) -> "Files":
+        """Returns the set with these files in their places, even if they no longer exist."""
+        return Files(self.folder, sorted({*self._paths, *(self.folder / name for name in names)}))
+
+    def as_read(self, sizes: np.ndarray, digests: np.ndarray) -> "Files":
+        """Returns the set, which now knows its files' sizes `(n,)` in bytes and digests `(n, 8)` uint8."""
+        return Files(self.folder, self._paths, sizes, digests)
+
+    def index_of(self, name: str, index: int) -> int:
+        """Returns the index of the file with this name."""
+        return self._paths.index(self.folder / name)
+
+    def identity(self, index: int) -> Identity:
+        """Returns the file's name, and size and digest if they are known."""
+        name = self._name(self._paths[index])
+        if self._sizes is None or self._digests is None:
+            return Identity(name)
+        return Identity(name, int(self._sizes[index]), self._digests[index].tobytes().hex())
+
+    def identities(self) -> list[Identity]:
+        """Returns the identity of every file."""
+        return [self.identity(index) for index in range(len(self))]
+
+    def is_unchanged(self, index: int, contents: bytes) -> bool:
+        """Tells whether these are the bytes that the file had when it was first read."""
+        return self._digests is None or np.array_equal(digest_of(contents), self._digests[index])
+
+    def contents_fingerprint(self) -> str | None:
+        """Returns a digest of the files' contents; None before `as_read`."""
+        return None if self._digests is None else hashlib.sha256(self._digests.tobytes()).hexdigest()
+
+    def count_missing(self) -> int:
+        """Counts the files that no longer exist."""
+        return sum(not path.exists() for path in self._paths)
+
+    def _name(self, path: AnyPath) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+
+def digest_of(encoded: tf.Tensor | bytes) -> tf.Tensor:
+    """Returns the FarmHash digest of a file's bytes, a scalar string: `(8,)` uint8."""
+    return tf.fingerprint(tf.reshape(encoded, (1,)))[0]
+
+
+def split_folders(folder: AnyPath) -> list[AnyPath]:
+    """Returns those of SPLITS that a data set has."""
+    return [folder / split for split in SPLITS if (folder / split).is_dir()]
 
 
 def list_files(folder: AnyPath) -> list[AnyPath]:
-    """All JPEG and PNG files below the folder, sorted.
+    """Returns all JPEG and PNG files below the folder, sorted.
 
     Raises:
-      InputError: there is no such folder, or no image in it.
+      InputError: the folder does not exist, or has no image.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; a data set is a folder with train/ and val/, of side-by-side images")
-    below = list(folder.files() if isinstance(folder, RemotePath) else (p for p in folder.rglob("*") if p.is_file()))
+        raise InputError(
+            f"{folder} is not a folder; a data set is a folder with train/ and val/, of side-by-side images"
+        )
+    below: list[AnyPath]
+    if isinstance(folder, RemotePath):
+        below = list(folder.files())
+    else:
+        below = [path for path in folder.rglob("*") if path.is_file()]
     files = sorted(path for path in below if path.suffix.lower() in SUFFIXES)
     if not files and is_sharded(folder):
-        raise InputError(f"{folder} holds shards, and image files are wanted here; give the folder they were made from")
+        raise InputError(f"{folder} has shards instead of image files; give the folder from which they were made")
     if not files and any(path.suffix == SHARD_SUFFIX for path in below):
         raise InputError(
-            f"{folder} has shards and no manifest.json, which comes last; give the command that makes them again, it "
-            "goes on"
+            f"{folder} has shards without manifest.json, so they are incomplete; give the command that makes them "
+            "again, and it will resume"
         )
     if not files:
-        raise InputError(f"{folder} has no images; it should hold {', '.join(SUFFIXES)} files")
+        raise InputError(f"{folder} has no images; it should have {', '.join(SUFFIXES)} files")
     return files

@@ -1,4 +1,4 @@
-"""What a folder of shards holds, in a file of its own: where it is, the shards are whole."""
+"""Describes a folder of shards in manifest.json, which is written last: if it exists, the shards are complete."""
 
 import dataclasses
 import hashlib
@@ -7,29 +7,49 @@ import os
 import re
 from collections.abc import Sequence
 
-from pipelines.storage.records import SHARD_SUFFIX, Shard
-from pipelines.system.paths import AnyPath, put
+from pipelines.system.disk import write_whole
+from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
 KINDS = ("pairs", "images")
+SHARD_SUFFIX = ".tfrecord"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Describes a shard.
+
+    Attributes:
+      name: of its file; its index lies beside it.
+      records: their number.
+      bytes: of the file.
+      sha256: of the file, in hex.
+      index_sha256: of the index.
+    """
+
+    name: str
+    records: int
+    bytes: int
+    sha256: str
+    index_sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """The shards of one folder.
+    """Describes the shards of one folder.
 
     Attributes:
       kind: `pairs` (side by side, each decoded and split once) or `images`.
-      records: in all shards.
+      records: the number in all shards.
       image_bytes: of the encoded images.
-      channels: how many images have so many, as they are stored.
-      heights: of the images as they are stored, (least, greatest).
+      channels: number of stored channels to number of images.
+      heights: of the stored images, (smallest, largest).
       widths: likewise.
       shards: in the order of their records.
-      skipped: images left out, with the reason.
+      skipped: the images that were left out, with the reason.
     """
 
     kind: str
@@ -42,18 +62,28 @@ class Manifest:
     skipped: dict[str, str]
 
     def fingerprint(self) -> str:
-        """Tells whether these are the same records in the same order, by the shards' digests."""
+        """Returns a digest of the records and their order, by the shards' digests."""
         lines = "".join(f"{shard.name} {shard.records} {shard.sha256}\n" for shard in self.shards)
         return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
+    def describe(self) -> str:
+        """Describes the shards in one line, and lists below it what was skipped."""
+        sides = "x".join("-".join(map(str, sorted({*each}))) for each in (self.heights, self.widths))
+        channels = ", ".join(f"{count} of {number} channels" for number, count in self.channels.items())
+        skipped = "".join(f"\n  skipped {name}: {reason}" for name, reason in self.skipped.items())
+        return (
+            f"{self.records} {self.kind} in {len(self.shards)} shards, {self.image_bytes} bytes, {sides}, {channels}; "
+            f"fingerprint {self.fingerprint()[:12]}{skipped}"
+        )
+
     def save(self, folder: AnyPath) -> None:
-        """Writes it whole or not at all."""
+        """Writes manifest.json, whole or not at all."""
         text = json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1)
-        put(folder / MANIFEST_FILE, text.encode() + b"\n")
+        write_whole(folder / MANIFEST_FILE, text + "\n")
 
 
 def is_sharded(folder: AnyPath) -> bool:
-    """Whether a folder holds shards that are whole."""
+    """Tells whether a folder has complete shards."""
     return (folder / MANIFEST_FILE).is_file()
 
 
@@ -61,7 +91,7 @@ def load(folder: AnyPath) -> Manifest:
     """Reads a folder's manifest.
 
     Raises:
-      InputError: it is damaged, or of another format.
+      InputError: it is damaged, or of another format version.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -78,21 +108,21 @@ def load(folder: AnyPath) -> Manifest:
 
 
 def _check(manifest: Manifest) -> None:
-    """Raises ValueError or TypeError where a manifest is not as sharding writes it."""
+    """Raises ValueError or TypeError for a manifest that sharding would not write."""
     for shard in manifest.shards:
-        # In this folder, and in no other; os.fsencode finds what is no text.
+        # The shard has to lie in this folder. os.fsencode raises for what no file can be called.
         if not re.fullmatch(rf"[^/\0]+{re.escape(SHARD_SUFFIX)}", shard.name) or not os.fsencode(shard.name):
-            raise ValueError("a shard's name is none of ours")
+            raise ValueError("the name of a shard is invalid")
         if any(type(digest) is not str for digest in (shard.sha256, shard.index_sha256)):
-            raise TypeError("a digest is no text")
+            raise TypeError("a digest is not a text")
         if not (shard.sha256 + shard.index_sha256).isascii():
-            raise ValueError("a digest is none")
+            raise ValueError("a digest is invalid")
     counts = [manifest.records, manifest.image_bytes, *manifest.channels.values(), *manifest.heights, *manifest.widths]
     counts += [count for shard in manifest.shards for count in (shard.records, shard.bytes)]
     if not all(type(count) is int and 0 <= count < 1 << 63 for count in counts):
-        raise ValueError("what counts something is no number")
+        raise ValueError("a count is not a number")
     if not manifest.records or manifest.records != sum(shard.records for shard in manifest.shards):
-        raise ValueError("its shards have more records, or fewer")
+        raise ValueError("its shards have another number of records")
     if len(manifest.heights) != 2 or len(manifest.widths) != 2 or manifest.kind not in KINDS:
-        raise ValueError("it is of another kind")
+        raise ValueError("its kind or its sizes are invalid")
     manifest.skipped.items()

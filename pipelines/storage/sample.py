@@ -1,8 +1,8 @@
-"""Some of many, taken at even distances."""
+"""Chooses some of many, at even distances."""
 
 import numpy as np
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Places among `count`, ascending, `most` of them or all: with the first and the last where there are two."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(most, count))})
+def spread_indices(count: int, limit: int) -> list[int]:
+    """Returns `limit` indices below `count`, or all, ascending; the first and the last are among them from 2 on."""
+    return sorted({round(index) for index in np.linspace(0, count - 1, min(limit, count))})

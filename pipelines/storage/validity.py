@@ -2,9 +2,10 @@
 
 import collections
 import concurrent.futures
+import functools
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import tensorflow as tf
@@ -12,11 +13,11 @@ import tensorflow as tf
 from pipelines.images import header, transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
-from pipelines.storage.shards import Record
-from pipelines.system.paths import AnyPath, file_size
+from pipelines.storage.image_set import ImageSet, Readable
+from pipelines.storage.records import Record
+from pipelines.system.paths import file_size
+from pipelines.system.terminal import progress_bar
 
-# An encoded image: a file, or a record of a shard.
-Readable = AnyPath | Record
 Result = TypeVar("Result")
 
 # Files that read_files reads before their results are asked for; it bounds the memory.
@@ -47,7 +48,7 @@ def read_file(file: Readable, decode: Callable[[bytes], Result], max_pixels: int
 
 
 def read_files(
-    files: Sequence[Readable], decode: Callable[[bytes], Result], max_pixels: int = MAX_PIXELS
+    files: Iterable[Readable], decode: Callable[[bytes], Result], max_pixels: int = MAX_PIXELS
 ) -> Iterator[Result | BadImageError]:
     """Reads several files at a time, and yields in their order the result, or the error of a bad one.
 
@@ -66,6 +67,13 @@ def read_files(
         while waiting:
             yield waiting.popleft().result()
             waiting.extend(pool.submit(attempt, file) for file in itertools.islice(remaining, 1))
+
+
+def find_bad_pairs(files: ImageSet, title: str, max_pixels: int = MAX_PIXELS) -> dict[Readable, str]:
+    """Reads all side-by-side images, with a progress bar of this title; returns the bad ones with the reason."""
+    results = read_files(files, functools.partial(check_pair, max_pixels=max_pixels), max_pixels)
+    found = zip(files, progress_bar(results, title, len(files)), strict=True)
+    return {file: result.reason for file, result in found if isinstance(result, BadImageError)}
 
 
 def length_of(file: Readable) -> int:

@@ -172,7 +172,7 @@ def file_changed(victim: Victim) -> int:
     """Replaces a file by another image."""
     file = victim.pairs / "train" / "4.png"
     other = (victim.pairs / "train" / "5.png").read_bytes()
-    return _unreadable(victim, file, lambda: file.write_bytes(other), "it is not the file any more")
+    return _unreadable(victim, file, lambda: file.write_bytes(other), "it has changed since")
 
 
 def _unreadable(victim: Victim, file: pathlib.Path, harm: Callable[[], object], reason: str) -> int:

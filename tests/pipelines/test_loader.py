@@ -1,19 +1,23 @@
-"""From files to batches: order, epochs, resuming, caching, and files that are no pairs."""
+"""From files to batches: order, epochs, resuming, caching, and bad files."""
 
+import dataclasses
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pipelines.images.header import DAMAGED
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.transforms import to_uint8
+from pipelines.images.transforms import ODD_WIDTH, to_uint8
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.storage.image_files import list_files
 from pipelines.system.terminal import InputError
 from tests.helpers.golden import SHARED
+from tfpix2pix.config import Config
 
 PAIRS = 7
 SIZE = (8, 10)
@@ -221,9 +225,9 @@ def with_bad_files(tmp_path):
     Image.new("RGB", (15, 8)).save(folder / "odd.png")
     return folder, {
         folder / "0.text.jpg": "it is neither JPEG nor PNG, whatever its name says",
-        folder / "cut.jpg": "it is damaged or cut short",
+        folder / "cut.jpg": DAMAGED,
         folder / "empty.png": "it is empty",
-        folder / "odd.png": "its width is odd, so it has no two halves of one width",
+        folder / "odd.png": ODD_WIDTH,
     }
 
 
@@ -232,8 +236,9 @@ def test_fail_names_all_bad_files_with_the_reason(with_bad_files):
     with pytest.raises(InputError) as error:
         open_pairs(folder, PairFormat("AtoB", SIZE), "fail")
     words = "; ".join(f"{file}: {reason}" for file, reason in bad.items())
-    assert str(error.value).startswith(f"4 of 6 files in {folder} are no pairs")
-    assert str(error.value).endswith(f"or give --bad_images=skip: {words}")
+    assert str(error.value).startswith(f"4 of 6 files in {folder} ")
+    assert "--bad_images=skip" in str(error.value)
+    assert words in str(error.value)
 
 
 @CACHES
@@ -256,7 +261,7 @@ def test_nothing_but_bad_files(tmp_path, bad_images):
 
 
 def test_list_files(tmp_path):
-    with pytest.raises(InputError, match="nowhere is no folder"):
+    with pytest.raises(InputError, match="nowhere"):
         list_files(tmp_path / "nowhere")
     names = ["10.jpg", "9.JPEG", "B.PNG", "deep/er/a.png"]
     for name in ("notes.txt", "x.png.part"):
@@ -285,6 +290,94 @@ def test_the_fingerprint_changes_with_the_files(tmp_path):
         fingerprint("other size", lambda folder: Image.new("RGB", (4, 2)).save(folder / "1.png")),
     ]
     assert len({before, *changed}) == 5
+
+
+def take(dataset, count):
+    return list(dataset.take(count).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("kind", [str, pathlib.Path])
+def test_a_folder_is_opened_as_the_commands_open_it(tmp_path, kind):
+    folder = make_folder(tmp_path / "train", count=4)
+    config = Config(image_size=(64, 32), direction="BtoA", batch_size=2).resolved()
+    pairs = open_pairs(folder, config.pair_format(config.load_size), config.bad_images, config.cache_mib)
+    expected = batches(pairs, last_step=5, batch_size=2, seed=config.seed, flip=config.flip, image_size=(64, 32))
+    dataset = train_dataset(kind(folder), image_size=(64, 32), batch_size=2, direction="BtoA")
+    assert_same(take(dataset, 5), expected)
+    config = dataclasses.replace(config, direction="AtoB")
+    expected = eval_dataset(open_pairs(folder, config.pair_format()), 3).as_numpy_iterator()
+    assert_same(eval_dataset(kind(folder), 3, image_size=[64, 32]).as_numpy_iterator(), expected)
+
+
+def test_a_data_set_without_a_last_step_does_not_end(folder):
+    dataset = train_dataset(open_folder(folder), image_size=CROP, batch_size=2, first_step=10**12)
+    assert len(take(dataset, 20)) == 20
+    parts = [train_dataset(open_folder(folder), image_size=CROP, batch_size=6, worker=i, workers=3) for i in range(3)]
+    assert [len(source) for part in parts for source, _ in take(part, 1)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"direction": "auto"}, "direction='auto' .* AtoB, BtoA"),
+        ({"direction": "btoa"}, "direction='btoa'"),
+        ({"resize_method": "cubic"}, "resize_method='cubic' .* bicubic"),
+        ({"source_channels": 5}, "source_channels=5"),
+        ({"target_channels": 0}, "target_channels=0"),
+        ({"image_size": (0, 8)}, r"image_size=\(0, 8\)"),
+        ({"image_size": "8x8"}, "image_size='8x8'"),
+        ({"load_size": (8, 4)}, "load_size=8x4 .* image_size=6x8"),
+        ({"batch_size": 8}, "batch_size=8 .* 7 pairs"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 3, "workers": 2}, "batch_size=3, worker=0 and workers=2"),
+    ],
+)
+def test_arguments_out_of_their_range(folder, options, message):
+    with pytest.raises(InputError, match=message):
+        train_dataset(folder, **{"image_size": CROP, **options})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"direction": "BtoA"},
+        {"load_size": (8, 8)},
+        {"resize_method": "area"},
+        {"source_channels": 1},
+        {"target_channels": 1},
+    ],
+)
+def test_arguments_that_contradict_the_opened_pairs(folder, options):
+    pairs = open_folder(folder)
+    (name,) = options
+    with pytest.raises(InputError, match=f"{name}="):
+        train_dataset(pairs, image_size=CROP, **options)
+    if name != "load_size":
+        with pytest.raises(InputError, match=f"{name}="):
+            eval_dataset(pairs, **options)
+    with pytest.raises(InputError, match="image_size=6x8"):
+        eval_dataset(pairs, image_size=CROP)
+    train_dataset(pairs, image_size=CROP, direction="AtoB", load_size=SIZE)
+
+
+@pytest.mark.parametrize("make", [train_dataset, eval_dataset])
+def test_the_root_of_a_data_set_is_refused(tmp_path, make):
+    """Its splits would be mixed."""
+    for split in ("train", "val", "test"):
+        make_folder(tmp_path / split, count=2)
+    with pytest.raises(InputError, match=f"{tmp_path} .*{tmp_path / 'train'}"):
+        make(tmp_path, image_size=CROP)
+    make(tmp_path / "train", image_size=CROP)
+
+
+@pytest.mark.parametrize("make", [train_dataset, eval_dataset])
+def test_bad_files_are_refused_or_skipped(with_bad_files, make):
+    folder, _ = with_bad_files
+    with pytest.raises(InputError, match=r"cut\.jpg"):
+        make(str(folder), image_size=CROP)
+    make(str(folder), image_size=CROP, bad_images="skip")
+    with pytest.raises(InputError, match="nowhere"):
+        make("nowhere", image_size=CROP)
 
 
 @pytest.mark.needs_shared

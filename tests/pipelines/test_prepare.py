@@ -6,7 +6,8 @@ from PIL import Image
 
 from pipelines import prepare
 from pipelines.datasets.combine import combine, side_by_side
-from pipelines.images.transforms import decode
+from pipelines.images.header import DAMAGED
+from pipelines.images.transforms import ODD_WIDTH, decode
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, entries, run_all
 from tests.helpers.runs import assert_one_clear_line, make_pairs
@@ -99,7 +100,7 @@ def test_side_by_side_keeps_16_bits(tmp_path):
         (Image.fromarray(noise(HEIGHT, WIDTH, 2)), {}),
         (Image.fromarray(noise(HEIGHT, WIDTH, 3)).quantize(100), {"transparency": 3}),
     ],
-    ids=["RGBA", "gray and alpha", "palette with a transparent colour"],
+    ids=["RGBA", "gray and alpha", "palette with a transparent color"],
 )
 def test_side_by_side_keeps_alpha(tmp_path, image, options):
     opaque = save(tmp_path / "opaque.jpg", noise(HEIGHT, WIDTH, 3))
@@ -113,59 +114,58 @@ def test_side_by_side_keeps_alpha(tmp_path, image, options):
 
 def other_size(a, b, output):
     save(b / "2.jpg", noise(HEIGHT, WIDTH + 1, 3))
-    return f"{a / '2.png'} has 6x8 pixels and {b / '2.jpg'} has 6x9"
+    return [f"{a / '2.png'} ", "6x8", f"{b / '2.jpg'} ", "6x9"]
 
 
 def no_counterpart(a, b, output):
     save(b / "3.jpg", noise(HEIGHT, WIDTH, 3))
     (a / "1.png").unlink()
-    return f"2 images have no counterpart in the other folder; the first is {b / '1.jpg'}"
+    return ["2 images", f"{b / '1.jpg'}"]
 
 
 def output_exists(a, b, output):
     output.mkdir()
-    return f"output={output} is there already"
+    return [f"output={output} "]
 
 
 def cut_short(a, b, output):
     (b / "2.jpg").write_bytes((b / "2.jpg").read_bytes()[:-20])
-    return f"{b / '2.jpg'}: it is damaged or cut short"
+    return [f"{b / '2.jpg'}: it is damaged"]
 
 
 def no_images(a, b, output):
     for file in entries(b):
         file.unlink()
-    return f"{b} has no images"
+    return [f"{b} has no images"]
 
 
 @pytest.mark.parametrize("spoil", [other_size, no_counterpart, output_exists, cut_short, no_images])
 def test_combine_leaves_nothing_behind(tmp_path, spoil):
     a, b, output = make_sides(tmp_path, ["0", "1", "2"])
-    message = spoil(a, b, output)
+    named = spoil(a, b, output)
     before = entries(tmp_path)
     with pytest.raises(InputError) as error:
         combine(a, b, output, val_every=2)
-    assert message in str(error.value)
+    assert all(each in str(error.value) for each in named)
     assert entries(tmp_path) == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "'nothing' was given, where one of fetch, demo, combine, check, shard is expected"),
-        (("check", "--data=a", "b"), "'check b' was given"),
-        (("check",), "--data is missing"),
-        (("fetch",), "--data is missing"),
-        (("fetch", "--data=faces"), "data=faces is not a published data set; these are facades"),
-        (("combine", "--a=a", "--b=b"), "--output is missing"),
-        (("combine", "--a=a", "--output=pairs"), "--b is missing"),
-        (("check", "--data=nowhere"), "data=nowhere is neither a folder nor a data set's name"),
+        ((), "'nothing' .* fetch, demo, combine, check, shard"),
+        (("check", "--data=a", "b"), "'check b'"),
+        (("check",), "--data "),
+        (("fetch",), "--data "),
+        (("fetch", "--data=faces"), "data=faces .* facades"),
+        (("combine", "--a=a", "--b=b"), "--output "),
+        (("combine", "--a=a", "--output=pairs"), "--b "),
+        (("check", "--data=nowhere"), "data=nowhere .* facades"),
     ],
 )
-def test_what_is_wrong_with_a_command(arguments, message):
-    with pytest.raises(InputError) as error:
+def test_errors_name_the_option(arguments, message):
+    with pytest.raises(InputError, match=message):
         call(prepare, *arguments)
-    assert message in str(error.value)
 
 
 def test_check_says_what_training_would_miss(tmp_path, capsys):
@@ -201,7 +201,7 @@ def processes(tmp_path_factory):
 
 def test_process_of_an_unknown_command(processes):
     _, results = processes
-    assert_one_clear_line(results["unknown"], "error: 'chekc'", "one of fetch, demo, combine, check", "--help")
+    assert_one_clear_line(results["unknown"], "error: 'chekc'", "fetch, demo, combine, check", "--help")
 
 
 def test_process_of_combine(processes):
@@ -214,9 +214,8 @@ def test_process_of_combine(processes):
 def test_process_of_check(processes):
     folder, results = processes
     assert results["check"].returncode == 1
-    # On some processors TensorFlow's import says something that cannot be turned off.
     assert [line for line in results["check"].stderr.splitlines() if str(folder) in line] == [
-        f"{folder}/p/train/1.png: it is damaged or cut short",
-        f"{folder}/p/train/odd.jpg: its width is odd, so it has no two halves of one width",
+        f"{folder}/p/train/1.png: {DAMAGED}",
+        f"{folder}/p/train/odd.jpg: {ODD_WIDTH}",
     ]
     assert results["check"].stdout == f"{folder}/p/train: 2 good, 2 bad\n{folder}/p/val: 2 good, 0 bad\n"

@@ -6,7 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from pipelines.pairs import Pairs, naming_unreadable
-from pipelines.storage.sample import spread
+from pipelines.storage.sample import spread_indices
 from pipelines.storage.shards import open_files
 from pipelines.system.terminal import InputError
 from tfpix2pix.evaluation.contenders import Contender
@@ -74,7 +74,7 @@ def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     except InputError as error:
         missing["the mean target and the nearest neighbor"] = str(error)
         return columns, {}
-    training = Training(pairs.form, files.select(spread(len(files), baseline_pairs)))
+    training = Training(pairs.form, files.select(spread_indices(len(files), baseline_pairs)))
     mean = training.mean_target()
     columns["mean target"] = lambda batch: [tf.broadcast_to(mean, tf.shape(batch["target"]))]
     columns["nearest neighbor"] = lambda batch: [batch["nearest"][1]]

@@ -7,8 +7,7 @@ from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import normalize, resize
 from pipelines.pairs import Pairs
-from pipelines.storage.image_files import Files
-from pipelines.storage.shards import Shards
+from pipelines.storage.image_set import ImageSet
 from pipelines.storage.validity import read_files
 from pipelines.system.terminal import InputError, progress_bar
 
@@ -27,7 +26,7 @@ class Training:
       InputError: no file is a pair.
     """
 
-    def __init__(self, form: PairFormat, files: Files | Shards):
+    def __init__(self, form: PairFormat, files: ImageSet):
         good, sketches = [], []
         total: np.ndarray = np.zeros((*form.size, form.target_channels), np.float64)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from pipelines.storage.sample import spread
+from pipelines.storage.sample import spread_indices
 from tfpix2pix.quality.measure import Batch
 from tfpix2pix.report.page import Card
 from tfpix2pix.report.pictures import error_map, webp
@@ -27,7 +27,7 @@ class Gallery:
     """
 
     def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], max_images: int):
-        self.shown = spread(len(names), max_images)
+        self.shown = spread_indices(len(names), max_images)
         self._is_shown = frozenset(self.shown)
         self._folder = folder
         self._names = names

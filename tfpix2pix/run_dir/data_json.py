@@ -6,7 +6,6 @@ import re
 
 from pipelines.pairs import LostPair, Pairs
 from pipelines.storage.image_files import list_files
-from pipelines.storage.manifest import is_sharded
 from pipelines.system.disk import write_whole
 from pipelines.system.paths import AnyPath, is_below
 from pipelines.system.terminal import InputError, one_line
@@ -57,9 +56,8 @@ def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
       InputError: data.json cannot be read, or most of the files are gone.
     """
     path = run_dir / DATA_FILE
-    if not path.exists() or not folder.is_dir() or is_sharded(folder):
+    if not path.exists() or not folder.is_dir() or not (before := _load(path)["files"]):
         return []
-    before = _load(path)["files"]
     names = {file.relative_to(folder).as_posix() for file in list_files(folder)}
     found = []
     for index, (name, known) in enumerate(before.items()):
@@ -85,12 +83,9 @@ def _described(pairs: Pairs) -> dict:
         "contents": pairs.contents(),
         "skipped": [str(file) for file in pairs.skipped],
     }
-    if pairs.sizes is not None and pairs.digests is not None:
-        sizes, digests = pairs.sizes.tolist(), (digest.tobytes().hex() for digest in pairs.digests)
-        # One line per file.
-        found["files"] = {
-            name: f"{size} {digest}" for name, size, digest in zip(pairs.files.names(), sizes, digests, strict=True)
-        }
+    # One line per file; none of shards, whose fingerprint covers the contents.
+    if identities := pairs.files.identities():
+        found["files"] = {identity.name: f"{identity.size} {identity.digest}" for identity in identities}
     return found
 
 

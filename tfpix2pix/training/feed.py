@@ -1,12 +1,12 @@
 """Gives batches to the steps and to validation, also when a pair can no longer be read."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
 from pipelines.loader import eval_dataset, indices_of, train_dataset
 from pipelines.pairs import READ_ERRORS, LostPair, Pairs
-from pipelines.storage.image_files import Files
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.devices.strategy import distribute
@@ -60,7 +60,7 @@ class Feed:
         self.last_step = last_step
         self.lost = lost
         self.say = say
-        self._part = {
+        self._part: dict[str, Any] = {
             "batch_size": config.batch_size,
             "seed": config.seed,
             "worker": workers.index,
@@ -102,7 +102,7 @@ class Feed:
         for pair in found.values():
             self.lost.add(pair)
             self.say(
-                f"lost {_place(pair, self.pairs)}: {pair.reason}; from step {step + 1} on another pair replaces it"
+                f"lost {self.pairs.files[pair.index]}: {pair.reason}; from step {step + 1} on another pair replaces it"
             )
 
 
@@ -128,7 +128,7 @@ class ValidationFeed:
         self._has_tried = not found
         check_unreadable(found, self.pairs, self.config.bad_images)
         for pair in found.values():
-            self.say(f"lost {_place(pair, self.pairs)}: {pair.reason}; validation leaves it out")
+            self.say(f"lost {self.pairs.files[pair.index]}: {pair.reason}; validation leaves it out")
         self.pairs = self.pairs.without(found)
         self.pairs = self.pairs.select([index for index in range(len(self.pairs)) if index not in found])
         return self.batches()
@@ -140,17 +140,11 @@ def check_unreadable(found: dict[int, LostPair], pairs: Pairs, bad_images: str) 
     if found and gone:
         # Perhaps a disk is missing; that is more than one bad image.
         raise UnreadableError(f"{gone[0]} is gone; restore it, then give the same command to resume")
-    if found and isinstance(pairs.files, Files):
-        missing = sum(not path.exists() for path in pairs.files)
-        if words := most_gone(missing, len(pairs.files), pairs.files.folder):
-            raise UnreadableError(words)
+    if found and (words := most_gone(pairs.files.count_missing(), len(pairs.files), pairs.files.folder)):
+        raise UnreadableError(words)
     if found and bad_images == "fail":
-        words = "; ".join(f"{_place(pair, pairs)}: {pair.reason}" for pair in found.values())
+        words = "; ".join(f"{pairs.files[pair.index]}: {pair.reason}" for pair in found.values())
         raise UnreadableError(
             f"{words}. Restore it as it was, then give the same command to resume; or delete what is left of it, and "
             "give --bad_images=skip to resume without it"
         )
-
-
-def _place(pair: LostPair, pairs: Pairs) -> str:
-    return str(pairs.files.folder / pair.name) if pair.digest else pair.name

@@ -1,4 +1,4 @@
-"""Headers that Pillow wrote, and bytes that no program writes; inside a graph, as served models have it."""
+"""Headers by Pillow, and headers that no program writes: refused alike in Python and in a graph."""
 
 import io
 import resource

@@ -1,9 +1,10 @@
-"""One limit on every way in: what is larger is named in one line, and takes neither memory nor time."""
+"""Every command refuses an image over the limit in one line, without taking memory or time."""
 
 import dataclasses
 import io
 import json
 import pathlib
+import re
 import struct
 import zlib
 
@@ -25,7 +26,7 @@ evaluate = command_module("tfpix2pix.evaluate")
 train = command_module("tfpix2pix.train")
 
 SIDE = 20_000
-WORDS = "it has 20000x20000 pixels, and at most 40000000 are taken; --max_pixels=400000000 if you trust it"
+WORDS = "it has 20000x20000 pixels.* 40000000 .*--max_pixels=400000000"
 
 
 def claiming(side):
@@ -57,7 +58,8 @@ def pairs(tmp_path):
 
 def test_prepare_check(pairs, capsys):
     assert call(prepare, "check", f"--data={pairs}") == 1
-    assert capsys.readouterr().err.splitlines() == [f"{pairs}/{split}/bomb.png: {WORDS}" for split in ("train", "val")]
+    for split, line in zip(("train", "val"), capsys.readouterr().err.splitlines(), strict=True):
+        assert re.match(f"{pairs}/{split}/bomb.png: {WORDS}", line)
 
 
 def test_combine(pairs, tmp_path):
@@ -86,19 +88,19 @@ def test_train(pairs, tmp_path):
 def test_inside_the_graph_of_training():
     """Where a file that was looked at has become another one."""
     dataset = tf.data.Dataset.from_tensors(claiming(SIDE)).map(PairFormat("AtoB", (64, 64)).read)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="it has 20000x20000 pixels, and at most 40000000"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"it has 20000x20000 pixels.* 40000000"):
         dataset.get_single_element()
 
 
 def test_translate(short_run, pairs, tmp_path, capsys):
     arguments = (f"--run_dir={short_run}", f"--input={pairs / 'val'}", f"--output={tmp_path / 'o'}")
     assert call(translate, *arguments) == 1
-    assert capsys.readouterr().err == f"error: {pairs}/val/bomb.png: {WORDS}; it was left out\n"
+    assert re.fullmatch(f"error: {pairs}/val/bomb.png: {WORDS}.*\n", capsys.readouterr().err)
     # The run's limit may be replaced.
     assert call(translate, *arguments, "--max_pixels=8191") == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
-    assert "0.png: it has 64x128 pixels, and at most 8191 are taken; --max_pixels=8192" in "".join(lines)
+    assert re.search("0.png: it has 64x128 pixels.* 8191 .*--max_pixels=8192", "".join(lines))
 
 
 def test_evaluate(short_run, pairs, tmp_path):
@@ -110,7 +112,7 @@ def test_a_trusted_image_passes(tmp_path, capsys):
     pairs = make_pairs(tmp_path / "p", train=1, val=1)
     assert call(prepare, "check", f"--data={pairs}", "--max_pixels=8192") == 0
     assert call(prepare, "check", f"--data={pairs}", "--max_pixels=8191") == 1
-    assert capsys.readouterr().err.count("--max_pixels=8192 if you trust it") == 2
+    assert capsys.readouterr().err.count("--max_pixels=8192") == 2
 
 
 def test_a_file_that_is_too_long_is_not_read(tmp_path, capsys):
@@ -119,8 +121,8 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path, capsys):
         file.write(b"\x89PNG")
         file.truncate(10 << 30)  # of which the disk has nothing
     assert call(prepare, "check", f"--data={pairs}") == 1
-    words = "it has 10737418240 bytes, more than an image of 40000000 pixels; --max_pixels=1342177280 if you trust it"
-    assert capsys.readouterr().err == f"{pairs}/train/long.png: {words}\n"
+    words = "it has 10737418240 bytes.* 40000000 .*--max_pixels=1342177280"
+    assert re.match(f"{pairs}/train/long.png: {words}", capsys.readouterr().err)
 
 
 def resident(name):
@@ -143,11 +145,12 @@ def test_a_bomb_takes_no_memory(tmp_path):
 
 
 def test_of_a_run(tmp_path):
-    """It is kept with the run, may be another when it goes on, and runs from before it was there have the default."""
-    options = dataclasses.replace(Config(), max_pixels=5)
+    """A run records it, may resume with another, and has the default if it is older than the option."""
+    default = Config().resolved()
+    options = dataclasses.replace(default, max_pixels=5)
     config_json.save(options, tmp_path)
     assert config_json.load(tmp_path).pair_format((64, 64)).max_pixels == 5
-    assert options.differences(Config()) == []
+    assert options.differences(default) == []
     values = json.loads(options.to_json())
     del values["max_pixels"]
     (tmp_path / "config.json").write_text(json.dumps(values))

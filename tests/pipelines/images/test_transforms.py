@@ -30,7 +30,7 @@ def file_of(image, kind, **options):
     return buffer.getvalue()
 
 
-def png_by_hand(pixels, depth, colour):
+def png_by_hand(pixels, depth, color):
     """A PNG after the specification, without filters; pixels are (H, W, C), packed where depth is under 8."""
     height, width, _ = pixels.shape
     if depth < 8:
@@ -39,7 +39,7 @@ def png_by_hand(pixels, depth, colour):
     else:
         rows = pixels.astype(f">u{depth // 8}").reshape(height, -1)
     chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0),
+        b"IHDR": struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0),
         b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
         b"IEND": b"",
     }
@@ -73,12 +73,12 @@ FILES = {
     "PNG RGBA": file_of(Image.fromarray(noise(HEIGHT, WIDTH, 4)), "PNG"),
     "PNG gray": file_of(GRAY, "PNG"),
     "PNG gray and alpha": file_of(Image.fromarray(noise(HEIGHT, WIDTH, 2)), "PNG"),
-    "PNG RGB with a transparent colour": file_of(RGB, "PNG", transparency=RGB.getpixel((3, 3))),
+    "PNG RGB with a transparent color": file_of(RGB, "PNG", transparency=RGB.getpixel((3, 3))),
     "PNG gray with a transparent level": file_of(GRAY, "PNG", transparency=GRAY.getpixel((3, 3))),
     "PNG palette": file_of(RGB.quantize(100), "PNG"),
-    "PNG palette with a transparent colour": file_of(RGB.quantize(100), "PNG", transparency=3),
+    "PNG palette with a transparent color": file_of(RGB.quantize(100), "PNG", transparency=3),
     "PNG palette of 4 bits": file_of(RGB.quantize(16), "PNG"),
-    "PNG palette of 4 bits with a transparent colour": file_of(RGB.quantize(16), "PNG", transparency=3),
+    "PNG palette of 4 bits with a transparent color": file_of(RGB.quantize(16), "PNG", transparency=3),
     "PNG gray of 1 bit": file_of(GRAY.convert("1"), "PNG"),
     "PNG gray of 4 bits": png_by_hand(noise(HEIGHT, WIDTH, 1) >> 4, 4, 0),
 }
@@ -106,14 +106,14 @@ def test_decode_mixes_inks(transform):
     np.testing.assert_array_equal(decoded(bytes(contents), with_alpha=True)[..., 3], np.ones((HEIGHT, WIDTH)))
 
 
-@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_decode_keeps_16_bits(colour, channels):
+@pytest.mark.parametrize(("color", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_decode_keeps_16_bits(color, channels):
     pixels = noise(HEIGHT, WIDTH, channels, dtype=np.uint16)
-    contents = png_by_hand(pixels, 16, colour)
-    if colour == 0:
+    contents = png_by_hand(pixels, 16, color)
+    if color == 0:
         np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(contents))), pixels[..., 0])
-    alpha = pixels[..., -1:] if colour in (4, 6) else np.full((HEIGHT, WIDTH, 1), 65535)
-    rgb = pixels[..., :3] if colour in (2, 6) else np.repeat(pixels[..., :1], 3, axis=-1)
+    alpha = pixels[..., -1:] if color in (4, 6) else np.full((HEIGHT, WIDTH, 1), 65535)
+    rgb = pixels[..., :3] if color in (2, 6) else np.repeat(pixels[..., :1], 3, axis=-1)
     expected = np.concatenate([rgb, alpha], axis=-1).astype(np.float32) / 65535
     np.testing.assert_array_equal(decoded(contents, with_alpha=True), expected)
     np.testing.assert_array_equal(decoded(contents), expected[..., :3])
@@ -306,8 +306,8 @@ def test_encode_as_png_loses_nothing(channels, mode):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_encode_as_jpeg_keeps_colours_in_place(channels):
-    # Blocks of 4×4 saturated colours: halved chroma, or a low quality, would wash them out.
+def test_encode_as_jpeg_keeps_colors_in_place(channels):
+    # Blocks of 4×4 saturated colors: halved chroma, or a low quality, would wash them out.
     pixels = np.kron(noise(4, 6, channels) // 128 * 255, np.ones((4, 4, 1), np.uint8))
     picture = Image.open(io.BytesIO(transforms.encode(pixels / np.float32(127.5) - 1, ".jpg").numpy()))
     assert picture.format == "JPEG"

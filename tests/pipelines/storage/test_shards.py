@@ -141,7 +141,7 @@ def test_bad_files_are_named_or_skipped(tmp_path, capsys):
     with pytest.raises(InputError) as error:
         call(prepare, *arguments)
     assert "2 of 4 files" in str(error.value)
-    assert f"{folder}/train/1.png: it is neither JPEG nor PNG" in str(error.value)
+    assert f"{folder}/train/1.png: " in str(error.value)
     assert not (output / "train" / "manifest.json").exists()
     assert call(prepare, *arguments, "--bad_images=skip") == 0
     assert "skipped odd.png: its width is odd" in capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_bad_files_are_named_or_skipped(tmp_path, capsys):
     assert (len(pairs), list(pairs.skipped), pairs.files.names()) == (2, ["1.png", "odd.png"], ["0.png", "2.png"])
 
 
-def test_a_mended_file_is_seen_whatever_its_size(tmp_path):
+def test_a_repaired_file_is_read_again_whatever_its_size(tmp_path):
     folder = make_folder(tmp_path / "p", ["0.png", "1.png"])
     good = (folder / "1.png").read_bytes()
     (folder / "1.png").write_bytes(b"?" * len(good))
@@ -175,32 +175,32 @@ def test_at_most_one_shard_an_image(folder, tmp_path):
     assert len(manifest.load(shard(folder, tmp_path / "s", "--shards=100")).shards) == 7
 
 
-def test_done_already(folder, shards):
+def test_existing_shards_stay(folder, shards):
     before = {path: path.stat().st_mtime_ns for path in shards.iterdir()}
     shard(folder, shards, "--shards=3")
     assert {path: path.stat().st_mtime_ns for path in shards.iterdir()} == before
 
 
-def test_nothing_is_written_over(folder, shards, tmp_path):
+def test_other_shards_are_not_overwritten(folder, shards, tmp_path):
     """Neither by another number of shards, nor by as many other images."""
     for data, count in ((folder, 1), (make_folder(tmp_path, seed=1), 3)):
-        with pytest.raises(InputError, match="has other shards already"):
+        with pytest.raises(InputError, match=f"output={shards} "):
             call(prepare, "shard", f"--data={data}", f"--output={shards}", f"--shards={count}")
 
 
 def test_shards_without_their_manifest(shards, tmp_path):
     (tmp_path / "0.tfrecord").write_bytes(next(shards.glob("*.tfrecord")).read_bytes())
-    with pytest.raises(InputError, match="has shards and no manifest"):
+    with pytest.raises(InputError, match=f"{tmp_path} .*manifest.json"):
         open_pairs(tmp_path, FORM)
 
 
-def test_single_images_are_no_pairs(tmp_path):
+def test_shards_of_single_images_are_refused(tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
     Image.new("L", (7, 4)).save(folder / "0.png")
     output = shard(folder, tmp_path / "s", "--kind=images")
     assert manifest.load(output).channels == {"1": 1}
-    with pytest.raises(InputError, match="single images, not of pairs"):
+    with pytest.raises(InputError, match=f"{output} .*single images"):
         open_pairs(output, FORM)
 
 
@@ -239,30 +239,30 @@ def test_a_flipped_bit_in_a_length_is_named(copy):
         batches(pairs)
 
 
-def test_shards_that_are_not_the_manifests(copy):
+def test_shards_that_differ_from_the_manifest(copy):
     index = copy / "pairs-00001-of-00003.tfrecord.index"
     before = index.read_bytes()
     flip(index, 8)
-    with pytest.raises(InputError, match="index has another digest"):
+    with pytest.raises(InputError, match=r"00001-of-00003.tfrecord.index "):
         Shards(copy)
     index.write_bytes(before)
     path = copy / "pairs-00001-of-00003.tfrecord"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"00001-of-00003.tfrecord has \d+ bytes instead of"):
+    with pytest.raises(InputError, match=r"00001-of-00003.tfrecord .*bytes"):
         Shards(copy)
     path.unlink()
-    with pytest.raises(InputError, match=r"00001-of-00003.tfrecord cannot be read"):
+    with pytest.raises(InputError, match=r"00001-of-00003.tfrecord "):
         Shards(copy)
     text = (copy / "manifest.json").read_text()
     (copy / "manifest.json").write_text(text.replace('"format": 1', '"format": 2'))
-    with pytest.raises(InputError, match="has format 2, and this version reads 1"):
+    with pytest.raises(InputError, match=r"manifest.json .*2.*1"):
         Shards(copy)
     (copy / "manifest.json").write_text(text[:-20])
-    with pytest.raises(InputError, match=r"manifest.json cannot be read"):
+    with pytest.raises(InputError, match=r"manifest.json "):
         Shards(copy)
 
 
-def test_an_empty_shard_is_passed_over(tmp_path):
+def test_an_empty_shard_is_skipped(tmp_path):
     kept = [
         records.write_shard(tmp_path / f"s{i}.tfrecord", images)
         for i, images in enumerate([[], [("a", b"1")], [], [("b", b"2")], []])
@@ -286,7 +286,7 @@ def test_in_an_object_store(folder):
     files = open_pairs(store / "pairs" / "train", FORM)
     assert files.fingerprint() == open_pairs(folder, FORM).fingerprint()
     assert_same(batches(files), batches(pairs))
-    with pytest.raises(InputError, match="is neither a folder nor a data set"):
+    with pytest.raises(InputError, match="ram://store/nowhere"):
         call(prepare, "check", "--data=ram://store/nowhere")
 
 
@@ -335,7 +335,7 @@ def test_a_run_refuses_other_shards(trainings):
     claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
 
 
-def test_a_killed_sharding_goes_on(tmp_path):
+def test_a_killed_sharding_resumes(tmp_path):
     """Of twenty shards those that were there when it was killed are not made again."""
     folder = make_folder(tmp_path / "p", [f"{i:03d}.png" for i in range(200)])
     whole = shard(folder, tmp_path / "whole", "--shards=20")

@@ -83,7 +83,7 @@ def test_a_lost_pair_is_replaced_by_the_next_and_all_others_keep_their_places(ho
     assert_same(feed(pairs, SKIP, strategies, tmp_path, lines), expected)
     reason = {
         "vanished": "it cannot be read (No such file or directory)",
-        "another image": "it is not the file any more that was there when the training began",
+        "another image": "it has changed since the training began",
         "cut short": "it is damaged or cut short",
     }[how]
     step = first_step_with(6, pairs) + 1
