@@ -15,7 +15,7 @@ from pipelines.system.terminal import InputError
 try:
     from ai_edge_litert.interpreter import Interpreter
 except ImportError:
-    raise InputError("ai-edge-litert is not installed; pip install 'tfpix2pix[export]'") from None
+    raise InputError("ai-edge-litert is not installed; pip install ai-edge-litert") from None
 
 SIGNATURE = "translate"
 

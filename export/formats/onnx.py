@@ -18,7 +18,7 @@ try:
     import onnxruntime
     import tf2onnx
 except ImportError as error:
-    raise InputError(f"{error.name} is not installed; pip install 'tfpix2pix[export]'") from None
+    raise InputError(f"{error.name} is not installed; pip install onnx onnxruntime tf2onnx") from None
 
 FILE = "model.onnx"
 # The newest that tf2onnx knows.

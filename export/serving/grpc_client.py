@@ -14,8 +14,8 @@ try:
     from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_service_pb2_grpc
 except ImportError:
     raise InputError(
-        "protocol=grpc needs tensorflow-serving-api, which is not installed; pip install 'tfpix2pix[serving]', or "
-        "beside tensorflow-cpu pip install --no-deps tensorflow-serving-api"
+        "protocol=grpc needs tensorflow-serving-api, which is not installed; "
+        "pip install --no-deps tensorflow-serving-api, and grpcio"
     ) from None
 
 

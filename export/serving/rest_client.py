@@ -13,7 +13,7 @@ try:
     import urllib3
     from requests.adapters import HTTPAdapter
 except ImportError as error:
-    raise InputError(f"{error.name} is not installed; pip install 'tfpix2pix[serving]'") from None
+    raise InputError(f"{error.name} is not installed; pip install requests urllib3") from None
 
 CHUNK_BYTES = 1 << 16
 
