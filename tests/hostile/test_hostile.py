@@ -28,6 +28,7 @@ COUNTS = {"shard": 2, "manifest": 1, "shard index": 1, "tar.gz": 6, "config.json
 FORM = PairFormat("AtoB", (64, 64))
 
 
+@pytest.mark.slow
 def test_spoiled_inputs_through_every_command(tmp_path):
     pytest.importorskip("apache_beam", reason="needs the extra beam")
     (tmp_path / "a" / "b").mkdir(parents=True)

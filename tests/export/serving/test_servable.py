@@ -120,6 +120,7 @@ def test_each_mask_of_dropout_is_another(files):
     assert len({serve(noisy, files[:1])[0] for _ in range(3)}) == 3
 
 
+@pytest.mark.slow
 def test_batches_over_requests(plain, files):
     """Many requests at once: each gets its own result, and a bad one fails alone."""
     batched = servable(max_batch_size=4)
