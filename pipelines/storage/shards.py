@@ -130,7 +130,7 @@ class Shards(ImageSet):
             shard = tf.searchsorted(firsts, row[None], side="right", out_type=tf.int64)[0] - 1
             start, stop = offsets[row + shard], offsets[row + shard + 1]
             if len(self._wrong):
-                wrong = tf.strings.format("the length of the record at {} is another", start)
+                wrong = tf.strings.format("the record at byte {} has another length than its index says", start)
                 with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(row != self._wrong), [wrong])]):
                     start = tf.identity(start)
             record = records.read_at(paths[shard], start, stop)

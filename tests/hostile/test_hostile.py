@@ -77,11 +77,11 @@ def test_a_record_that_says_a_length_it_has_not(shards, length):
     word = length.to_bytes(8, "little")
     whole[second : second + 12] = word + masked_crc(word).to_bytes(4, "little")
     path.write_bytes(whole)
-    with pytest.raises(OSError, match="its length is another"):
+    with pytest.raises(OSError, match="its length"):
         Shards(shards)[1].read()
     # In training's own graph, which reads nothing before.
     pairs = open_pairs(shards, FORM)
-    with pytest.raises(InputError, match=f"record 1 at byte {second}.*its length is another"), naming_unreadable(pairs):
+    with pytest.raises(InputError, match=f"record 1 at byte {second}.*its length"), naming_unreadable(pairs):
         list(eval_dataset(pairs, 1))
     with pytest.raises(InputError, match="1 of 6 files"):
         open_pairs(shards, FORM, cache_mib=100)
@@ -128,10 +128,10 @@ def test_a_record_without_an_image(shards, tmp_path, example):
     vouch(shards, **dataclasses.asdict(shard))
     with pytest.raises(OSError, match="record 0"):
         Shards(shards)[0].read_bytes()
-    with pytest.raises(InputError, match="prepare check"):
+    with pytest.raises(InputError, match="record 0 at byte 0"):
         plan(shards, tmp_path / "o", 256)
     pairs = open_pairs(shards, FORM)
-    with pytest.raises(InputError, match="record 0 at byte 0: it cannot be read"), naming_unreadable(pairs):
+    with pytest.raises(InputError, match="record 0 at byte 0"), naming_unreadable(pairs):
         list(eval_dataset(pairs, 1))
 
 

@@ -213,7 +213,7 @@ def test_record_of_a_forged_length(shards, length):
     forged = header + masked_crc(header).to_bytes(4, "little") + contents[12:]
     (folder / shard.name).write_bytes(forged)
     first, second = Shards(folder)
-    with pytest.raises(OSError, match="its length is another than its index says"):
+    with pytest.raises(OSError, match="its length"):
         first.read()
     assert second.read() == ("b.png", b"second image")
 
