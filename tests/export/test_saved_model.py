@@ -145,17 +145,17 @@ def test_versions_count_up(short_run, tmp_path):
         export(short_run, tmp_path / "m", "--version=5")
 
 
-@pytest.mark.parametrize("spoilt", ["translate", "serving_default", "nan"])
-def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoilt):
+@pytest.mark.parametrize("spoiled", ["translate", "serving_default", "nan"])
+def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoiled):
     class Broken(Servable):
         def _translate(self, source):
-            add = {"translate": 1e-3, "nan": np.nan}.get(spoilt, 0.0)
+            add = {"translate": 1e-3, "nan": np.nan}.get(spoiled, 0.0)
             return {"generated": super()._translate(source)["generated"] + add}
 
         def _translate_bytes(self, image_bytes):
             result = super()._translate_bytes(image_bytes)
             black = transforms.encode(tf.fill((64, 64, 3), -1.0), ".png")
-            return {"image_bytes": tf.fill([1], black)} if spoilt == "serving_default" else result
+            return {"image_bytes": tf.fill([1], black)} if spoiled == "serving_default" else result
 
     monkeypatch.setattr("export.formats.saved_model.Servable", Broken)
     with pytest.raises(InputError, match=r"exported (model|serving_default)"):

@@ -25,7 +25,7 @@ BAD = 50
 CLIENTS = 8
 # Of the server, from the first hundred requests to the last, in MiB: allocators keep some; 400 leaked results of 10 KB
 # would still fit, but not 400 leaked images, which take 250 to 3000 KB decoded.
-MOST_GROWTH = 48
+MAX_GROWTH = 48
 
 
 def image_file(rng, i):
@@ -124,4 +124,4 @@ def test_under_load(short_run, tmp_path, max_batch_size):
             assert answer == wanted[i % len(good)], i
     assert is_bad.sum() == BAD
     print(f"memory of the server: {memories} MiB")
-    assert memories[1] - memories[0] < MOST_GROWTH
+    assert memories[1] - memories[0] < MAX_GROWTH
