@@ -14,7 +14,7 @@ from pipelines.datasets import locate
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.size import Size
+from pipelines.images.size import Size, parse_size
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file
 from pipelines.system.paths import AnyPath
@@ -94,6 +94,8 @@ def open_trained(
     check_value("parity_images", max_pairs, least=1)
     if norm_statistics is not None:
         check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
+    if image_size is not None:
+        image_size = parse_size("image_size", image_size)
     folder = pathlib.Path(run_dir)
     with tf.device(COMPARED_ON):
         generator, config, step = load_generator(

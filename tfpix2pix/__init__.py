@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from export.formats.saved_model import export_saved_model
-    from pipelines.loader import train_dataset
+    from pipelines.loader import eval_dataset, train_dataset
     from pipelines.system.terminal import InputError
     from tfpix2pix.config import Config
     from tfpix2pix.evaluation.compare_runs import compare
@@ -34,6 +34,7 @@ __all__ = [
     "Run",
     "__version__",
     "compare",
+    "eval_dataset",
     "evaluate",
     "export_saved_model",
     "load_run",
@@ -50,6 +51,7 @@ _HOMES = {
     "InputError": "pipelines.system.terminal:InputError",
     "Run": "tfpix2pix.run:Run",
     "compare": "tfpix2pix.evaluation.compare_runs:compare",
+    "eval_dataset": "pipelines.loader:eval_dataset",
     "evaluate": "tfpix2pix.evaluation.evaluate_run:evaluate",
     "export_saved_model": "export.formats.saved_model:export_saved_model",
     "load_run": "tfpix2pix.run:load_run",

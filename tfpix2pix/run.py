@@ -20,7 +20,7 @@ import tensorflow as tf
 from pipelines.images import transforms
 from pipelines.images.header import DAMAGED, BadImageError
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.size import Size
+from pipelines.images.size import Size, parse_size
 from pipelines.storage.validity import read_file
 from pipelines.system.disk import naming_full_disk, whole_file
 from pipelines.system.terminal import InputError, check_value, progress_bar
@@ -61,6 +61,8 @@ def load_run(
     """
     if norm_statistics is not None:
         check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
+    if image_size is not None:
+        image_size = parse_size("image_size", image_size)
     folder = pathlib.Path(run_dir)
     generator, config, step = load_generator(folder, str(checkpoint), image_size, norm_statistics, dropout_at_inference)
     metrics = Checkpoints(folder).validation(step)

@@ -176,13 +176,20 @@ def test_max_pixels(run, photo):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"checkpoint": "7"}, {"norm_statistics": "batch"}, {"image_size": (96, 64)}, {"run_dir": "nowhere"}],
+    [
+        {"checkpoint": "7"},
+        {"norm_statistics": "batch"},
+        {"image_size": (96, 64)},
+        {"image_size": "64x64"},
+        {"image_size": 0},
+        {"run_dir": "nowhere"},
+    ],
     ids=str,
 )
 def test_a_run_that_cannot_be_loaded(short_run, arguments):
     name, value = next(iter(arguments.items()))
-    shown = "96x64" if name == "image_size" else value
-    with pytest.raises(p2p.InputError, match=f"{name}={shown}"):
+    shown = "96x64" if value == (96, 64) else str(value)
+    with pytest.raises(p2p.InputError, match=f"{name}='?{shown}"):
         p2p.load_run(**{"run_dir": str(short_run), **arguments})
 
 
@@ -191,6 +198,17 @@ def test_networks_by_size_alone():
     image = np.zeros((1, 64, 64, 3), np.float32)
     assert generator(image).shape == (1, 64, 64, 3)
     assert discriminator([image, image]).shape == (1, 6, 6, 1)
+
+
+def test_batches_from_a_folder(short_run):
+    folder = str(short_run.parent / "pairs" / "train")
+    batches = p2p.train_dataset(folder, image_size=(64, 64), batch_size=2, direction="BtoA")
+    source, target = next(iter(batches))
+    assert source.shape == target.shape == (2, 64, 64, 3)
+    # Each image is the other's negative.
+    np.testing.assert_allclose(source, -target, atol=1e-5)
+    every = list(p2p.eval_dataset(folder, 4, image_size=(64, 64), direction="BtoA"))
+    assert [source.shape[0] for source, _ in every] == [4, 2]
 
 
 def test_train_evaluate_export(tmp_path, short_run):
