@@ -13,6 +13,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PRODUCT = sorted(path for package in ("pipelines", "tfpix2pix", "export") for path in (ROOT / package).rglob("*.py"))
+# Read flags that others define, for a command's parser.
+PARSERS = {"pipelines/system/terminal.py"}
 
 UNSAFE = """
 import pickle
@@ -85,6 +87,35 @@ def test_nothing_that_is_read_is_run():
 )
 def test_it_would_be_seen(source, found):
     assert faults(source) == found
+
+
+def reads_flags(source):
+    """Whether a module uses absl's FLAGS: to define a flag is not to read it."""
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr == "FLAGS")
+        or (isinstance(node, ast.alias) and node.name == "FLAGS")
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def test_only_commands_read_flags():
+    for path in PRODUCT:
+        source = path.read_text()
+        if '__name__ == "__main__"' not in source and path.relative_to(ROOT).as_posix() not in PARSERS:
+            assert not reads_flags(source), path
+
+
+@pytest.mark.parametrize(
+    ("source", "reads"),
+    [
+        ("flags.FLAGS.data", True),
+        ("values = absl.flags.FLAGS", True),
+        ("from absl.flags import FLAGS", True),
+        ("flags.DEFINE_string('x', None, 'y')", False),
+    ],
+)
+def test_a_reader_would_be_seen(source, reads):
+    assert reads_flags(source) is reads
 
 
 TEXTS = [

@@ -86,3 +86,27 @@ def test_commands_and_recipes(python, tmp_path):
     evaluated = python(tmp_path, "-m", "tfpix2pix.evaluate", *flags)
     assert evaluated.returncode == 0, evaluated.stderr
     assert list((tmp_path / "report").glob("*.html"))
+
+
+API = """
+import tfpix2pix as p2p
+
+generator, discriminator = p2p.unet((64, 64)), p2p.patchgan((64, 64))
+batches = p2p.train_dataset("pairs/train", image_size=(64, 64), batch_size=1, direction="BtoA")
+config = p2p.Config(
+    data="pairs", epochs=1, image_size=(64, 64), generator_width=2, discriminator_width=2, discriminator_layers=1
+)
+p2p.train(config, run_dir="run")
+run = p2p.load_run("run")
+image = run.translate("pairs/val/0.png")
+assert image.dtype == "uint8" and image.shape == (64, 64, 3)
+p2p.evaluate("run")
+p2p.export_saved_model("run", "models/x")
+"""
+
+
+def test_the_python_api(python, tmp_path):
+    make_pairs(tmp_path / "pairs")
+    result = python(tmp_path, "-c", API)
+    assert result.returncode == 0, result.stderr
+    assert list((tmp_path / "models" / "x").glob("*/saved_model.pb"))
