@@ -121,6 +121,7 @@ def test_manifest(folder, shards):
     assert {path.name for path in shards.iterdir()} == names
 
 
+@pytest.mark.slow
 def test_the_same_shards_whoever_makes_them(folder, shards, tmp_path):
     again = shard(folder, tmp_path / "again", "--shards=3", "--workers=2")
     assert {p.name for p in again.iterdir()} == {p.name for p in shards.iterdir()}
@@ -307,6 +308,7 @@ def trainings(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_training_from_shards_is_one_from_files(trainings):
     """Six pairs make an epoch: the checkpoint after four steps is in the middle of one."""
     states = [max((trainings / f"run-{data}" / "checkpoints").glob("0*")) for data in ("files", "shards")]
@@ -314,6 +316,7 @@ def test_a_killed_training_from_shards_is_one_from_files(trainings):
     assert_same_state(*states)
 
 
+@pytest.mark.slow
 def test_evaluation_from_shards_is_that_from_files(trainings):
     for data in ("files", "shards"):
         assert call(evaluate, f"--run_dir={trainings / f'run-{data}'}", "--checkpoint=10") == 0
@@ -361,6 +364,7 @@ def test_processes_end_in_one_line(folder, tmp_path):
     assert_one_clear_line(result, "error: 2 of 4 files in", "--bad_images=skip")
 
 
+@pytest.mark.slow
 @pytest.mark.needs_shared
 def test_facades_in_four_shards(tmp_path):
     facades = SHARED / "data" / "facades"
