@@ -123,31 +123,6 @@ def file_sha256(path: AnyPath) -> str:
     return digest.hexdigest()
 
 
-def unfinished(path: AnyPath) -> AnyPath:
-    """A name beside a file, hidden and never used twice, to write under until it is whole."""
-    # Its beginning only: the name may be as long as names can be.
-    return path.with_name(f".{path.name[:50]}.{uuid.uuid4().hex}")
-
-
-def put(path: AnyPath, contents: bytes, unfinished_in: AnyPath | None = None) -> None:
-    """Writes a file whole or not at all, though several processes write it at once.
-
-    Args:
-      path: in a folder that is there.
-      contents: all of it.
-      unfinished_in: where it lies until it is whole, and stays if this is killed; by default beside the file.
-
-    Raises:
-      tf.errors.OpError: it cannot be written.
-    """
-    import tensorflow as tf
-
-    temporary = unfinished(unfinished_in / path.name if unfinished_in else path)
-    with tf.io.gfile.GFile(str(temporary), "wb") as file:
-        file.write(contents)
-    tf.io.gfile.rename(str(temporary), str(path), overwrite=True)
-
-
 def make_folder(folder: AnyPath, option: str) -> None:
     """Makes a folder, and tries to write into it.
 
@@ -160,7 +135,7 @@ def make_folder(folder: AnyPath, option: str) -> None:
     """
     import tensorflow as tf
 
-    probe = unfinished(folder / "writable")
+    probe = folder / f".writable.{uuid.uuid4().hex}"
     try:
         tf.io.gfile.makedirs(str(folder))
         with tf.io.gfile.GFile(str(probe), "wb") as file:

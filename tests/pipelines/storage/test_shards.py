@@ -18,7 +18,8 @@ from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.storage import manifest, records
 from pipelines.storage.image_files import Files, list_files
 from pipelines.storage.shards import Shards, open_files
-from pipelines.system.paths import RemotePath, parse_path, put
+from pipelines.system.disk import write_whole
+from pipelines.system.paths import RemotePath, parse_path
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.golden import SHARED
@@ -227,6 +228,8 @@ def test_a_flipped_bit_is_named(copy, capsys):
         batches(pairs)
     with pytest.raises(InputError, match="1 of 7 files"):
         open_pairs(copy, FORM, cache_mib=100)
+    with pytest.raises(InputError, match=message):
+        Shards(copy).names()
     assert call(prepare, "check", f"--data={copy}") == 1
     assert f"record 0 at byte {record.start}: it cannot be read (its checksum" in capsys.readouterr().err
 
@@ -279,7 +282,7 @@ def test_in_an_object_store(folder):
     assert (str(store / "a"), str(parse_path("x/y"))) == ("ram://store/set/a", "x/y")
     for name, file in zip(NAMES, list_files(folder), strict=True):
         tf.io.gfile.makedirs(str((store / "pairs" / "train" / name).parent))
-        put(store / "pairs" / "train" / name, file.read_bytes())
+        write_whole(store / "pairs" / "train" / name, file.read_bytes())
     shard(store / "pairs", store / "shards", "--shards=2")
     pairs = open_pairs(store / "shards" / "train", FORM)
     assert pairs.files.names() == NAMES
