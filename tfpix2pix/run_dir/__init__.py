@@ -7,5 +7,6 @@ data_json           data.json: the pairs that the run was begun with
 lost_pairs          lost/: training pairs that can no longer be read
 journal             log.jsonl and tensorboard/: what the training reported
 checkpoints         checkpoints/: saves, restores, keeps the newest and the best
+checkpoint_parts    what each worker writes and reads of a checkpoint
 trained_generator   rebuilds the generator from a checkpoint
 """

@@ -4,44 +4,25 @@ import json
 import math
 import os
 import pathlib
-import re
 import shutil
 from collections.abc import Callable
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
-from pipelines.system.disk import MIB, check_room, naming_full_disk, sync_file, sync_folder, write_whole
+from pipelines.system.disk import check_room, naming_full_disk, sync_folder, write_whole
 from pipelines.system.terminal import InputError, reason
 from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.run_dir.checkpoint_parts import DAMAGE, has_pools_for, part_bytes, read_part, write_part
 
 FOLDER = "checkpoints"
-PREFIX = "state"
-WORKER = "worker-"
 META_FILE = "meta.json"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
 
-# What a checkpoint needs besides its tensors: their names, the object graph, and some spare room.
-FRAME_BYTES = MIB
-
-# What is the same on all workers: everything but the pools.
-SHARED_STATE = (
-    "generator",
-    "discriminator",
-    "generator_optimizer",
-    "discriminator_optimizer",
-    "step",
-    "non_finite_step",
-)
 ALONE = Workers()
-
-# What reading raises if files are cut short, have flipped bits or are missing: their checksums tell. Lack of memory is
-# an OpError too, but no damage.
-DAMAGE = (tf.errors.OpError, AssertionError, ValueError, LookupError, TypeError, AttributeError, DecodeError)
 
 
 class Checkpoints:
@@ -165,9 +146,11 @@ class Checkpoints:
         for _ in range(count):
             step = self.workers.from_chief(steps.pop() if self.is_chief else 0)
             error = None
-            same_replicas = bool(self.workers.from_chief(self._has_pools_for(step, model) if self.is_chief else 0))
+            same_replicas = bool(
+                self.workers.from_chief(has_pools_for(model, self.path(step), self.workers) if self.is_chief else 0)
+            )
             try:
-                self._read(step, model, same_replicas)
+                read_part(model, self.path(step), self.workers, same_replicas)
             except tf.errors.ResourceExhaustedError:
                 raise
             except DAMAGE as raised:
@@ -197,10 +180,6 @@ class Checkpoints:
         """Whether this process writes the checkpoint that counts."""
         return self.workers.is_chief
 
-    @property
-    def _worker_prefix(self) -> str:
-        return f"{WORKER}{self.workers.index}"
-
     def _begin(self, temporary: pathlib.Path) -> None:
         """Creates the folder that all workers write into, and removes what earlier attempts left."""
         for leftover in self.folder.glob(f"{UNFINISHED}*"):
@@ -210,54 +189,18 @@ class Checkpoints:
 
     def _write(self, model: Pix2Pix, temporary: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
         """Writes this worker's part."""
-        if not self.is_chief and not model.config.pool_size:
+        what, needed = f"the checkpoint of step {step}", part_bytes(model, self.workers)
+        if not needed:
             return
-        what = f"the checkpoint of step {step}"
-        needed = model.nbytes(self.is_chief) + FRAME_BYTES
         check_room(self.folder, what, needed)
         try:
             with naming_full_disk(self.folder, what, needed):
                 if self.is_chief:
-                    tf.train.Checkpoint(model=model).write(str(temporary / PREFIX))
                     _write_meta(temporary, step, validation)
-                else:
-                    _pools(model).write(str(temporary / self._worker_prefix))
-                # Only this worker's files: beside them TensorFlow makes and removes those of the other workers.
-                for pattern in (f"{PREFIX}.*", META_FILE) if self.is_chief else (f"{self._worker_prefix}.*",):
-                    for file in temporary.glob(pattern):
-                        sync_file(file)
-                sync_folder(temporary)
+                write_part(model, temporary, self.workers)
         except (OSError, tf.errors.OpError) as error:
             raise InputError(f"{what} cannot be written into {self.folder} ({reason(error)}); check its disk") from None
 
-    def _has_pools_for(self, step: int, model: Pix2Pix) -> bool:
-        """Whether a checkpoint has one pool for each of the present replicas. Damage is found later."""
-        if not model.config.pool_size:
-            return True
-        try:
-            names = tf.train.load_checkpoint(str(self.path(step) / PREFIX)).get_variable_to_shape_map()
-        except DAMAGE:
-            return True
-        pools = {match[1] for name in names if (match := re.match(r"model/pools/(\d+)/", name))}
-        workers = 1 + len(list(self.path(step).glob(f"{WORKER}*.index")))
-        return workers == self.workers.count and len(pools) == len(model.pools)
-
-    def _read(self, step: int, model: Pix2Pix, with_pools: bool) -> None:
-        path = self.path(step)
-        if self.is_chief and with_pools:
-            tf.train.Checkpoint(model=model).read(str(path / PREFIX)).assert_consumed()
-            return
-        shared = {name: getattr(model, name) for name in SHARED_STATE}
-        part = tf.train.Checkpoint(model=tf.train.Checkpoint(**shared))
-        part.read(str(path / PREFIX)).assert_existing_objects_matched().expect_partial()
-        if with_pools and model.config.pool_size:
-            _pools(model).read(str(path / self._worker_prefix)).assert_consumed()
-
-
-def _pools(model: Pix2Pix) -> tf.train.Checkpoint:
-    # Wrapped: a checkpoint does not track a plain list.
-    return tf.train.Checkpoint(pools=tf.train.Checkpoint(**{str(i): pool for i, pool in enumerate(model.pools)}))
-
 
 def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
-    write_whole(folder / META_FILE, json.dumps({"step": step, "validation": validation or {}}) + "\n")
+    write_whole(folder / META_FILE, json.dumps({"step": step, "validation": validation or {}}) + "\n", sync=True)

@@ -49,7 +49,7 @@ def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> N
         )
 
 
-def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
+def missing_pairs(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
     """Lists the training pairs that the run was begun with and whose files are gone; none if they are in shards.
 
     Raises:
@@ -64,12 +64,12 @@ def gone(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
         if name not in names:
             size, digest = known.split(" ")
             found.append(LostPair(index, name, "it is gone", int(size), digest))
-    if words := most_gone(len(found), len(before), folder):
+    if words := most_missing(len(found), len(before), folder):
         raise InputError(words)
     return found
 
 
-def most_gone(count: int, of: int, folder: AnyPath) -> str | None:
+def most_missing(count: int, of: int, folder: AnyPath) -> str | None:
     """Returns an error's text if more than half of a folder's files are gone, as with a missing disk; else None."""
     if 2 * count <= of:
         return None

@@ -10,7 +10,8 @@ from tfpix2pix.config import Config
 from tfpix2pix.model.state import generator_of
 from tfpix2pix.networks.memory_estimate import check_fits
 from tfpix2pix.run_dir import config_json
-from tfpix2pix.run_dir.checkpoints import DAMAGE, PREFIX, Checkpoints
+from tfpix2pix.run_dir.checkpoint_parts import CHIEF_PREFIX, DAMAGE
+from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 
 def load_generator(
@@ -51,7 +52,7 @@ def load_generator(
         raise InputError(str(error)) from None
     part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
     try:
-        part.read(str(checkpoints.path(step) / PREFIX)).assert_existing_objects_matched().expect_partial()
+        part.read(str(checkpoints.path(step) / CHIEF_PREFIX)).assert_existing_objects_matched().expect_partial()
     except tf.errors.ResourceExhaustedError:
         raise
     except DAMAGE as error:

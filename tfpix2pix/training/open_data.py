@@ -59,7 +59,7 @@ def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pair
     folder = locate.dataset_folder(config.data, config.data_dir)
     splits, without = [], {pair.index: pair for pair in lost.load()}
     if config.bad_images == "skip":
-        for pair in data_json.gone(run_dir, folder / "train"):
+        for pair in data_json.missing_pairs(run_dir, folder / "train"):
             if pair.index not in without:
                 without[pair.index] = pair
                 place = folder / "train" / pair.name

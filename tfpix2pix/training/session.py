@@ -13,7 +13,8 @@ from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix, check_trainable
 from tfpix2pix.model.step import Metrics, make_train_step
 from tfpix2pix.quality.measure import Networks
-from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints
+from tfpix2pix.run_dir.checkpoint_parts import FRAME_BYTES
+from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.claim import NOTE_FILE, claim, lock_existing_run, open_run_dir, wait_until_shared
 from tfpix2pix.run_dir.journal import Journal, Silence
 from tfpix2pix.run_dir.lock import Lock

@@ -17,7 +17,8 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix
-from tfpix2pix.run_dir.checkpoints import FRAME_BYTES, Checkpoints
+from tfpix2pix.run_dir.checkpoint_parts import FRAME_BYTES
+from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.config_json import save
 from tfpix2pix.run_dir.lost_pairs import Lost
 from tfpix2pix.run_dir.trained_generator import load_generator
