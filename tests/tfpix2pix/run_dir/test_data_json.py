@@ -95,7 +95,7 @@ def test_gone_between_two_starts_is_as_gone_meanwhile(folder, capsys):
     assert_same_state(*states)
 
 
-def test_most_gone_between_two_starts(folder):
+def test_most_missing_between_two_starts(folder):
     for number in range(4):
         (folder / "p" / "train" / f"{number}.png").unlink()
     with pytest.raises(InputError, match=r"4 of 6 files in .*train are gone"):
