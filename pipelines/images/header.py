@@ -55,8 +55,8 @@ class BadImageError(ValueError):
 def check_header(contents: bytes, max_pixels: int = MAX_PIXELS) -> None:
     """Raises BadImageError for an image file whose header shows that it should not be decoded.
 
-    That is: it is empty, neither JPEG nor PNG, its header is damaged, it has more than max_pixels pixels, more bytes
-    than so many pixels can take, or more than MAX_PARTS slow parts.
+    Reasons: it is empty, or neither JPEG nor PNG; its header is damaged; it has more than max_pixels pixels, more bytes
+    than its pixels can take, or more than MAX_PARTS slow parts.
     """
     if not contents:
         raise BadImageError("it is empty")

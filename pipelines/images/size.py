@@ -40,7 +40,7 @@ def parse_size(name: str, size: object) -> Size:
     """Returns (height, width) from two positive integers, or from one for both.
 
     Raises:
-      InputError: it is none; names the argument.
+      InputError: it is not a size; names the argument.
     """
     sides = (size, size) if isinstance(size, int) else size
     if isinstance(sides, tuple | list) and len(sides) == 2 and all(type(side) is int and side > 0 for side in sides):

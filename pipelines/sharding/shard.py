@@ -1,4 +1,4 @@
-"""Packs image files into shards; reads every image once, and says then what is wrong with it."""
+"""Packs image files into shards; reads every image once, and names the bad ones."""
 
 import dataclasses
 import functools

@@ -31,7 +31,7 @@ def read_file(file: Readable, decode: Callable[[bytes], Result], max_pixels: int
       file: should be a JPEG or PNG.
       decode: looks at the header first, as transforms.decode does; raises BadImageError, or
         tf.errors.InvalidArgumentError if the bytes are damaged.
-      max_pixels: a file that is longer than any image of so many pixels is not read.
+      max_pixels: a file longer than any image with this number of pixels is not read.
 
     Raises:
       BadImageError: it cannot be read, is no image, damaged, or too large.

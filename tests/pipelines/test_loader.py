@@ -71,7 +71,7 @@ def differ(a, b):
 
 
 def epochs_of(steps, steps_per_epoch):
-    """Which pairs each epoch had, in order; fails if a source and its target are of different pairs."""
+    """Returns the pairs of each epoch, in order; fails if a source and its target are of different pairs."""
     found = []
     for source, target in steps:
         left, right = (to_uint8(images).numpy()[..., 0] for images in (source, target))
@@ -110,7 +110,7 @@ def test_every_epoch_has_every_pair_once_in_another_order(tmp_path):
     assert len({tuple(epoch) for epoch in epochs}) == 5
 
 
-def test_what_does_not_fill_a_batch_changes_with_the_epoch(folder):
+def test_pairs_left_out_change_with_the_epoch(folder):
     epochs = epochs_of(batches(open_folder(folder), last_step=90), 3)
     left_out = [set(range(PAIRS)) - set(epoch) for epoch in epochs]
     assert all(len(epoch) == 6 and len(left) == 1 for epoch, left in zip(epochs, left_out, strict=True))
@@ -143,7 +143,7 @@ def test_the_seed_changes_order_and_jitter(folder, tmp_path):
 
 
 def test_crops_and_mirrors_of_the_files_own_pixels(folder):
-    """Each crop is looked for in its file, at every place: both halves were cut and mirrored alike."""
+    """Finds each crop in its file: both halves are cropped and mirrored at the same position."""
     found = set()
     for source, target in batches(open_folder(folder), last_step=60, batch_size=1):
         source, target = (to_uint8(images).numpy()[0] for images in (source, target))
@@ -170,7 +170,7 @@ def test_cached_bits_are_those_of_the_files(folder, size):
     assert_same(eval_dataset(from_files, 3).as_numpy_iterator(), eval_dataset(cached, 3).as_numpy_iterator())
 
 
-def test_the_cache_is_for_what_fits(tmp_path):
+def test_only_pairs_that_fit_are_cached(tmp_path):
     folder = make_folder(tmp_path / "train", count=2)
     # 2 pairs of 6 channels in float32: 2 * 6 * 4 * 256 * 512 bytes are 6 MiB.
     assert open_folder(folder, 6, size=(256, 512)).cache is not None
@@ -254,7 +254,7 @@ def test_skip_leaves_out_the_bad_and_keeps_the_good(with_bad_files, cache_mib):
 
 
 @pytest.mark.parametrize("bad_images", ["fail", "skip"])
-def test_nothing_but_bad_files(tmp_path, bad_images):
+def test_a_folder_of_bad_files_only(tmp_path, bad_images):
     (tmp_path / "a.png").touch()
     with pytest.raises(InputError, match=r"a\.png: it is empty"):
         open_pairs(tmp_path, PairFormat("AtoB", SIZE), bad_images)

@@ -52,7 +52,7 @@ def test_combine_splits_flat_folders(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"A", "B", "pairs"}
 
 
-def test_combine_gives_the_smallest_set_a_val_split(tmp_path):
+def test_combine_makes_a_val_split_of_two_pairs(tmp_path):
     a, b, output = make_sides(tmp_path, "ab")
     assert combine(a, b, output, val_every=10) == {"train": 1, "val": 1}
 

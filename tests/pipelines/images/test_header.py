@@ -43,7 +43,7 @@ def image_bytes(width, height, kind, mode="RGB", **options):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("size", [(1, 1), (40, 25), (1, 1000), (1000, 1)])
-def test_what_is_in_order_passes_unchanged(kind, size):
+def test_good_headers_pass(kind, size):
     assert_passes(image_bytes(*size, kind))
 
 
@@ -65,7 +65,7 @@ def test_bad_headers_are_refused_with_the_reason(contents, reason, in_graph_reas
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, 0), (2**31, 4), (2**32 - 1, 2**32 - 1)])
-def test_sizes_that_no_png_may_have(size):
+def test_invalid_sizes_of_a_png(size):
     contents = bytearray(image_bytes(4, 4, "PNG"))
     contents[16:24] = np.array(size, ">u4").tobytes()
     assert_refused(bytes(contents), DAMAGED, "image 3 has a damaged header")
@@ -81,8 +81,8 @@ def chunk(name, contents):
     return struct.pack(">I", len(contents)) + name + contents + struct.pack(">I", zlib.crc32(name + contents))
 
 
-def test_a_size_that_the_decoder_does_not_read(capfd):
-    """A chunk before IHDR, unknown and so skipped by the decoder, with a small size where IHDR's would be."""
+def test_a_forged_size_before_ihdr(capfd):
+    """The decoder skips an unknown chunk before IHDR, which has a small size at the position of IHDR's."""
     png = image_bytes(800, 700, "PNG")
     hidden = png[:8] + chunk(b"aaAa", struct.pack(">II", 8, 7) + bytes(5)) + png[8:]
     assert tf.io.decode_png(hidden).shape == (700, 800, 3)
@@ -91,7 +91,7 @@ def test_a_size_that_the_decoder_does_not_read(capfd):
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_two_sizes_in_one_jpeg(first):
-    """The decoder refuses what has two frames, in whichever order, and so does the look at its header."""
+    """The decoder refuses two frames in either order, and so does the check of the header."""
     jpeg = image_bytes(16, 16, "JPEG")
     start = jpeg.index(b"\xff\xc0")
     small = jpeg[start : start + 19]
@@ -108,7 +108,7 @@ def test_two_sizes_in_one_jpeg(first):
 
 
 @pytest.mark.parametrize("size", [(0, 16), (16, 0), (65535, 65535), (65500, 65500)])
-def test_sizes_that_no_jpeg_may_have(size, capfd):
+def test_invalid_sizes_of_a_jpeg(size, capfd):
     jpeg = image_bytes(16, 16, "JPEG")
     start = jpeg.index(b"\xff\xc0")
     assert_refused(jpeg[: start + 5] + struct.pack(">HH", *size) + jpeg[start + 9 :], "it ", ".")
@@ -132,8 +132,8 @@ def many_profiles(count):
     return png[:33] + profile * count + png[33:]
 
 
-def test_many_of_them_take_no_memory():
-    """Counting stops where they are too many; each counted one is a string of its own."""
+def test_counting_slow_parts_takes_no_memory():
+    """Counting stops when there are too many, since each counted part is a string."""
     png = image_bytes(4, 4, "JPEG") + b"\xff\xda\0" * 10_000_000
     before = peak_mib()
     assert_refused(png, "scans or compressed parts", "scans or compressed parts")
@@ -144,8 +144,8 @@ def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def test_a_png_with_more_behind_its_last_row():
-    """Of 20 MB, a decoder unpacked 20 GB, for 88 s."""
+def test_a_png_with_data_after_its_last_row():
+    """A decoder unpacked 20 MB of them to 20 GB, for 88 s."""
     pixels = zlib.compress(bytes(8 * (3 * 8 + 1)))
     limit = 8 * (8 * 8 + 1) + 2**20
 
@@ -158,7 +158,7 @@ def test_a_png_with_more_behind_its_last_row():
 
 
 @pytest.mark.parametrize("make", [many_scans, many_texts, many_profiles])
-def test_what_makes_a_small_file_much_work(make):
+def test_many_slow_parts_are_refused(make):
     assert_passes(make(MAX_PARTS))
     assert_refused(make(MAX_PARTS + 1), f"{MAX_PARTS + 1} scans or compressed parts")
 

@@ -30,7 +30,7 @@ WORDS = "it has 20000x20000 pixels.* 40000000 .*--max_pixels=400000000"
 
 
 def claiming(side):
-    """A PNG of 128×64 pixels whose header says another size."""
+    """Returns a PNG of 128×64 pixels whose header has another size."""
     file = io.BytesIO()
     Image.new("RGB", (128, 64)).save(file, "PNG")
     png = file.getvalue()
@@ -39,7 +39,7 @@ def claiming(side):
 
 
 def real_bomb(side):
-    """A black PNG, of which a thousandth is in the file."""
+    """Returns a black PNG that a decoder unpacks to a thousand times its size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     parts = (header, b"IDAT" + zlib.compress(bytes((side + 1) * side), 9), b"IEND")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -86,7 +86,7 @@ def test_train(pairs, tmp_path):
 
 
 def test_inside_the_graph_of_training():
-    """Where a file that was looked at has become another one."""
+    """A file may be replaced after it was checked."""
     dataset = tf.data.Dataset.from_tensors(claiming(SIDE)).map(PairFormat("AtoB", (64, 64)).read)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"it has 20000x20000 pixels.* 40000000"):
         dataset.get_single_element()
@@ -126,7 +126,7 @@ def test_a_file_that_is_too_long_is_not_read(tmp_path, capsys):
 
 
 def resident(name):
-    """Of this process, MiB."""
+    """Returns a field of this process' status, in MiB."""
     status = pathlib.Path("/proc/self/status").read_text()
     return int(status.split(f"{name}:")[1].split()[0]) / 1024
 
@@ -144,7 +144,7 @@ def test_a_bomb_takes_no_memory(tmp_path):
     assert growth < 100
 
 
-def test_of_a_run(tmp_path):
+def test_a_run_records_the_limit(tmp_path):
     """A run records it, may resume with another, and has the default if it is older than the option."""
     default = Config().resolved()
     options = dataclasses.replace(default, max_pixels=5)

@@ -120,7 +120,7 @@ def test_decode_keeps_16_bits(color, channels):
 
 
 @pytest.mark.parametrize("contents", [b"", b"text", FILES["JPEG RGB"][:-1], FILES["PNG RGB"][:-20], b"\x89PNG"])
-def test_decode_refuses_what_is_not_whole(contents):
+def test_decode_refuses_damaged_files(contents):
     with pytest.raises((BadImageError, tf.errors.InvalidArgumentError)):
         transforms.decode(tf.constant(contents))
     with pytest.raises(tf.errors.InvalidArgumentError):

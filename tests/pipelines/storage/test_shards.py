@@ -82,7 +82,7 @@ def test_training_sees_the_same_bits(folder, shards, cache_mib):
 
 
 def test_parts_of_workers_make_the_whole(shards):
-    """What one of two workers reads does not depend on the other: order and jitter follow from the position."""
+    """A worker's part does not depend on the other workers: order and jitter follow from the position."""
     pairs = open_pairs(shards, FORM)
     options = {"image_size": (64, 64), "flip": True, "batch_size": 1, "seed": 3, "first_step": 0, "last_step": 12}
     parts = [list(train_dataset(pairs, **options).shard(2, k).as_numpy_iterator()) for k in (0, 1)]
@@ -101,7 +101,7 @@ def test_records_read_like_files(folder, shards):
 
 
 def test_shards_are_tfrecords_of_examples(folder, shards):
-    """Whoever knows nothing of manifests and indexes reads them all the same."""
+    """Plain TensorFlow reads them, without manifest and index."""
     paths = sorted(str(path) for path in shards.glob("*.tfrecord"))
     assert [path[-24:] for path in paths] == [f"-{i:05d}-of-00003.tfrecord" for i in range(3)]
     examples = [tf.train.Example.FromString(record.numpy()) for record in tf.data.TFRecordDataset(paths)]
@@ -184,7 +184,7 @@ def test_existing_shards_stay(folder, shards):
 
 
 def test_other_shards_are_not_overwritten(folder, shards, tmp_path):
-    """Neither by another number of shards, nor by as many other images."""
+    """Other shards are a different number of them, or as many of other images."""
     for data, count in ((folder, 1), (make_folder(tmp_path, seed=1), 3)):
         with pytest.raises(InputError, match=f"output={shards} "):
             call(prepare, "shard", f"--data={data}", f"--output={shards}", f"--shards={count}")
@@ -296,7 +296,7 @@ def test_in_an_object_store(folder):
 
 @pytest.fixture(scope="module")
 def trainings(tmp_path_factory):
-    """One from files, and one from shards that was killed on its way and begun again: folder with both runs."""
+    """Trains from files, and from shards with a kill and a resume; returns the folder of both runs."""
     folder = tmp_path_factory.mktemp("trainings")
     make_pairs(folder / "files", train=6, val=2)
     shard(folder / "files", folder / "shards", "--shards=2")
@@ -342,7 +342,7 @@ def test_a_run_refuses_other_shards(trainings):
 
 
 def test_a_killed_sharding_resumes(tmp_path):
-    """Of twenty shards those that were there when it was killed are not made again."""
+    """The shards that were complete when it was killed are not made again."""
     folder = make_folder(tmp_path / "p", [f"{i:03d}.png" for i in range(200)])
     whole = shard(folder, tmp_path / "whole", "--shards=20")
     process = start("pipelines.prepare", "shard", f"--data={folder}", f"--output={tmp_path / 's'}", "--shards=20")
