@@ -105,8 +105,8 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
 
 def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
     """Files by their path below the folder, without suffix."""
-    files = {}
-    for file in list_files(folder):
+    files: dict[pathlib.Path, pathlib.Path] = {}
+    for file in map(pathlib.Path, list_files(folder)):
         name = file.relative_to(folder).with_suffix("")
         if name in files:
             raise InputError(f"{files[name]} and {file} have one name; remove or rename one of them")

@@ -1,6 +1,7 @@
 """A drawn scene of one facade: every element paints its color, its relief (for shadow and shading) and its class."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ STONE, PALE, IRON, GRAY, WOOD = np.float32(
     ((214, 202, 180), (236, 230, 216), (44, 44, 50), (168, 162, 154), (112, 72, 40))
 )
 
-Color = npt.ArrayLike  # (3,) in [0, 255]; where two are taken, (2, 3): at the box's top and bottom
+Color: TypeAlias = npt.ArrayLike  # (3,) in [0, 255]; where two are taken, (2, 3): at the box's top and bottom
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of x (1, w) and y (h, 1) from the box's upper left
 
@@ -39,9 +40,9 @@ class Scene:
 
     def __init__(self, size: int, rng: np.random.Generator):
         self.size, self.rng, self.unit = size, rng, size / UNITS
-        self.albedo = np.zeros((size, size, 3), np.float32)
-        self.relief = np.full((size, size), SKY, np.float32)
-        self.classes = np.zeros((size, size), np.uint8)
+        self.albedo: np.ndarray = np.zeros((size, size, 3), np.float32)
+        self.relief: np.ndarray = np.full((size, size), SKY, np.float32)
+        self.classes: np.ndarray = np.zeros((size, size), np.uint8)
 
     def paint(
         self, box: Box, color: Color, relief: float | None = None, inside: Distance | None = None, label: str = ""

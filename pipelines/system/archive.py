@@ -5,7 +5,7 @@ import gzip
 import pathlib
 import tarfile
 import zlib
-from typing import BinaryIO
+from typing import Protocol
 
 # The largest published dataset, edges2handbags, has about 140,000 images.
 MAX_MEMBERS = 500_000
@@ -25,18 +25,22 @@ class ArchiveError(Exception):
     """The archive is damaged or not to be trusted. The message says what was found in it."""
 
 
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class _MeteredReader:
     """Reads from a stream no more bytes than were granted since the last member."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: _Readable) -> None:
         self._stream = stream
         self._granted = HEADER_BYTES
 
     def grant(self, size: int) -> None:
         self._granted = size
 
-    def read(self, size: int) -> bytes:
-        if size > self._granted:
+    def read(self, size: int = -1) -> bytes:
+        if size < 0 or size > self._granted:
             raise ArchiveError(f"a member's headers are larger than {HEADER_BYTES} bytes")
         self._granted -= size
         return self._stream.read(size)
@@ -70,11 +74,12 @@ def unpack(archive: pathlib.Path, into: pathlib.Path, top: str, max_bytes: int, 
         raise
 
 
-def _extract(stream: BinaryIO, into: pathlib.Path, top: str, max_bytes: int, max_members: int) -> None:
-    unpacked, paths = 0, set()
+def _extract(stream: _Readable, into: pathlib.Path, top: str, max_bytes: int, max_members: int) -> None:
+    unpacked = 0
+    paths: set[pathlib.PurePosixPath] = set()
     reader = _MeteredReader(stream)
     # "r|" reads strictly forward: each header is judged before anything after it is decompressed.
-    with tarfile.open(fileobj=reader, mode="r|") as tar:
+    with tarfile.open(fileobj=reader, mode="r|") as tar:  # type: ignore[call-overload]
         for count, member in enumerate(tar, start=1):
             _refuse_unsafe(member, top)
             unpacked += member.size
@@ -105,7 +110,7 @@ def _refuse_unsafe(member: tarfile.TarInfo, top: str) -> None:
         raise ArchiveError(f"{shown} is not in the top folder {top}/")
 
 
-def _drain(stream: BinaryIO, max_bytes: int) -> None:
+def _drain(stream: _Readable, max_bytes: int) -> None:
     """Reads to the end of the stream, since gzip compares its checksum there and tarfile stops before."""
     drained = 0
     while chunk := stream.read(1 << 20):

@@ -1,9 +1,10 @@
 """A bound in time for what has none, or one that begins anew with each byte."""
 
+import functools
 import queue
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 Result = TypeVar("Result")
 
@@ -18,20 +19,23 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     Raises:
       LateError: it takes longer.
     """
-    outcomes = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[Callable[[], Result]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            outcomes.put((work(), None))
+            result = work()
+            outcomes.put(lambda: result)
         except Exception as error:
-            outcomes.put((None, error))
+            outcomes.put(functools.partial(_raise, error))
 
     # A daemon, so that one that is kept waiting does not keep the command from ending.
     threading.Thread(target=run, daemon=True).start()
     try:
-        result, error = outcomes.get(timeout=seconds)
+        outcome = outcomes.get(timeout=seconds)
     except queue.Empty:
         raise LateError from None
-    if error:
-        raise error
-    return result
+    return outcome()
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import IO
 
 import tqdm
 
@@ -76,9 +77,9 @@ def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:
     kept = _kept_validator(part)
     have = part.stat().st_size if kept else 0
     # If-Range: a server whose archive has changed since sends all of it, not the end of another.
-    headers = {"Range": f"bytes={have}-", "If-Range": kept} if have else {}
+    headers = {"Range": f"bytes={have}-", "If-Range": kept} if kept and have else {}
     with _open(url, headers, part) as response:
-        if have and response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        if kept and have and response.status == http.HTTPStatus.PARTIAL_CONTENT:
             start, total = have, _whole_size(response, have, kept, part)
         else:
             # response.length, unlike the header, is None where a chunked body makes the header void.
@@ -184,8 +185,8 @@ def _progress(url: str, start: int, total: int | None) -> tqdm.tqdm:
     terminal = sys.stderr.isatty()
     if not terminal:
         print(f"downloading {url}, {total or 'unknown'} bytes, from byte {start}", file=sys.stderr)
-    shown = {"desc": url.rsplit("/", 1)[-1], "unit": "B", "unit_scale": True, "disable": not terminal}
-    return tqdm.tqdm(total=total, initial=start, **shown)
+    name = url.rsplit("/", 1)[-1]
+    return tqdm.tqdm(total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=not terminal)
 
 
 def _require_http(url: str) -> None:
@@ -197,7 +198,15 @@ def _require_http(url: str) -> None:
 class _HttpOnlyRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to http and https alone, and none from https to http."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         # urllib would read the redirect's own body to its end, however long it is.
         fp.close()
         _require_http(newurl)
