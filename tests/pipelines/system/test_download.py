@@ -23,9 +23,11 @@ from pipelines.datasets import fetch
 from pipelines.datasets.catalogue import DATASETS, DatasetSpec
 from pipelines.system import download
 from pipelines.system.terminal import InputError
+from tests.helpers.golden import SHARED
+from tests.helpers.runs import PATIENCE
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-SHARED_FACADES = pathlib.Path(__file__).resolve().parents[4] / "shared" / "data" / "facades"
+SHARED_FACADES = SHARED / "data" / "facades"
 
 ARCHIVE, PART, VALIDATOR = "toy.tar.gz", "toy.tar.gz.part", "toy.tar.gz.part.validator"
 ATTEMPTS = 5
@@ -204,7 +206,7 @@ def leave_part(data_dir: pathlib.Path, size: int, validator: str | None = '"one"
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "what the test waits for did not come"
         time.sleep(0.02)
@@ -213,9 +215,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 # The digest
 
 
+@pytest.mark.needs_shared
 def test_digest_of_facades_is_the_documented_one():
-    if not SHARED_FACADES.is_dir():
-        pytest.skip(f"{SHARED_FACADES} is absent")
     spec = DATASETS["facades"]
     assert fetch.contents_digest(SHARED_FACADES) == spec.digest
     assert len(list(SHARED_FACADES.rglob("*.jpg"))) == spec.files
