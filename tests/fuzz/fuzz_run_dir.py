@@ -1,10 +1,13 @@
 """log.jsonl, data.json, meta.json and a lost pair of a run directory, one behind the other."""
 
 import math
-import types
+import pathlib
 
 import numpy as np
 
+from pipelines.images.pair_format import PairFormat
+from pipelines.pairs import Pairs
+from pipelines.storage.image_files import Files
 from pipelines.system.terminal import InputError
 from tests.fuzz.mutate import mutator
 from tfpix2pix.run_dir import data_json
@@ -14,12 +17,15 @@ from tfpix2pix.run_dir.lost_pairs import Lost
 
 EXPECTED = (InputError,)
 SPLIT = b"\n----\n"
+FILES = Files(pathlib.Path("train"), [pathlib.Path("train/0.png")]).as_read(np.array([7]), np.zeros((1, 8), np.uint8))
+PAIRS = Pairs(FILES, PairFormat("AtoB", (8, 8)), {})
+FINGERPRINT = PAIRS.fingerprint().encode()
 SEEDS = [
     SPLIT.join(
         [
             b'{"step": 1, "epoch": 0.5, "generator/l1": 0.25}\n{"step": 2, "epoch": 1.0, "validation/l1": NaN}\n{"st',
-            b'{"pairs": 1, "fingerprint": "f", "skipped": [], "files": {"0.png": "7 0000000000000000"}, "validation": '
-            b'{"pairs": 1, "fingerprint": "f", "contents": "c"}}',
+            b'{"pairs": 1, "fingerprint": "%b", "skipped": [], "files": {"0.png": "7 0000000000000000"}, "validation": '
+            b'{"pairs": 1, "fingerprint": "%b", "contents": "c"}}' % (FINGERPRINT, FINGERPRINT),
             b'{"step": 1, "validation": {"l1": 0.5}}',
             b'{"index": 0, "name": "0.png", "reason": "gone", "size": 7, "digest": "0000000000000000"}',
         ]
@@ -30,24 +36,6 @@ SEEDS = [
     SPLIT.join([b"[" * 2000, b"{" * 10, b'{"validation": {"l1": "x"}}']),
 ]
 MUTATOR = mutator(split=SPLIT)
-
-
-class Pairs:
-    """What data_file asks of a data set."""
-
-    skipped = ()
-    sizes = np.array([7])
-    digests = np.zeros((1, 8), np.uint8)
-    files = types.SimpleNamespace(names=lambda: ["0.png"])
-
-    def __len__(self):
-        return 1
-
-    def fingerprint(self):
-        return "f"
-
-    def contents(self):
-        return "c"
 
 
 def target(data, folder):
@@ -65,7 +53,7 @@ def target(data, folder):
     (folder / "train").mkdir()
     (folder / "train" / "1.png").touch()
     assert all(type(pair.name) is str for pair in data_json.missing_pairs(folder, folder / "train"))
-    data_json.check(folder, Pairs(), Pairs(), "skip")
+    data_json.check(folder, PAIRS, PAIRS, "skip")
     (folder / "lost").mkdir()
     (folder / "lost" / "00000000.json").write_bytes(lost)
     assert all(0 <= pair.index < 1 << 63 for pair in Lost(folder).load())
