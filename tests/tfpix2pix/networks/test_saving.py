@@ -92,12 +92,13 @@ def test_a_saved_discriminator_gives_the_same_numbers(options, tmp_path):
     assert_same_numbers(network, saved_and_loaded(network, tmp_path), [images(0), images(1)])
 
 
-def test_a_file_loads_in_another_process_by_one_import(tmp_path):
+@pytest.mark.parametrize("module", ["tfpix2pix", "tfpix2pix.networks.layers"])
+def test_a_file_loads_in_another_process_by_one_import(tmp_path, module):
     network = generator()
     network.save(tmp_path / "g.keras")
     np.save(tmp_path / "x.npy", images(1))
     code = (
-        "import sys, keras, numpy, tfpix2pix.networks.layers; folder = sys.argv[1];"
+        f"import sys, keras, numpy, {module}; folder = sys.argv[1];"
         "generator = keras.models.load_model(folder + '/g.keras');"
         "numpy.save(folder + '/y.npy', generator(numpy.load(folder + '/x.npy'), training=False))"
     )
