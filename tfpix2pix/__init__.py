@@ -5,11 +5,10 @@
     run = p2p.load_run("runs/facades")
     image = run.translate("a.png")
 
-`import tfpix2pix` is quick and changes nothing: TensorFlow is imported with the first name that needs it. Where Keras is
+`import tfpix2pix` is quick and changes nothing: TensorFlow is imported with the first name that needs it. If Keras is
 imported already, the layers are registered with it, so that `keras.models.load_model` reads a saved generator.
 """
 
-import importlib
 import pkgutil
 import sys
 import types
@@ -109,4 +108,4 @@ class _Face(types.ModuleType):
 sys.modules[__name__].__class__ = _Face
 
 if "keras" in sys.modules:
-    importlib.import_module("tfpix2pix.networks.layers")
+    pkgutil.resolve_name("tfpix2pix.networks.layers")
