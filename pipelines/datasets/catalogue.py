@@ -1,19 +1,19 @@
-"""The published pix2pix datasets: where they lie, and what is known of their contents."""
+"""Lists the published pix2pix data sets: addresses, sizes and digests."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetSpec:
-    """What fetch.fetch needs to know of one published dataset.
+    """Describes one published data set for `fetch.fetch`.
 
     Attributes:
-        url: the archive, a tar.gz with one top folder of the dataset's name.
-        digest: the contents digest (see fetch.contents_digest), or None where it is not known.
-        files: how many images all splits have together, or None where it is not known.
-        direction: the usual one, "AtoB" or "BtoA"; A is the left half of an image.
-        max_bytes: cap of the compressed download, in bytes.
-        unpacked_bytes: cap of all unpacked files together, in bytes.
+        url: the archive, a tar.gz with one top folder of the data set's name.
+        digest: the contents digest (see fetch.contents_digest), or None if it is not known.
+        files: the number of images in all splits, or None if it is not known.
+        direction: the usual direction, "AtoB" or "BtoA"; A is the left half of an image.
+        max_bytes: limit of the compressed download, in bytes.
+        unpacked_bytes: limit of all unpacked files together, in bytes.
     """
 
     url: str
@@ -24,11 +24,12 @@ class DatasetSpec:
     unpacked_bytes: int
 
 
-# Digests and counts are those of complete copies. None is known for edges2shoes, edges2handbags and night2day, so
-# plain http alone vouches for these three: their contents are not checked.
+# Digests and counts were taken from complete copies. For edges2shoes, edges2handbags and night2day none is known, and
+# their addresses are plain http: nobody checks their contents.
 #
 # max_bytes is four times the archive's size as published (30 MB, 103 MB, 250 MB, 2.2 GB, 8.6 GB, 1.9 GB, in
-# the order below): room for an archive made anew, yet a wrong or hostile server cannot fill the disk.
+# the order below): an archive that is packed anew fits, and a wrong or hostile server
+# cannot fill the disk.
 # unpacked_bytes is twice that, since the images are compressed already and hardly shrink in an archive.
 DATASETS = {
     "facades": DatasetSpec(

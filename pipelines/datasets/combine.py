@@ -1,9 +1,9 @@
-"""Two folders of images to one of side-by-side pairs."""
+"""Joins two folders of images to one folder of side-by-side pairs."""
 
 import concurrent.futures
+import functools
 import os
 import pathlib
-import shutil
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.image_files import list_files
 from pipelines.storage.validity import read_file
+from pipelines.system.disk import whole_folder
 from pipelines.system.terminal import InputError, progress_bar
 
 Result = TypeVar("Result")
@@ -22,26 +23,26 @@ Result = TypeVar("Result")
 def combine(
     a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: int, max_pixels: int = MAX_PIXELS
 ) -> dict[str, int]:
-    """Puts each image of A to the left of B's image of the same name, as a PNG without loss.
+    """Puts each image of A to the left of B's image of the same name, and saves both as one lossless PNG.
 
-    Names are compared below the folders, without suffix: `A/train/1.jpg` goes with `B/train/1.png`. Folders that have
-    no train/ are split: every `val_every`-th pair, from the last name backwards, goes to val/, the others to train/.
+    Compares names below the folders, without suffix: `A/train/1.jpg` goes with `B/train/1.png`. Splits folders without
+    train/: every `val_every`-th pair, from the last name backwards, goes to val/, the others to train/.
 
     Args:
       a: folder of the left images.
-      b: folder of the right ones.
-      output: made, whole or not at all.
+      b: folder of the right images.
+      output: the folder to make, whole or not at all.
       val_every: at least 2.
-      max_pixels: of one image.
+      max_pixels: the largest size of one image.
 
     Returns:
-      How many pairs each split got.
+      The number of pairs in each split.
 
     Raises:
       InputError: output exists; a file has no counterpart, is bad, or has another size than its counterpart.
     """
     if output.exists():
-        raise InputError(f"output={output} is there already; give another folder, or remove it")
+        raise InputError(f"output={output} exists already; give another folder, or remove it")
     left, right = _by_name(a), _by_name(b)
     alone = sorted(set(left) ^ set(right))
     if alone:
@@ -53,34 +54,29 @@ def combine(
         name: name if is_split else pathlib.Path("val" if i % val_every == 0 else "train") / name
         for i, name in enumerate(reversed(names))
     }
-    temporary = output.with_name(f".unfinished-{output.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
 
-    def write(name: pathlib.Path) -> None:
-        target = temporary / targets[name].with_name(f"{name.name}.png")
+    def write(folder: pathlib.Path, name: pathlib.Path) -> None:
+        target = folder / targets[name].with_name(f"{name.name}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(side_by_side(left[name], right[name], max_pixels))
 
-    try:
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(progress_bar(pool.map(write, names), "combining", len(names)))
-        temporary.rename(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with whole_folder(output) as temporary, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(progress_bar(pool.map(functools.partial(write, temporary), names), "combining", len(names)))
     splits = [target.parts[0] for target in targets.values()]
     return {split: splits.count(split) for split in sorted(set(splits))}
 
 
 def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_PIXELS) -> bytes:
-    """The two images as one PNG: 16 bits a channel if either has so many, with alpha if either has one.
+    """Joins two images to one PNG: 16 bits a channel if either has 16, with alpha if either has alpha.
 
     Args:
       left: an image file.
-      right: another, of the same size.
-      max_pixels: of one of them.
+      right: another image file, of the same size.
+      max_pixels: the largest size of one image.
 
     Raises:
-      InputError: one is bad, or their sizes differ.
+      InputError: an image is bad, or the sizes differ.
     """
 
     def read(decode: Callable[[bytes], Result]) -> list[Result]:
@@ -104,12 +100,12 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
 
 
 def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
-    """Files by their path below the folder, without suffix."""
+    """Returns files by their path below the folder, without suffix."""
     files: dict[pathlib.Path, pathlib.Path] = {}
     for file in map(pathlib.Path, list_files(folder)):
         name = file.relative_to(folder).with_suffix("")
         if name in files:
-            raise InputError(f"{files[name]} and {file} have one name; remove or rename one of them")
+            raise InputError(f"{files[name]} and {file} have the same name; remove or rename one of them")
         files[name] = file
     return files
 
@@ -120,6 +116,6 @@ def _png_byte(contents: bytes, position: int) -> int | None:
 
 
 def _has_transparency(contents: bytes) -> bool:
-    """Whether a PNG has a channel for alpha, or a transparent color: a tRNS chunk before the first IDAT."""
+    """Tells whether a PNG has an alpha channel, or a transparent color: a tRNS chunk before the first IDAT."""
     in_chunk = contents.startswith(header.PNG_SIGNATURE) and header.has_transparent_color(contents)
     return in_chunk or _png_byte(contents, header.PNG_COLOR_BYTE) in header.PNG_COLORS_WITH_ALPHA

@@ -1,12 +1,12 @@
-"""The embedded default data set: seeded, drawn facades in the manner of CMP facades, without a network.
+"""Draws the demo data set: facades in the manner of CMP facades, from a seed, without a network.
 
-Each image holds a photo (A, left) and its label map (B, right), so `BtoA` is the task. What the labels show also
-chooses the style (the number of storeys the wall, a window's width its panes): they determine the photo up to
-texture, which is what lets a small network learn it in minutes.
+Each image has a photo (A, left) and its label map (B, right), so the task is `BtoA`. The labels also choose the style:
+the number of stories chooses the wall, a window's width its panes. So they determine the photo up to texture, and a
+small network learns it in minutes.
 """
 
+import contextlib
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,18 @@ from PIL import Image
 from tqdm import tqdm
 
 from pipelines.datasets.demo_scene import PALETTE, STREET, UNITS, Color, Scene
+from pipelines.system.disk import whole_folder
 from pipelines.system.terminal import InputError
 
 # Splits start far apart, so that the size of one does not change the pictures of another.
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-# By (storeys, whether windows have cornices): the wall's color, the height of its bricks or 0 for plaster.
+# By (stories, whether windows have cornices): the wall's color, the height of its bricks or 0 for plaster.
 WALLS = {
     (2, False): ((230, 206, 158), 0), (2, True): ((212, 154, 126), 0), (3, False): ((222, 186, 124), 0),
     (3, True): ((190, 120, 94), 5), (4, False): ((226, 196, 140), 0), (4, True): ((198, 130, 96), 5),
     (5, False): ((212, 190, 152), 12), (5, True): ((208, 148, 110), 12),
 }  # fmt: skip
-# By storeys: where the wall begins, the color of shutters, the color of awnings.
+# By stories: where the wall begins, the color of shutters, the color of awnings.
 HOUSES = {
     2: (84, (70, 112, 84), (178, 52, 44)), 3: (60, (56, 92, 104), (44, 110, 82)),
     4: (44, (62, 98, 70), (50, 92, 140)), 5: (34, (112, 66, 48), (178, 52, 44)),
@@ -36,20 +37,20 @@ FEATURES = {
 }  # fmt: skip
 
 
-def draw_upper_storeys(
-    scene: Scene, has: set[str], storeys: int, middles: list[float], pitch: float, top: float, bottom: float
+def draw_upper_stories(
+    scene: Scene, has: set[str], stories: int, middles: list[float], pitch: float, top: float, bottom: float
 ) -> None:
-    """Draws the storeys between two moldings: a grid of windows, with medallions between the columns."""
-    rng, rise, shutter = scene.rng, (bottom - top) / (storeys - 1), HOUSES[storeys][1]
+    """Draws the stories between two moldings: a grid of windows, with medallions between the columns."""
+    rng, rise, shutter = scene.rng, (bottom - top) / (stories - 1), HOUSES[stories][1]
     crowded = has & {"shutters", "deco"}
     half = 0.5 * min(42, pitch * (0.4 if crowded else rng.uniform(0.42, 0.56)))
     balconies = rng.integers(3)  # along the first floor, down the middle, or checkered
-    for storey, column in np.ndindex(storeys - 1, len(middles)):
-        x, head, foot = middles[column], top + rise * (storey + 0.23), top + rise * (storey + 0.85)
+    for story, column in np.ndindex(stories - 1, len(middles)):
+        x, head, foot = middles[column], top + rise * (story + 0.23), top + rise * (story + 0.85)
         has_here = has - ({"rollers"} if rng.random() < 0.6 else set())
-        if not (storey == storeys - 2, column == len(middles) // 2, (storey + column) % 2 == 0)[balconies]:
+        if not (story == stories - 2, column == len(middles) // 2, (story + column) % 2 == 0)[balconies]:
             has_here = has_here - {"balconies"}
-        rounded = storey == 0 and not has & {"cornices", "shutters", "sills"}
+        rounded = story == 0 and not has & {"cornices", "shutters", "sills"}
         scene.bay((x - half, head, x + half, foot), has_here, rounded, shutter)
         if "deco" in has and column:
             pier = x - pitch / 2
@@ -71,37 +72,37 @@ def draw_ground_floor(
 
 
 def draw_facade(scene: Scene) -> None:
-    """Chooses a facade and its neighbours and draws them, from back to front."""
+    """Chooses a facade and its neighbors and draws them, from back to front."""
     rng = scene.rng
     has = {name for name, share in FEATURES.items() if rng.random() < share}
-    storeys = int(rng.integers(2, 6))
-    columns = int(rng.integers(3, 6 if storeys < 4 else 7))
-    eaves = HOUSES[storeys][0] + int(rng.integers(-5, 6))
+    stories = int(rng.integers(2, 6))
+    columns = int(rng.integers(3, 6 if stories < 4 else 7))
+    eaves = HOUSES[stories][0] + int(rng.integers(-5, 6))
     gaps = [int(rng.integers(22, 40)) if rng.random() < 0.4 else 0 for _ in range(2)]
     left, right = gaps[0], UNITS - gaps[1]
     for start, end in ((0, left), (right, UNITS)):
         if start < end:
-            scene.neighbour(start, end, eaves + int(rng.integers(6, 40)))
+            scene.neighbor(start, end, eaves + int(rng.integers(6, 40)))
     pitch = (right - left) / columns
     middles = [left + pitch * (i + 0.5) for i in range(columns)]
-    ground = STREET - 1.15 * (STREET - eaves) / (storeys + 0.15)
-    scene.wall(left, right, eaves, ground, *WALLS[storeys, "cornices" in has])
+    ground = STREET - 1.15 * (STREET - eaves) / (stories + 0.15)
+    scene.wall(left, right, eaves, ground, *WALLS[stories, "cornices" in has])
     if "roof" in has:
         scene.roof(left, right, eaves, middles[columns % 2 :: 2])
     if "pillars" in has:
         for i in range(0, columns + 1, columns if has & {"shutters", "deco"} else 1):
             scene.pillar(min(max(left + pitch * i, left + 5), right - 5), eaves + 11, ground)
-    draw_upper_storeys(scene, has, storeys, middles, pitch, eaves + 11, ground)
-    draw_ground_floor(scene, has, HOUSES[storeys][2], middles, pitch, ground + 6)
+    draw_upper_stories(scene, has, stories, middles, pitch, eaves + 11, ground)
+    draw_ground_floor(scene, has, HOUSES[stories][2], middles, pitch, ground + 6)
     scene.molding(left, right, ground, 6)
     scene.molding(left - 2, right + 2, eaves, 11)
 
 
 def draw_pair(seed: int, index: int, size: int = UNITS) -> tuple[np.ndarray, np.ndarray]:
-    """Draws one pair, a pure function of its arguments.
+    """Draws one pair; the pair depends on the arguments alone.
 
     Returns:
-        photo and labels, both (size, size, 3) uint8; labels hold only the colors of PALETTE.
+        Photo and labels, both (size, size, 3) uint8; labels have only the colors of PALETTE.
     """
     scene = Scene(size, np.random.default_rng([seed, index]))
     scene.surroundings()
@@ -112,13 +113,12 @@ def draw_pair(seed: int, index: int, size: int = UNITS) -> tuple[np.ndarray, np.
 def make_demo(
     folder: str | os.PathLike, seed: int = 0, train: int = 200, val: int = 20, test: int = 20, size: int = UNITS
 ) -> Path:
-    """Writes train/0001.jpg ..., val/ and test/, each 2 * size × size, unless the folder is there already.
+    """Writes train/0001.jpg ..., val/ and test/, each 2 * size × size, unless the folder exists.
 
-    The folder appears whole or not at all. What a killed run left beside it is removed, so two runs must not
-    make the same folder at once.
+    The folder appears whole or not at all. If two runs make it at once, the first one's folder stays.
 
     Returns:
-        the folder.
+        The folder.
 
     Raises:
         InputError: the folder is a file, or an argument is out of its range.
@@ -127,22 +127,19 @@ def make_demo(
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise InputError(f"folder {folder} is a file: name a folder that is to be made")
+        raise InputError(f"folder {folder} is a file; remove it, or give another folder")
     if seed < 0 or size < 32 or min(counts.values()) < 0:
-        raise InputError(f"seed {seed}, size {size}, {counts}: need seed and counts >= 0 and size >= 32")
+        raise InputError(f"seed={seed}, size={size}, {counts}: seed and counts must be at least 0, size at least 32")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        with tqdm(total=sum(counts.values()), desc="drawing facades", disable=None) as progress:
-            for split, count in counts.items():
-                (partial / split).mkdir()
-                for i in range(count):
-                    pair = Image.fromarray(np.hstack(draw_pair(seed, FIRST_INDEX[split] + i, size)))
-                    pair.save(partial / split / f"{i + 1:04d}.jpg", quality=95, subsampling=0)
-                    progress.update()
-        os.replace(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with (
+        contextlib.suppress(FileExistsError),
+        whole_folder(folder) as temporary,
+        tqdm(total=sum(counts.values()), desc="drawing facades", disable=None) as progress,
+    ):
+        for split, count in counts.items():
+            (temporary / split).mkdir()
+            for i in range(count):
+                pair = Image.fromarray(np.hstack(draw_pair(seed, FIRST_INDEX[split] + i, size)))
+                pair.save(temporary / split / f"{i + 1:04d}.jpg", quality=95, subsampling=0)
+                progress.update()
     return folder

@@ -1,4 +1,4 @@
-"""A drawn scene of one facade: every element paints its color, its relief (for shadow and shading) and its class."""
+"""Draws the scene of one facade: every element paints its color, its relief (for shadow and shading) and its class."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -26,17 +26,17 @@ Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of x (1, w) and y (
 
 
 def bars(pitch: float, thickness: float, upright: bool) -> Distance:
-    """Signed distance into evenly spaced bars."""
+    """Computes the signed distance into evenly spaced bars."""
     return lambda x, y: thickness / 2 - np.abs((x + 0 * y if upright else y + 0 * x) % pitch - pitch / 2)
 
 
 def spandrels(width: float) -> Distance:
-    """Signed distance into what a half circle as wide as the box leaves of the box's upper corners."""
+    """Computes the signed distance into the box's upper corners, outside a half circle as wide as the box."""
     return lambda x, y: np.hypot(x - width / 2, np.minimum(y - width / 2, 0)) - width / 2
 
 
 class Scene:
-    """A facade in the making: rasters of albedo, of relief (units out of the wall) and of classes."""
+    """Holds a facade while it is drawn: rasters of albedo, of relief (units out of the wall) and of classes."""
 
     def __init__(self, size: int, rng: np.random.Generator):
         self.size, self.rng, self.unit = size, rng, size / UNITS
@@ -64,7 +64,7 @@ class Scene:
             self.classes[area] = CLASSES.index(label)
 
     def noise(self, cells: int) -> np.ndarray:
-        """Smooth noise (size, size), mostly within ±1."""
+        """Returns smooth noise (size, size), mostly within ±1."""
         coarse = self.rng.standard_normal((cells, cells), np.float32) / 2
         return np.asarray(Image.fromarray(coarse).resize((self.size, self.size), Image.Resampling.BICUBIC))
 
@@ -88,15 +88,15 @@ class Scene:
         return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
 
     def surroundings(self) -> None:
-        """Sky that pales downwards with thin cloud, a pavement with its kerb, the road."""
+        """Paints a sky that pales downwards with thin cloud, a pavement with its curb, and the road."""
         self.paint((0, 0, UNITS, UNITS), ((122, 176, 228), (216, 232, 244)))
         self.albedo += 9 * self.noise(6)[..., None]
         self.paint((0, STREET, UNITS, STREET + 6), (GRAY, 0.9 * GRAY), 0)
         self.paint((0, STREET + 6, UNITS, STREET + 7.5), 1.18 * GRAY, 1)
         self.paint((0, STREET + 7.5, UNITS, UNITS), (0.66 * GRAY, 0.76 * GRAY), -1)
 
-    def neighbour(self, left: float, right: float, top: float) -> None:
-        """A hazy house beside, with a column of windows."""
+    def neighbor(self, left: float, right: float, top: float) -> None:
+        """Paints a hazy house beside the facade, with a column of windows."""
         self.paint((left, top, right, STREET), ((186, 172, 158), (172, 156, 138)), -9, label="facade")
         self.paint((left, top, right, top + 5), (150, 144, 136), -7, label="molding")
         middle = (left + right) / 2
@@ -105,7 +105,7 @@ class Scene:
             self.paint((middle - 0.7, y, middle + 0.7, y + 20), (190, 188, 184), -10)
 
     def wall(self, left: float, right: float, eaves: float, ground: float, color: Color, course: int) -> None:
-        """Bricks or blocks `course` high, or plaster if 0; below `ground` a base of grooved stone."""
+        """Paints bricks or blocks `course` high, or plaster if 0; below `ground` a base of grooved stone."""
         box, base = (left, eaves, right, STREET), (left, ground, right, STREET)
         self.paint(box, np.outer((1.04, 0.92), color), 0, label="facade")
         texture = 1 + 0.04 * self.noise(9) + 0.03 * self.noise(64)
@@ -122,7 +122,7 @@ class Scene:
         self.paint((left, STREET - 8, right, STREET), 0.76 * GRAY, 1)
 
     def roof(self, left: float, right: float, eaves: float, middles: list[float]) -> None:
-        """A tiled roof with dormers, which CMP counts to the facade too."""
+        """Paints a tiled roof with dormers, which CMP counts as facade too."""
         self.paint((left, eaves - 24, right, eaves), ((176, 100, 76), (152, 84, 64)), -3, label="facade")
         self.paint((left, eaves - 24, right, eaves), (126, 70, 54), None, bars(4, 1, upright=False))
         for x in middles:
@@ -131,14 +131,14 @@ class Scene:
             self.window((x - 5, eaves - 16, x + 5, eaves - 2), rounded=False)
 
     def glass(self, box: Box, label: str) -> None:
-        """Panes that mirror the sky: light above, dark below, a slanting gleam."""
+        """Paints panes that mirror the sky: light above, dark below, a slanting gleam."""
         width, height = box[2] - box[0], box[3] - box[1]
         self.paint(box, ((82, 114, 154), (46, 68, 102)), -4, label=label)
         gleam = ((128, 160, 196), (78, 100, 130))
         self.paint(box, gleam, None, lambda x, y: 0.09 * width - np.abs(x - (0.65 - 0.7 * y / height) * width))
 
     def window(self, box: Box, rounded: bool) -> None:
-        """A window in a stone surround: white frame, a transom, as many lights as fit its width."""
+        """Paints a window in a stone surround: white frame, a transom, as many lights as fit its width."""
         left, top, right, bottom = box
         width, transom = right - left, top + 0.32 * (bottom - top)
         self.paint((left - 2, top - 2, right + 2, bottom + 2), STONE, 0.8)
@@ -152,17 +152,17 @@ class Scene:
             self.paint(box, STONE, 0.8, spandrels(width))
 
     def ledge(self, box: Box, label: str, relief: float) -> None:
-        """A stone profile, bright on top and darker underneath."""
+        """Paints a stone profile, bright on top and darker underneath."""
         self.paint(box, (1.12 * STONE, 0.86 * STONE), relief, label=label)
 
     def blind(self, box: Box, color: Color, relief: float) -> None:
-        """Slats: a shutter beside a window, or a roller blind before it."""
+        """Paints slats: a shutter beside a window, or a roller blind before it."""
         self.paint(box, color, relief, label="blind")
         slats = box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1
         self.paint(slats, np.multiply(color, 0.74), None, bars(3.2, 1.3, upright=False))
 
     def balcony(self, box: Box, stone: bool) -> None:
-        """A slab and a railing, of stone or iron, that lets through what is behind."""
+        """Paints a slab and a railing of stone or iron, with the wall behind visible through it."""
         left, top, right, bottom = box
         rail, pitch, thickness = (STONE, 5, 2.6) if stone else (IRON, 3.6, 1.1)
         self.paint(box, rail, None, bars(pitch, thickness, upright=True), "balcony")
@@ -170,7 +170,7 @@ class Scene:
         self.ledge((left - 1, bottom - 3.6, right + 1, bottom), "balcony", 9)
 
     def door(self, box: Box) -> None:
-        """Two wooden leaves with panels, below a fanlight."""
+        """Paints two wooden leaves with panels, below a fanlight."""
         left, top, right, bottom = box
         width, height = right - left, bottom - top
         self.paint((left - 3, top - 3, right + 3, bottom), STONE, 1.5)
@@ -183,7 +183,7 @@ class Scene:
         self.paint(box, STONE, 1.5, spandrels(width))
 
     def shop(self, box: Box, color: Color) -> None:
-        """A shop window in a painted frame, under a striped awning."""
+        """Paints a shop window in a painted frame, under a striped awning."""
         left, top, right, bottom = box
         middle, low = (left + right) / 2, min(top + 0.3 * (bottom - top), top + 15)
         self.paint(box, np.multiply(color, 0.5), 1, label="shop")
@@ -194,14 +194,14 @@ class Scene:
         self.paint((left, low - 1.5, right, low), np.multiply(color, 0.7), 10)
 
     def molding(self, left: float, right: float, top: float, height: float) -> None:
-        """A horizontal band of stone: a projecting crown over a frieze with dentils."""
+        """Paints a horizontal band of stone: a projecting crown over a frieze with dentils."""
         crown, bottom = top + 0.4 * height, top + height
         self.paint((left, top, right, bottom), (STONE, 0.88 * STONE), 1, label="molding")
         self.paint((left, crown, right, bottom - 0.25 * height), STONE, 3, bars(6, 3, upright=True))
         self.paint((left, top, right, crown), (PALE, 0.94 * STONE), 3 + 0.3 * height)
 
     def pillar(self, middle: float, top: float, bottom: float) -> None:
-        """A half column, rounded by its shading, with capital and base."""
+        """Paints a half column, rounded by its shading, with capital and base."""
         self.paint((middle - 3.5, top, middle + 3.5, bottom), 0.86 * STONE, 2.5, label="pillar")
         self.paint((middle - 3.5, top, middle + 2, bottom), 1.02 * STONE)
         self.paint((middle - 2, top, middle, bottom), 1.1 * STONE)
@@ -209,14 +209,14 @@ class Scene:
             self.paint((middle - 4.5, y, middle + 4.5, y + 4), PALE, 3.5, label="pillar")
 
     def medallion(self, box: Box) -> None:
-        """A stucco panel with a raised rim and an oval in it."""
+        """Paints a stucco panel with a raised rim and an oval in it."""
         width, height = box[2] - box[0], box[3] - box[1]
         self.paint(box, (206, 178, 134), 2, label="deco")
         self.paint((box[0] + 1.5, box[1] + 1.5, box[2] - 1.5, box[3] - 1.5), (184, 154, 112), 0.5)
         self.paint(box, PALE, 2.5, lambda x, y: width * (0.3 - np.hypot(x / width - 0.5, y / height - 0.5)))
 
     def bay(self, box: Box, has: set[str], rounded: bool, shutter: Color) -> None:
-        """An upper window and what belongs to it, as far as `has` names it."""
+        """Paints an upper window with the parts that `has` names."""
         left, top, right, bottom = box
         width, height = right - left, bottom - top
         self.window(box, rounded)

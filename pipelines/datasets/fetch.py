@@ -1,14 +1,13 @@
-"""Fetches a published dataset: downloaded, checked and unpacked, and in place only when it is whole."""
+"""Fetches a published data set: downloads, checks and unpacks it; the folder appears only when it is whole."""
 
 import hashlib
-import os
 import pathlib
-import shutil
 import sys
 
 from pipelines.datasets.catalogue import DatasetSpec
 from pipelines.storage.image_files import SUFFIXES
 from pipelines.system.archive import ArchiveError, unpack
+from pipelines.system.disk import whole_folder
 from pipelines.system.download import download
 from pipelines.system.terminal import InputError
 
@@ -16,11 +15,11 @@ from pipelines.system.terminal import InputError
 def contents_digest(folder: pathlib.Path, suffixes: tuple[str, ...] = SUFFIXES) -> str:
     r"""Returns the sha256, in hex, over the lines "<sha256 of file>  <relative path>\n", sorted by path.
 
-    It depends on names and contents only, so archives packed differently have the same digest.
+    It depends on names and contents alone: archives that are packed differently have the same digest.
 
     Args:
-        folder: where to look, at any depth.
-        suffixes: which files count, in lower case; names are compared without regard to case.
+        folder: the folder; files at any depth count.
+        suffixes: of the files that count, in lower case; upper case in a name counts as well.
     """
     digest = hashlib.sha256()
     for path in _files(folder, suffixes):
@@ -37,19 +36,19 @@ def _files(folder: pathlib.Path, suffixes: tuple[str, ...]) -> list[str]:
 
 
 def fetch(name: str, spec: DatasetSpec, data_dir: pathlib.Path) -> pathlib.Path:
-    """Returns data_dir/name, which is downloaded, checked and unpacked unless it is there already.
+    """Returns data_dir/name; downloads, checks and unpacks it first if it does not exist.
 
-    data_dir/name.tar.gz, where it is there, stands in for the download and is checked like it. An interrupted
-    download leaves name.tar.gz.part (and .validator beside it), which the next call resumes. Two calls at once
-    for one dataset and one data_dir are not foreseen.
+    If data_dir/name.tar.gz exists, it is used instead of a download, and checked in the same way. An interrupted
+    download leaves name.tar.gz.part (and .validator beside it), which the next call resumes. Two calls must not fetch
+    the same data set into the same data_dir at once.
 
     Args:
-        name: the dataset's name, which is also the archive's top folder.
-        spec: where the archive lies, and what is known of it.
-        data_dir: the folder of all datasets; made where it is not there.
+        name: the data set's name, and its archive's top folder.
+        spec: the archive's address, and what is known of its contents.
+        data_dir: the folder of all data sets; made if it does not exist.
 
     Raises:
-        InputError: the archive cannot be had, or is not what spec says. A bad archive does not stay.
+        InputError: the download fails, or the archive is not what spec says. A bad archive is removed.
         OSError: the disk is full or not writable.
     """
     target = data_dir / name
@@ -59,20 +58,15 @@ def fetch(name: str, spec: DatasetSpec, data_dir: pathlib.Path) -> pathlib.Path:
     archive = data_dir / f"{name}.tar.gz"
     if not archive.exists():
         download(spec.url, archive, spec.max_bytes)
-    unpacking = data_dir / f"{name}.unpacking"
-    # It can be there only if an earlier run was killed while it unpacked.
-    shutil.rmtree(unpacking, ignore_errors=True)
     print(f"unpacking {archive}", file=sys.stderr)
     try:
-        unpack(archive, unpacking, name, spec.unpacked_bytes)
-        _check(unpacking / name, spec)
-        os.replace(unpacking / name, target)
+        with whole_folder(target) as temporary:
+            unpack(archive, temporary, name, spec.unpacked_bytes)
+            _check(temporary, spec)
     except ArchiveError as error:
         archive.unlink()
         remedy = f"the archive was removed: try again, or unpack a trusted copy to {target}"
         raise InputError(f"{spec.url}: {error}; {remedy}") from error
-    finally:
-        shutil.rmtree(unpacking, ignore_errors=True)
     archive.unlink()
     return target
 
@@ -85,6 +79,6 @@ def _check(folder: pathlib.Path, spec: DatasetSpec) -> None:
     if spec.files is not None and len(files) != spec.files:
         raise ArchiveError(f"{len(files)} images instead of {spec.files}")
     if spec.digest is None:
-        print(f"no digest is known for {spec.url}: what it holds was not checked", file=sys.stderr)
+        print(f"no digest is known for {spec.url}: its contents were not checked", file=sys.stderr)
     elif (digest := contents_digest(folder)) != spec.digest:
         raise ArchiveError(f"contents digest {digest} instead of {spec.digest}")

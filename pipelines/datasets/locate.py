@@ -1,4 +1,4 @@
-"""From what the user calls a data set to the folder that holds it."""
+"""Finds the folder of a data set from its name; makes or fetches it if needed."""
 
 import pathlib
 
@@ -12,15 +12,16 @@ DEMO = "demo"
 
 
 def dataset_folder(data: str, data_dir: str, make: bool = True) -> AnyPath:
-    """Returns the folder with train/ and val/, made or fetched if it is a name that is not there yet.
+    """Returns the folder with train/ and val/; makes or fetches a named data set that does not exist yet.
 
     Args:
       data: `demo`, a key of DATASETS, or a folder; also one in an object store, such as gs://bucket/shards.
       data_dir: where named data sets are kept.
-      make: False where it is a run's config, perhaps somebody else's, that says so, and not the user.
+      make: False if the name comes from a run's config, which may be somebody else's, and not from the user.
 
     Raises:
-      InputError: not there, and not to be made; neither a name nor a folder, or the data set cannot be had.
+      InputError: `data` is neither a name nor a folder; the download fails; or the folder does not exist and `make` is
+        False.
     """
     if data in (DEMO, *DATASETS) and not make and not (pathlib.Path(data_dir) / data).is_dir():
         raise InputError(
@@ -39,7 +40,7 @@ def dataset_folder(data: str, data_dir: str, make: bool = True) -> AnyPath:
 
 
 def usual_direction(data: str) -> str:
-    """Which half of this data set is usually the source; the left one, `AtoB`, where nothing is known."""
+    """Returns the usual direction of a data set: `AtoB`, from left to right, if nothing is known."""
     if data == DEMO:
         return "BtoA"
     return DATASETS[data].direction if data in DATASETS else "AtoB"

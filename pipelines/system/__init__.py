@@ -9,5 +9,4 @@ memory          refuses what cannot fit into memory
 untrusted_json  parses JSON that somebody else may have written
 download        downloads one file, resumes, checks
 archive         unpacks a tar.gz that nobody has vouched for
-deadline        bounds the time of what has no bound
 """

@@ -1,4 +1,4 @@
-"""Unpacks a tar.gz that nobody has vouched for: folders and files only, all below one top folder."""
+"""Unpacks an untrusted tar.gz: folders and files only, all below one top folder."""
 
 import errno
 import gzip
@@ -10,19 +10,19 @@ from typing import Protocol
 # The largest published dataset, edges2handbags, has about 140,000 images.
 MAX_MEMBERS = 500_000
 
-# Bytes that one member's headers may take. A long name needs a few hundred; tarfile reads all that a header
-# claims into memory, before the member can be judged.
-HEADER_BYTES = 1 << 16
+# The most bytes of one member's headers. A long name needs some hundreds; tarfile reads all that a header claims into
+# memory before the member can be checked.
+MAX_HEADER_BYTES = 1 << 16
 
-# Folders above a member. What is published has two; Python's own makedirs and rmtree take a stack frame for each.
+# The most folders above a member. Published archives have two; Python's makedirs takes a stack frame for each.
 MAX_DEPTH = 32
 
-# What a file system answers to names and nestings that it cannot hold: the archive's fault, not the disk's.
+# A file system's errors for names and nestings that it cannot have: the archive's fault, not the disk's.
 NAME_ERRORS = {errno.EEXIST, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR}
 
 
 class ArchiveError(Exception):
-    """The archive is damaged or not to be trusted. The message says what was found in it."""
+    """The archive is damaged or hostile. The message says what was found in it."""
 
 
 class _Readable(Protocol):
@@ -30,35 +30,35 @@ class _Readable(Protocol):
 
 
 class _MeteredReader:
-    """Reads from a stream no more bytes than were granted since the last member."""
+    """Reads no more bytes from a stream than were granted since the last member."""
 
     def __init__(self, stream: _Readable) -> None:
         self._stream = stream
-        self._granted = HEADER_BYTES
+        self._granted = MAX_HEADER_BYTES
 
     def grant(self, size: int) -> None:
         self._granted = size
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > self._granted:
-            raise ArchiveError(f"a member's headers are larger than {HEADER_BYTES} bytes")
+            raise ArchiveError(f"a member's headers are larger than {MAX_HEADER_BYTES} bytes")
         self._granted -= size
         return self._stream.read(size)
 
 
 def unpack(archive: pathlib.Path, into: pathlib.Path, top: str, max_bytes: int, max_members: int = MAX_MEMBERS) -> None:
-    """Unpacks a tar.gz to into/top. What it wrote before an error stays for the caller to remove.
+    """Unpacks the top folder's contents into a folder. On an error, the caller removes what was written.
 
     Args:
         archive: the tar.gz.
-        into: the folder to write to; made where it is not there.
-        top: the one top folder that the archive has.
-        max_bytes: cap of all files together, in bytes, as their headers state them.
-        max_members: cap of the number of files and folders.
+        into: the folder to write to; made if it does not exist.
+        top: the name of the archive's one top folder.
+        max_bytes: limit of all files together, in bytes, as their headers state them.
+        max_members: limit of the number of files and folders.
 
     Raises:
-        ArchiveError: a damaged archive, one over a cap, or a member that is a link, a device or a sparse
-            file, or lies outside the top folder or too deep. Nothing is written of the member that is refused.
+        ArchiveError: the archive is damaged or over a limit, or a member is a link, a device or a sparse file, or lies
+            outside the top folder or too deep. Nothing is written of the refused member.
         OSError: the disk is full or not writable.
     """
     into.mkdir(exist_ok=True)
@@ -67,7 +67,7 @@ def unpack(archive: pathlib.Path, into: pathlib.Path, top: str, max_bytes: int, 
             _extract(stream, into, top, max_bytes, max_members)
             _drain(stream, max_bytes)
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError) as error:
-        raise ArchiveError(f"not a sound tar.gz ({error})") from error
+        raise ArchiveError(f"not a whole tar.gz ({error})") from error
     except OSError as error:
         if error.errno in NAME_ERRORS:
             raise ArchiveError(f"a member cannot be written ({error.strerror})") from error
@@ -78,21 +78,22 @@ def _extract(stream: _Readable, into: pathlib.Path, top: str, max_bytes: int, ma
     unpacked = 0
     paths: set[pathlib.PurePosixPath] = set()
     reader = _MeteredReader(stream)
-    # "r|" reads strictly forward: each header is judged before anything after it is decompressed.
+    # "r|" reads strictly forward: each header is checked before anything after it is decompressed.
     with tarfile.open(fileobj=reader, mode="r|") as tar:  # type: ignore[call-overload]
         for count, member in enumerate(tar, start=1):
             _refuse_unsafe(member, top)
             unpacked += member.size
-            # The folders above it take room as well, and need no member of their own.
+            # The folders above it take room as well, and need no members of their own.
             path = pathlib.PurePosixPath(member.name)
             paths.update((path, *path.parents[:-1]))
             if max(count, len(paths)) > max_members:
                 raise ArchiveError(f"more than {max_members} members")
             if unpacked > max_bytes:
                 raise ArchiveError(f"more than {max_bytes} bytes when unpacked")
-            reader.grant(member.size + HEADER_BYTES)
-            # Without attributes: owners, times and modes of a stranger's machine mean nothing here.
-            tar.extract(member, into, set_attrs=False, filter="data")
+            reader.grant(member.size + MAX_HEADER_BYTES)
+            inner = member.replace(name=str(pathlib.PurePosixPath(*path.parts[1:])), deep=False)
+            # Without attributes: owners, times and modes of another machine mean nothing here.
+            tar.extract(inner, into, set_attrs=False, filter="data")
 
 
 def _refuse_unsafe(member: tarfile.TarInfo, top: str) -> None:

@@ -1,29 +1,23 @@
-"""Downloads a file: resumed where it stopped, checked, and in place only when it is whole."""
+"""Downloads a file: resumes where it stopped, checks it, and gives it its name when it is whole."""
 
-import http.client
 import os
 import pathlib
 import re
 import sys
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from typing import IO
 
+import requests
 import tqdm
+import urllib3.exceptions
 
 from pipelines.system import paths
-from pipelines.system.deadline import LateError, within
 from pipelines.system.terminal import InputError, one_line
 
-TIMEOUT_SECONDS = 30  # of silence, not of the whole transfer
-ANSWER_SECONDS = 60  # until all headers are there, redirects included
-# Who sends less than this all the time, such as a byte a second, would keep us for ever.
-LEAST_BYTES_PER_SECOND = 1000
-SLOW_SECONDS = 120
-BACKOFF_SECONDS = (1, 2, 4, 8)  # the waits between attempts; there is one attempt more
-RETRIED_STATUSES = (408, 416, 429)  # beside all from 500 on; after 416 the next attempt starts again
+TIMEOUT_SECONDS = 30  # without a byte; the whole transfer may take longer
+BACKOFF_SECONDS = (1, 2, 4, 8)  # the waits between attempts
+RETRIED_STATUSES = (408, 416, 429, 500, 502, 503, 504)
+MAX_REDIRECTS = 10
 CHUNK_BYTES = 1 << 20
 
 
@@ -31,25 +25,25 @@ class _TransientError(Exception):
     """A fault that another attempt may not meet."""
 
 
-class _RefusedError(Exception):
+class _LastingError(Exception):
     """A fault that another attempt would meet again."""
 
 
 def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = None) -> None:
-    """Makes file, in a folder that is there, from what lies at url.
+    """Downloads a file into a folder that exists.
 
-    Transient faults are tried again after BACKOFF_SECONDS. An interrupted download leaves file.part (and .validator
-    beside it), which the next call resumes.
+    Tries again after transient faults, with the waits of BACKOFF_SECONDS. An interrupted download leaves file.part (and
+    .validator beside it), which the next call resumes.
 
     Args:
-        url: http or https, also behind redirects.
-        file: where it goes when it is whole.
-        max_bytes: the most that is taken.
-        sha256: the digest that the whole must have, in hex; not checked if None.
+        url: http or https; redirects may lead to both, but not from https to http.
+        file: the file to make.
+        max_bytes: the largest size that is accepted.
+        sha256: the digest of the whole file, in hex; not checked if None.
 
     Raises:
-        InputError: it cannot be had, is larger, or has another digest, and then does not stay. The remedy at the
-            message's end is to save it as file.
+        InputError: the download fails, or the file is larger or has another digest and is removed. The message ends
+            with the remedy: to save it as `file` by hand.
         OSError: the disk is full or not writable.
     """
     part = file.with_name(f"{file.name}.part")
@@ -58,12 +52,15 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
         try:
             _transfer(url, part, max_bytes)
             break
-        except _RefusedError as error:
-            raise InputError(f"{url}: {error}; {remedy}") from error
-        except _TransientError as error:
+        except (_LastingError, ValueError) as error:  # ValueError: an address that is none, also one of a redirect
+            raise InputError(one_line(f"{url}: {error}; {remedy}")) from error
+        except (_TransientError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            reason = _reason(error)
+            if isinstance(reason, urllib3.exceptions.NameResolutionError | urllib3.exceptions.SSLError):
+                raise InputError(one_line(f"{url}: {reason}; {remedy}")) from error
             if wait is None:
-                raise InputError(f"{url}: {error}; try again later, or {remedy}") from error
-            print(one_line(f"{url}: {error}; trying again in {wait} s"), file=sys.stderr)
+                raise InputError(one_line(f"{url}: {reason}; try again later, or {remedy}")) from error
+            print(one_line(f"{url}: {reason}; trying again in {wait} s"), file=sys.stderr)
         time.sleep(wait)
     if sha256 is not None and (found := paths.file_sha256(part)) != sha256:
         _discard(part)
@@ -73,106 +70,82 @@ def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = 
 
 
 def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:
-    """Makes part whole in one request, for the missing bytes only where the server can do that."""
-    kept = _kept_validator(part)
-    have = part.stat().st_size if kept else 0
-    # If-Range: a server whose archive has changed since sends all of it, not the end of another.
-    headers = {"Range": f"bytes={have}-", "If-Range": kept} if kept and have else {}
-    with _open(url, headers, part) as response:
-        if kept and have and response.status == http.HTTPStatus.PARTIAL_CONTENT:
-            start, total = have, _whole_size(response, have, kept, part)
-        else:
-            # response.length, unlike the header, is None where a chunked body makes the header void.
-            start, total = 0, response.length
+    """Makes `part` whole by one request; asks for the missing bytes alone if the server told what file it is."""
+    kept = _validator_path(part).read_text("latin-1") if part.exists() and _validator_path(part).exists() else ""
+    start = part.stat().st_size if kept else 0
+    # If-Range: a server whose file has changed since then sends all of it. Identity: the bytes as they are stored.
+    headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-", "If-Range": kept} if start else {})}
+    with requests.Session() as session, _get(session, url, headers) as response:
+        if response.status_code == 416:
             _discard(part)
-            if validator := _validator(response.headers):
-                _validator_path(part).write_text(validator)
-        received = _append(response, part, start, total, max_bytes)
+        if response.status_code not in (200, 206):
+            fault = _TransientError if response.status_code in RETRIED_STATUSES else _LastingError
+            raise fault(f"the server answered {response.status_code} {response.reason}")
+        validator = _validator(response)
+        total = response.raw.length_remaining  # None if the server does not say
+        if start and response.status_code == 206:
+            found = re.fullmatch(rf"bytes {start}-\d+/(\d{{1,19}})", response.headers.get("Content-Range", ""))
+            if not found or validator not in ("", kept):
+                _discard(part)
+                raise _TransientError("the server resumed at another place or from another file")
+            total = int(found[1])
+        else:
+            start = 0
+            _discard(part)
+            if validator:
+                _validator_path(part).write_text(validator, "latin-1")
+        received = start
+        _check_size(total or 0, max_bytes, part)
+        with open(part, "ab") as file, _progress(url, start, total) as progress:
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+                received += len(chunk)
+                _check_size(received, max_bytes, part)
+                file.write(chunk)
+                progress.update(len(chunk))
     if total is not None and received != total:
         raise _TransientError(f"the transfer ended after {received} of {total} bytes")
 
 
-def _open(url: str, headers: dict[str, str], part: pathlib.Path) -> http.client.HTTPResponse:
-    _require_http(url)
-    opener = urllib.request.build_opener(_HttpOnlyRedirects)
-    try:
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 (http and https only, see above)
-        # urllib's own bound begins anew with each byte of a header.
-        return within(ANSWER_SECONDS, lambda: opener.open(request, timeout=TIMEOUT_SECONDS))
-    except LateError:
-        raise _TransientError(f"no answer in {ANSWER_SECONDS} s") from None
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            _discard(part)
-        fault = _TransientError if error.code >= 500 or error.code in RETRIED_STATUSES else _RefusedError
-        raise fault(f"the server answered {error.code} {error.reason}") from error
-    except (ValueError, http.client.InvalidURL) as error:
-        # An address that is none, where the server sends us to another.
-        raise _RefusedError(f"no answer ({error})") from error
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)  # what urllib wrapped, if it did
-        transient = isinstance(reason, ConnectionError | TimeoutError | http.client.HTTPException)
-        raise (_TransientError if transient else _RefusedError)(f"no answer ({reason})") from error
+def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
+    """Follows redirects, but not from https to http; requests itself would, and would read a redirect's whole body."""
+    for _ in range(MAX_REDIRECTS):
+        response = session.get(url, headers=headers, timeout=TIMEOUT_SECONDS, stream=True, allow_redirects=False)
+        location = session.get_redirect_target(response)
+        if location is None:
+            return response
+        response.close()
+        url = _redirect(url, location)
+    raise _LastingError(f"more than {MAX_REDIRECTS} redirects")
 
 
-def _append(
-    response: http.client.HTTPResponse, part: pathlib.Path, start: int, total: int | None, max_bytes: int
-) -> int:
-    """Writes the body to part from byte start on; returns the size that part has then."""
-    received = start
-    begun = time.monotonic()
-    _refuse_over_cap(total or 0, max_bytes, part)
-    with open(part, "ab") as file, _progress(response.url, start, total) as progress:
-        while chunk := _read(response):
-            received += len(chunk)
-            _refuse_over_cap(received, max_bytes, part)
-            file.write(chunk)
-            progress.update(len(chunk))
-            seconds = time.monotonic() - begun
-            if seconds > SLOW_SECONDS and received - start < seconds * LEAST_BYTES_PER_SECOND:
-                raise _TransientError(f"the server sent {received - start} bytes in {seconds:.0f} s")
-    return received
+def _redirect(url: str, location: str) -> str:
+    """Returns the address that a redirect leads to; a session has adapters for http and https alone."""
+    target = urllib.parse.urljoin(url, location)
+    if url.lower().startswith("https:") and not target.lower().startswith("https:"):
+        raise _LastingError(f"it leads from https to {target}")
+    return target
 
 
-def _read(response: http.client.HTTPResponse) -> bytes:
-    # Apart from the writing, so that a full disk is not taken for a fault of the network.
-    try:
-        return response.read1(CHUNK_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise _TransientError(f"the transfer broke off ({error})") from error
+def _reason(error: Exception) -> object:
+    """Returns what requests or urllib3 wrapped, which says the fault in fewer words."""
+    cause = error.args[0] if isinstance(error, requests.RequestException) and error.args else error
+    return getattr(cause, "reason", cause)
 
 
-def _refuse_over_cap(size: int, max_bytes: int, part: pathlib.Path) -> None:
+def _check_size(size: int, max_bytes: int, part: pathlib.Path) -> None:
     if size > max_bytes:
         _discard(part)
-        raise _RefusedError(f"the file has {size} bytes or more, over the cap of {max_bytes}")
+        raise _LastingError(f"the file has {size} bytes or more, over the limit of {max_bytes}")
 
 
-def _whole_size(response: http.client.HTTPResponse, have: int, kept: str, part: pathlib.Path) -> int | None:
-    """Returns the whole archive's size in bytes, if known; refuses a range that does not continue part."""
-    found = re.fullmatch(r"bytes (\d{1,19})-\d+/(\d{1,19}|\*)", response.headers.get("Content-Range", ""))
-    if not found or int(found[1]) != have or _validator(response.headers) not in (None, kept):
-        _discard(part)
-        raise _TransientError("the server resumed at another place or from another file")
-    if found[2] != "*":
-        return int(found[2])
-    return None if response.length is None else have + response.length
-
-
-def _validator(headers: http.client.HTTPMessage) -> str | None:
-    """Returns what tells this archive from a later one; a weak ETag does not tell it byte by byte."""
-    etag = headers.get("ETag")
-    return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")
+def _validator(response: requests.Response) -> str:
+    """Returns what tells this file from a later one; a weak ETag does not tell it byte by byte."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
 def _validator_path(part: pathlib.Path) -> pathlib.Path:
     return part.with_name(f"{part.name}.validator")
-
-
-def _kept_validator(part: pathlib.Path) -> str | None:
-    path = _validator_path(part)
-    return path.read_text() if part.exists() and path.exists() else None
 
 
 def _discard(part: pathlib.Path) -> None:
@@ -187,29 +160,3 @@ def _progress(url: str, start: int, total: int | None) -> tqdm.tqdm:
         print(f"downloading {url}, {total or 'unknown'} bytes, from byte {start}", file=sys.stderr)
     name = url.rsplit("/", 1)[-1]
     return tqdm.tqdm(total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=not terminal)
-
-
-def _require_http(url: str) -> None:
-    scheme = urllib.parse.urlsplit(url).scheme
-    if scheme not in ("http", "https"):
-        raise _RefusedError(f"{scheme}: is neither http nor https")
-
-
-class _HttpOnlyRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to http and https alone, and none from https to http."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        # urllib would read the redirect's own body to its end, however long it is.
-        fp.close()
-        _require_http(newurl)
-        if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
-            raise _RefusedError(f"it leads from https to {newurl}")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,4 +1,8 @@
 import itertools
+import pathlib
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from pipelines.datasets.demo import draw_pair, make_demo
 from pipelines.datasets.demo_scene import CLASSES, PALETTE, SHADOW_TINT, SKY, Scene
 from pipelines.system.terminal import InputError
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 COLORS = np.array(list(PALETTE.values()))
 
 
@@ -25,8 +30,8 @@ def pairs():
     return [draw_pair(0, index, 128) for index in range(30)]
 
 
-def test_labels_hold_only_the_palette_and_all_of_it(pairs):
-    seen = {tuple(colour) for _, labels in pairs for colour in np.unique(labels.reshape(-1, 3), axis=0).tolist()}
+def test_labels_have_all_colors_of_the_palette_and_no_others(pairs):
+    seen = {tuple(color) for _, labels in pairs for color in np.unique(labels.reshape(-1, 3), axis=0).tolist()}
     assert seen == set(PALETTE.values())
 
 
@@ -48,16 +53,16 @@ def test_the_layout_does_not_depend_on_the_size():
         assert (small == large[2::4, 2::4]).all(axis=-1).mean() > 0.8
 
 
-def test_colours_of_the_photo_follow_the_classes(pairs):
+def test_colors_of_the_photo_follow_the_classes(pairs):
     photos = np.stack([photo for photo, _ in pairs]).astype(float)
     classes = np.stack([classes_of(labels) for _, labels in pairs])
     mean = {name: photos[classes == i].mean(axis=0) for i, name in enumerate(CLASSES)}
     # Glass runs from (82, 114, 154) to (46, 68, 102) and fills most of a window: blue leads red by 56 to 72 there.
-    # The pale frame, about 214 202 180, turns that round on the rest.
+    # The pale frame, about 214 202 180, reverses that on the rest.
     assert mean["window"][2] - mean["window"][0] > 25
     assert mean["facade"][0] - mean["facade"][2] > 40  # every wall has red over blue by 60 to 100
     assert mean["facade"].mean() - mean["window"].mean() > 25
-    # The sky runs from (122, 176, 228) to (216, 232, 244); the grey street takes little of it back.
+    # The sky runs from (122, 176, 228) to (216, 232, 244); the gray street takes little of it back.
     assert mean["background"][2] - mean["background"][0] > 50
     assert mean["door"][0] > mean["door"][1] > mean["door"][2] - 5  # brown wood under a little blue glass
     for stone in ("cornice", "sill", "pillar"):  # edges towards the sun are up to 14 % brighter: 30 of 214
@@ -65,15 +70,15 @@ def test_colours_of_the_photo_follow_the_classes(pairs):
 
 
 def test_the_classes_explain_most_of_the_photo(pairs):
-    """A linear map from class shares to colour, fitted on 10 pairs, must hold on 20 others, at 64×64."""
+    """A linear map from class shares to color, fitted on 10 pairs, must hold on 20 others, at 64×64."""
 
     def shrink(images):
         return images.reshape(len(images), 64, 2, 64, 2, -1).mean(axis=(2, 4))
 
     photos = shrink(np.stack([photo for photo, _ in pairs]).astype(float))
     shares = shrink(np.eye(len(CLASSES))[np.stack([classes_of(labels) for _, labels in pairs])])
-    colours = np.linalg.lstsq(shares[:10].reshape(-1, len(CLASSES)), photos[:10].reshape(-1, 3))[0]
-    error = ((photos[10:] - shares[10:] @ colours) ** 2).sum()
+    colors = np.linalg.lstsq(shares[:10].reshape(-1, len(CLASSES)), photos[:10].reshape(-1, 3))[0]
+    error = ((photos[10:] - shares[10:] @ colors) ** 2).sum()
     variance = ((photos[10:] - photos[10:].mean(axis=(0, 1, 2))) ** 2).sum()
     assert 1 - error / variance > 0.5
 
@@ -110,7 +115,7 @@ def test_files_hold_the_drawn_pairs(tmp_path):
     assert image.shape == (128, 256, 3)
     photo, labels = draw_pair(1, 1, 128)
     assert np.abs(image[:, :128] - photo).mean() < 4
-    # No chroma subsampling: nearly every label pixel stays closest to its own colour.
+    # No chroma subsampling: nearly every label pixel stays closest to its own color.
     nearest = ((image[:, 128:, None] - COLORS) ** 2).sum(axis=-1).argmin(axis=-1)
     assert (nearest == classes_of(labels)).mean() > 0.995
     # No picture is in two splits.
@@ -140,6 +145,17 @@ def test_an_existing_folder_is_left_alone(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.rglob("*")] == ["demo", "mine.txt"]
 
 
+def test_two_runs_at_once_leave_the_first_ones_folder(tmp_path, monkeypatch):
+    def draw_while_another_finishes(*args):
+        (tmp_path / "demo").mkdir(exist_ok=True)
+        (tmp_path / "demo" / "first.txt").touch()
+        return draw_pair(*args)
+
+    monkeypatch.setattr(demo, "draw_pair", draw_while_another_finishes)
+    assert make_demo(tmp_path / "demo", train=1, val=0, test=0, size=32) == tmp_path / "demo"
+    assert [path.name for path in tmp_path.rglob("*")] == ["demo", "first.txt"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_failed_make_leaves_nothing(tmp_path, monkeypatch, error):
     drawn = []
@@ -157,16 +173,19 @@ def test_a_failed_make_leaves_nothing(tmp_path, monkeypatch, error):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_no_data_set_and_is_removed(tmp_path, monkeypatch):
+def test_what_a_killed_run_left_is_no_data_set_and_is_removed(tmp_path):
     small = {"train": 2, "val": 1, "test": 1, "size": 32}
-    # As if killed just before the end: neither the rename nor the clean-up takes place.
-    with monkeypatch.context() as killed:
-        killed.setattr(demo.os, "replace", lambda source, target: None)
-        killed.setattr(demo.shutil, "rmtree", lambda *args, **kwargs: None)
-        make_demo(tmp_path / "demo", **small)
+    script = (
+        "import os, signal, sys; from pipelines.datasets import demo\n"
+        "draw = demo.draw_pair\n"
+        "demo.draw_pair = lambda *args: os.kill(os.getpid(), signal.SIGKILL) if args[1] else draw(*args)\n"
+        f"demo.make_demo(sys.argv[1], **{small})"
+    )
+    process = subprocess.run([sys.executable, "-c", script, tmp_path / "demo"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    assert process.returncode == -signal.SIGKILL
     (leftover,) = tmp_path.iterdir()
     assert leftover.name != "demo"
-    (leftover / "train" / "0099.jpg").write_bytes(b"half")
+    assert sorted(contents(leftover)) == ["train/0001.jpg"]
     folder = make_demo(tmp_path / "demo", **small)
     assert list(tmp_path.iterdir()) == [folder]
     assert len(contents(folder)) == 4
@@ -181,6 +200,6 @@ def test_wrong_arguments_are_refused_before_any_work(tmp_path, wrong):
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path):
     (tmp_path / "demo").write_text("mine")
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match=str(tmp_path / "demo")):
         make_demo(tmp_path / "demo")
     assert (tmp_path / "demo").read_text() == "mine"

