@@ -60,6 +60,7 @@ def test_the_first_difference_is_named(folder, change, words):
             resume(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["is gone", "has changed"])
 def test_other_validation_pairs(folder, capsys, how):
     val = folder / "p" / "val"
@@ -74,6 +75,7 @@ def test_other_validation_pairs(folder, capsys, how):
     assert f": 1.png {how}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_data_json_of_older_versions(folder):
     path = folder / "r" / "data.json"
     data = json.loads(path.read_text())
@@ -82,6 +84,7 @@ def test_a_data_json_of_older_versions(folder):
     assert resume(folder) == 0
 
 
+@pytest.mark.slow
 def test_gone_between_two_starts_is_as_gone_meanwhile(folder, capsys):
     """A training that resumes without a file gives the same weights, whenever it was stopped afterwards."""
     (folder / "p" / "train" / "2.png").unlink()
@@ -103,6 +106,7 @@ def test_most_missing_between_two_starts(folder):
     assert not (folder / "r" / "lost").exists()
 
 
+@pytest.mark.slow
 def test_only_damaged_checkpoints_are_refused_each_time(folder):
     for step in Checkpoints(folder / "r").steps():
         (Checkpoints(folder / "r").path(step) / "state.data-00000-of-00001").write_bytes(b"")
