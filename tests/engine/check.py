@@ -1,8 +1,8 @@
-"""Serves an exported model by a real engine, MLServer, and compares what it answers with plain TensorFlow.
+"""Serves an exported model by a real engine, MLServer, and compares its answers with plain TensorFlow.
 
     make engine MODEL=models/facades/1 IMAGES=new/labels
 
-runs in an environment of its own, .venv-engine, since MLServer pins what TensorFlow's neighbours need otherwise.
+runs in an environment of its own, .venv-engine, since MLServer pins other versions than TensorFlow's packages need.
 """
 
 import base64

@@ -1,18 +1,18 @@
-"""An MLServer runtime around an exported SavedModel: image files in, PNG files out, over the KServe v2 protocol."""
+"""Serves an exported SavedModel in MLServer: image files in, PNG files out, over the KServe v2 protocol."""
 
 import tensorflow as tf
 from mlserver import MLModel
 from mlserver.codecs import Base64Codec
 from mlserver.types import InferenceRequest, InferenceResponse
 
-# An engine's own class, made by MLServer: it is not imported by the tests.
+# MLServer imports this module; the tests do not.
 
 
 class SavedModelRuntime(MLModel):
-    """Serves `serving_default` of the SavedModel that the settings' uri names."""
+    """Serves `serving_default` of the SavedModel at the settings' uri."""
 
     async def load(self) -> bool:
-        """Loads it with plain TensorFlow."""
+        """Loads the SavedModel with plain TensorFlow."""
         self.loaded = tf.saved_model.load(self.settings.parameters.uri)
         self.serve = self.loaded.signatures["serving_default"]
         return True

@@ -1,4 +1,4 @@
-"""A tar.gz: as it is, or a tar that is compressed first, since no mutation gets past gzip's checksum."""
+"""Unpacks a tar.gz: the bytes as they are, or compressed first, since no mutation passes gzip's checksum."""
 
 import gzip
 import io

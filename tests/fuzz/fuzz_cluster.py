@@ -1,4 +1,4 @@
-"""TF_CONFIG, and Slurm's variables."""
+"""Finds the cluster in TF_CONFIG or in Slurm's variables."""
 
 from pipelines.system.terminal import InputError
 from tests.fuzz.mutate import mutator
@@ -18,7 +18,7 @@ MUTATOR = mutator(split=b"\0")
 
 
 def target(data, folder):
-    # As the system hands an environment over; it can have no NUL.
+    # As the system passes an environment; it cannot have NUL.
     if data[:1] == b"S":
         values = data[1:].decode(errors="surrogateescape").split("\0")
         environment = {f"SLURM_{name}": value for name, value in zip(SLURM, values, strict=False)}

@@ -1,4 +1,4 @@
-"""config.json of a run directory."""
+"""Loads the config.json of a run directory."""
 
 import json
 
@@ -20,7 +20,7 @@ MUTATOR = mutator(split=b"\0")
 def target(data, folder):
     (folder / "config.json").write_bytes(data)
     loaded = config_json.load(folder)
-    # What was read can be written and read again, and its sizes are those of images.
+    # A loaded config can be saved and loaded again, and can be resolved.
     config_json.save(loaded, folder)
     assert config_json.load(folder) == loaded
     loaded.resolved()

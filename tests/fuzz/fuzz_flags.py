@@ -1,4 +1,4 @@
-"""A flagfile on the command line of training."""
+"""Parses a flagfile on the command line of training."""
 
 import contextlib
 import io
@@ -19,14 +19,14 @@ SEEDS = [
     b"--flagfile=recipe.flags\n\xff\xfe\n// also a comment\n-data x\n--\n--dropout\n0.3",
 ]
 
-# Its guesses at what was meant take three quarters of the time.
+# absl's suggestions for misspelled flags take three quarters of the time.
 flags._flagvalues._helpers.get_flag_suggestions = lambda attempt, names: []
 config.define_config_flags()
 flags.FLAGS.mark_as_parsed()
 
 
 def target(data, folder):
-    # It may name other flagfiles, but none that never ends.
+    # It may name other flagfiles, but not an endless device.
     if b"/dev/" in data:
         return
     (folder / "recipe.flags").write_bytes(data)
@@ -35,8 +35,8 @@ def target(data, folder):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.chdir(folder):
             rest = terminal.parse_flags(["train", "--flagfile=recipe.flags"])
         terminal.no_arguments(rest)
-        options = config.config_from_flags(flags.FLAGS).resolved()
-        assert math.isfinite(options.learning_rate)
+        resolved = config.config_from_flags(flags.FLAGS).resolved()
+        assert math.isfinite(resolved.learning_rate)
     except SystemExit as end:
         if end.code != terminal.USAGE_EXIT_CODE:
             raise AssertionError(f"exit code {end.code}") from end

@@ -1,4 +1,4 @@
-"""manifest.json and the index of a folder of shards; what is opened is also read."""
+"""Opens a folder of shards by a manifest.json and an index, and reads from it."""
 
 import contextlib
 import hashlib
@@ -39,7 +39,7 @@ def target(data, folder):
     text, _, index = data.partition(SPLIT)
     (folder / shard.name).write_bytes(SHARD)
     if index:
-        # An index with the digest that the manifest says: digests tell damage, not malice.
+        # The manifest gets the index's digest: digests show damage, not malice.
         text = text.replace(shard.index_sha256.encode(), hashlib.sha256(index).hexdigest().encode())
     (folder / f"{shard.name}{records.INDEX_SUFFIX}").write_bytes(index or INDEX)
     (folder / "manifest.json").write_bytes(text)
@@ -48,7 +48,7 @@ def target(data, folder):
     for record in (opened[0], opened[-1]) if len(opened) else ():
         assert pathlib.Path(record.path).parent == folder
         assert 0 <= record.start < record.stop <= len(SHARD)
-        # A checksum is wrong where an offset is.
+        # A wrong offset leads to a wrong checksum.
         with contextlib.suppress(OSError):
             record.read()
     shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""log.jsonl, data.json, meta.json and a lost pair of a run directory, one behind the other."""
+"""Reads log.jsonl, data.json, meta.json and a lost pair of a run directory, joined into one input."""
 
 import math
 import pathlib

@@ -1,4 +1,4 @@
-"""A file of torch.save: as it is, or as the objects of a zip file, since no mutation gets past zip's checksums."""
+"""Reads a file of torch.save: as it is, or its objects in a new zip file, since no mutation passes zip's checksums."""
 
 import io
 import pathlib
@@ -38,7 +38,7 @@ def target(data, folder):
         content = buffer.getvalue()
     (folder / "x.pth").write_bytes(content)
     tensors = read_tensors(folder / "x.pth")
-    # No view reaches beyond the file, and none is of anything but numbers.
+    # No view reaches beyond the file, and all are of numbers.
     assert all(type(name) is str and tensor.dtype.kind in "fiub" for name, tensor in tensors.items())
     assert all(tensor.size <= len(content) for tensor in tensors.values())
     sum(np.count_nonzero(tensor) for tensor in tensors.values())

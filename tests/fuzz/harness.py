@@ -1,15 +1,14 @@
-"""Runs a fuzz target under atheris: coverage-guided inputs until the time is up, or one is found that it must not do.
+"""Runs a fuzz target under atheris, guided by coverage, until the time is up or an input causes a fault.
 
 A target is a file here, fuzz_<name>.py, with
 
-    EXPECTED  exceptions that bad input may end in
-    SEEDS     inputs to begin with
-    target    takes bytes, and a folder of its own, empty each time
-    MUTATOR   where there is one, how inputs are changed
+    EXPECTED  the exceptions that bad input may raise
+    SEEDS     the first inputs
+    target    takes bytes, and a folder of its own that is empty each time
+    MUTATOR   changes inputs (optional)
 
-Whatever else is raised is a find, and so are more than 10 seconds, more than 2 GiB, and what appears outside the
-folder.
-`make fuzz TARGET=config SECONDS=600` runs one; the input of a find is kept in the current folder.
+Faults are all other exceptions, more than 10 seconds, more than 2 GiB, and files outside the folder.
+`make fuzz TARGET=config SECONDS=600` runs a target; the input of a fault is saved in the current folder.
 """
 
 import argparse
@@ -24,7 +23,7 @@ import tempfile
 
 import atheris
 
-# Target to the modules whose coverage guides the inputs.
+# By target: the modules whose coverage guides the inputs.
 TARGETS = {
     "archive": ("pipelines.system.archive", "tarfile"),
     "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.devices.cluster"),
@@ -45,19 +44,19 @@ TARGETS = {
         "zipfile",
     ),
 }
-SECONDS_FOR_ONE = 10
-MIB_FOR_ALL = 2048
+MAX_SECONDS = 10
+MAX_MIB = 2048
 
 
 def main() -> None:
-    """Makes the seeds' folder and never returns: libFuzzer ends the process."""
+    """Writes the seeds and starts the fuzzer, which ends the process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument("--input", help="one file, such as a find's, instead of fuzzing")
+    parser.add_argument("--input", help="one file to run, such as a fault's, instead of fuzzing")
     options = parser.parse_args()
     module = load(options.target)
-    # In memory, where there is such a place: a target may write thousands of files a second.
+    # In memory if possible: a target may write thousands of files a second.
     memory = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="fuzz-", dir=memory))
     corpus, inner = scratch / "corpus", scratch / "around" / "inner"
@@ -74,7 +73,7 @@ def main() -> None:
         outside = [path for path in inner.parent.iterdir() if path != inner]
         assert not outside, f"written outside its folder: {outside}"
 
-    limits = [f"-timeout={SECONDS_FOR_ONE}", f"-rss_limit_mb={MIB_FOR_ALL}", "-print_final_stats=1"]
+    limits = [f"-timeout={MAX_SECONDS}", f"-rss_limit_mb={MAX_MIB}", "-print_final_stats=1"]
     what = [options.input] if options.input else [str(corpus), f"-max_total_time={options.seconds}", "-seed=1"]
     lengths = [f"-max_len={max(4096, 2 * max(map(len, module.SEEDS)))}"]
     mutator = {"custom_mutator": module.MUTATOR} if hasattr(module, "MUTATOR") else {}
@@ -83,9 +82,9 @@ def main() -> None:
 
 
 def load(name: str):
-    """Imports a target with its modules instrumented; TensorFlow and the like stay as they are."""
+    """Imports a target and instruments its modules; TensorFlow and other packages are not instrumented."""
     for module in TARGETS[name]:
-        # Of the standard library, some are there already.
+        # Some of the standard library are imported already.
         sys.modules.pop(module, None)
     with atheris.instrument_imports(include=list(TARGETS[name])):
         return importlib.import_module(f"tests.fuzz.fuzz_{name}")

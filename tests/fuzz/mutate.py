@@ -1,4 +1,4 @@
-"""Mutations of JSON that leave it JSON: those of bytes seldom do."""
+"""Mutates JSON so that it stays JSON, which mutations of bytes seldom do."""
 
 import copy
 import json
@@ -6,7 +6,7 @@ import random
 
 import atheris
 
-# What a value may become.
+# Values for a value.
 VALUES = [
     None,
     True,
@@ -53,7 +53,7 @@ def mutator(split: bytes):
 
 
 def _changed(value, draws):
-    """A value with one change, somewhere in it."""
+    """Changes one thing somewhere in a value."""
     if isinstance(value, dict | list) and value and draws.random() < 0.9:
         key = draws.choice(list(value)) if isinstance(value, dict) else draws.randrange(len(value))
         change = draws.random()

@@ -1,9 +1,9 @@
-"""Puts spoiled inputs through every command that takes such, and prints a table of what became of them.
+"""Runs every command on spoiled inputs, and prints a table of what was refused, skipped and accepted.
 
     make hostile
 
-Exit code 1 where anything crashed, hung, showed a traceback, took more memory than worker.MOST_MIB, wrote outside its
-folder, ended without a word, or gave a result that is not finite.
+The exit code is 1 if a command crashed, hung, showed a traceback, took more memory than worker.MAX_MIB, wrote outside
+its folder, failed without a message, or gave a result that is not finite.
 """
 
 import csv
@@ -22,16 +22,15 @@ from tests.hostile import inputs, pictures
 from tests.hostile.inputs import Seeds, spoil
 from tests.hostile.invocations import COMMANDS, SIDE, TINY, WRITTEN
 from tests.hostile.tally import Tally
-from tests.hostile.worker import MOST_MIB, MOST_SECONDS, Outcome, Worker
+from tests.hostile.worker import MAX_MIB, MAX_SECONDS, Outcome, Worker
 
-# Exit codes where some of a folder's images are spoiled.
+# Exit codes if some of a folder's images are spoiled.
 CODES = {"check": 1, "shard": 0, "train": 0, "translate": 1, "evaluate": 0, "bulk": 1}
-# Steps at which training has seen every pair of a folder of spoiled images.
 BATCH_SIZE = 4
 
 
 def prepare(worker: Worker, folder: pathlib.Path) -> tuple[Seeds, pathlib.Path]:
-    """The sound files, and an export."""
+    """Makes the sound files and an export."""
     seeds = Seeds(make_pairs(folder / "pairs"), folder / "sharded", folder / "run")
     training = (*TINY, f"--data={seeds.pairs}", f"--run_dir={seeds.run_dir}", "--direction=BtoA", "--max_steps=2")
     for command in (
@@ -45,7 +44,7 @@ def prepare(worker: Worker, folder: pathlib.Path) -> tuple[Seeds, pathlib.Path]:
 
 
 def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path, folder: pathlib.Path, **how) -> dict:
-    """All spoiled images at once through what takes folders, each by itself through what takes one."""
+    """Gives all spoiled images at once to commands that take folders, and each alone to commands that take one."""
     files = {}
     numbers = {}
     for split in ("train", "val"):
@@ -69,7 +68,7 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
             tally.count(kind, command, how if name in left_out else "accepted")
 
     def named(text: str) -> set[str]:
-        """The files that a line is about."""
+        """Returns the files that a line names."""
         return {name for name in files for line in text.splitlines() if f"/{name}: " in line}
 
     outcome = worker.run("pipelines.prepare", "check", data)
@@ -104,7 +103,7 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
     for command, results in (("translate", output / "t"), ("bulk", output / "b")):
         for path in results.rglob("*.png"):
             if Image.open(path).convert("RGB").size != (SIDE, SIDE):
-                tally.fault(command, f"{path} is no result")
+                tally.fault(command, f"{path} is not a result")
 
     for name, kind in files.items():
         alone = folder / "alone"
@@ -134,7 +133,7 @@ def check_others(
     counts: dict[str, int],
     seed: int = 0,
 ) -> None:
-    """Every other input by itself through every command that takes such."""
+    """Gives every other input alone to every command that takes its kind."""
     for kind, count in counts.items():
         start = time.monotonic()
         for number in range(count):
@@ -163,7 +162,7 @@ def check_others(
 
 
 def listing(folder: pathlib.Path, without: pathlib.Path | None = None) -> set[tuple]:
-    """All files below a folder, with sizes and times."""
+    """Lists all files below a folder, with sizes and times."""
     return {
         (path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -172,7 +171,7 @@ def listing(folder: pathlib.Path, without: pathlib.Path | None = None) -> set[tu
 
 
 def run_all(folder: pathlib.Path, share: float = 1.0, counts: dict[str, int] = inputs.COUNTS, seed: int = 0) -> Tally:
-    """Everything, below a folder that may be written to; prints the table."""
+    """Checks all inputs, below a folder that may be written to, and prints the table."""
     tally = Tally()
     with Worker() as worker:
         (folder / "sound").mkdir()
@@ -183,8 +182,8 @@ def run_all(folder: pathlib.Path, share: float = 1.0, counts: dict[str, int] = i
         check_others(worker, tally, seeds, model, folder / "others", counts, seed)
     print(f"\n{sum(numbers.values()) + sum(counts.values())} inputs; refused + skipped + accepted:\n")
     print(tally.table(numbers | counts))
-    print(f"\nslowest {tally.seconds:.1f} s of at most {MOST_SECONDS} ({tally.slowest})")
-    print(f"most memory {tally.mib:.0f} MiB of at most {MOST_MIB} ({tally.largest})")
+    print(f"\nslowest {tally.seconds:.1f} s of at most {MAX_SECONDS} ({tally.slowest})")
+    print(f"most memory {tally.mib:.0f} MiB of at most {MAX_MIB} ({tally.largest})")
     print(f"{len(tally.faults)} faults")
     for fault in tally.faults:
         print(f"  {fault.strip().splitlines()[0]} ... {fault.strip().splitlines()[-1]}")
@@ -193,7 +192,7 @@ def run_all(folder: pathlib.Path, share: float = 1.0, counts: dict[str, int] = i
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as root:
-        # Deep enough that what climbs out of its folder is still seen.
+        # Deep enough that a file that is written above its folder is still seen.
         below = pathlib.Path(root) / "a" / "b"
         below.mkdir(parents=True)
         sys.exit(1 if run_all(below).faults else 0)

@@ -1,4 +1,4 @@
-"""Three hundred spoiled inputs, the same ones for the same seed, each in a folder of its own or among images."""
+"""Makes three hundred spoiled inputs, the same for the same seed, each in a folder of its own or among images."""
 
 import dataclasses
 import gzip
@@ -30,12 +30,12 @@ COUNTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Seeds:
-    """The sound files that are spoiled.
+    """Names the sound files that are spoiled.
 
     Attributes:
       pairs: a data set of files.
-      shards: the same in shards.
-      run_dir: of a training on it.
+      shards: the same data set in shards.
+      run_dir: a training on it.
     """
 
     pairs: pathlib.Path
@@ -44,7 +44,7 @@ class Seeds:
 
 
 def spoil(kind: str, number: int, seeds: Seeds, folder: pathlib.Path, seed: int = 0) -> None:
-    """Makes the input of that kind and number in an empty folder.
+    """Makes the input of a kind and number in an empty folder.
 
     Shards become `shards`, an archive `data/edges2shoes.tar.gz`, a run `run`, a flagfile `flags`.
     """
@@ -53,19 +53,19 @@ def spoil(kind: str, number: int, seeds: Seeds, folder: pathlib.Path, seed: int 
 
 
 def one_of(contents: bytes, number: int, rng: np.random.Generator, other: bytes) -> bytes:
-    """The first ten ways in turn, and again."""
+    """Returns a copy, spoiled by one of ten mutations in turn."""
     return mutations(contents, 10, rng, other)[number % 10]
 
 
 def shard(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """Its bytes; or its records, with checksums, index and manifest that are right; or lengths that are not."""
+    """Spoils a shard's bytes; or its records, with right checksums, index and manifest; or its records' lengths."""
     train = copied_shards(seeds, folder) / "train"
     paths = sorted(train.glob("*.tfrecord"))
     path, contents = paths[0], paths[0].read_bytes()
     if number % 3 == 0:
         spoiled = one_of(contents, number // 3, rng, paths[1].read_bytes())
         if number % 2:
-            # Of the same length, so that nothing is seen before it is read.
+            # Of the same length, so that the damage shows only when it is read.
             spoiled = (spoiled + contents[len(spoiled) :])[: len(contents)]
         path.write_bytes(spoiled)
         return
@@ -86,7 +86,7 @@ def shard(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Genera
                 writer.write(example)
                 offsets.append(offsets[-1] + len(example) + records.FRAME_BYTES)
         if number % 2:
-            # A length with its own right checksum, and no such record behind it.
+            # A length with a right checksum, but without such a record behind it.
             whole = bytearray(path.read_bytes())
             length = (2**60, 2**40, 2**33, 2**64 - 16)[number // 6 % 4].to_bytes(8, "little")
             whole[:12] = length + masked_crc(length).to_bytes(4, "little")
@@ -96,7 +96,7 @@ def shard(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Genera
 
 
 def shard_manifest(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """Its bytes, or its values."""
+    """Spoils a manifest's bytes or values."""
     path = copied_shards(seeds, folder) / "train" / MANIFEST_FILE
     if number % 3 == 0:
         path.write_bytes(one_of(path.read_bytes(), number // 3, rng, path.read_bytes()[::-1]))
@@ -105,7 +105,7 @@ def shard_manifest(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.rand
 
 
 def shard_index(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """Its bytes, with or without the digest that vouches for them."""
+    """Spoils an index's bytes, with or without a digest that confirms them."""
     train = copied_shards(seeds, folder) / "train"
     path = min(train.glob("*.tfrecord"))
     index = records.index_path(path)
@@ -121,7 +121,7 @@ def shard_index(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.
 
 
 def archive(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """Its bytes packed, its bytes unpacked, or members that no sound archive has."""
+    """Spoils an archive's packed or unpacked bytes, or adds members that no sound archive has."""
     (folder / "data").mkdir(parents=True)
     top = "edges2shoes"
     plain, odd = io.BytesIO(), io.BytesIO()
@@ -158,7 +158,7 @@ ODD_MEMBERS = (
 
 
 def run_config(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """A run whose config.json is spoiled: its bytes, its values, or one that is out of all bounds."""
+    """Spoils the bytes or the values of a run's config.json, or sets a value out of all bounds."""
     path = copied_run(seeds, folder) / "config.json"
     text = path.read_text()
     if number % 5 == 0:
@@ -173,7 +173,7 @@ def run_config(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.G
 
 
 def flagfile(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """Its bytes or its values; once it includes itself, and once a file that is none."""
+    """Spoils a flagfile's bytes or values; once it includes itself, and once a folder."""
     options = ("direction=BtoA", "image_size=64", "generator_width=2", "epochs=3", "nocrop", "learning_rate=1e-4")
     text = "# A recipe.\n" + "".join(f"--{option}\n" for option in options)
     path = folder / "flags"
@@ -189,7 +189,7 @@ def flagfile(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Gen
 
 
 def checkpoint(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
-    """The newest checkpoint's index, data, or meta.json."""
+    """Spoils the newest checkpoint's index, data or meta.json."""
     newest = max((copied_run(seeds, folder) / "checkpoints").iterdir())
     path = newest / ("state.index", "state.data-00000-of-00001", "meta.json")[number % 3]
     contents = path.read_bytes()
@@ -212,13 +212,13 @@ MAKERS = {
 
 
 def copied_shards(seeds: Seeds, folder: pathlib.Path) -> pathlib.Path:
-    """A copy of the shards, to spoil."""
+    """Copies the shards to spoil them."""
     shutil.copytree(seeds.shards, folder / "shards")
     return folder / "shards"
 
 
 def copied_run(seeds: Seeds, folder: pathlib.Path) -> pathlib.Path:
-    """A copy of the run, to spoil."""
+    """Copies the run to spoil it."""
     shutil.copytree(seeds.run_dir, folder / "run")
     return folder / "run"
 
@@ -232,7 +232,7 @@ def with_index(path: pathlib.Path, offsets: list[int]) -> records.Shard:
 
 
 def vouch(folder: pathlib.Path, shard: records.Shard) -> None:
-    """Has the manifest say that this is its first shard."""
+    """Describes a shard in the manifest as its first."""
     found = manifest.load(folder)
     shards = [shard, *found.shards[1:]]
     dataclasses.replace(found, shards=shards, records=sum(each.records for each in shards)).save(folder)

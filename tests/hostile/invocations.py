@@ -1,10 +1,10 @@
-"""How each command is given a spoiled input, which lies in a folder of its own."""
+"""Builds the command lines that give a spoiled input, in a folder of its own, to each command."""
 
 import pathlib
 
 from tests.hostile.inputs import Seeds
 
-# Images of 16×16 and two levels: what takes the time is the tracing of the networks.
+# Images of 16×16 and two levels: most of the time goes into tracing the networks.
 SIDE = 16
 TINY = (
     f"--image_size={SIDE}",
@@ -18,23 +18,23 @@ TINY = (
 
 
 def run_of(own: pathlib.Path, seeds: Seeds) -> pathlib.Path:
-    """The spoiled run, or the sound one."""
+    """Returns the spoiled run if there is one, else the sound one."""
     return own / "run" if (own / "run").exists() else seeds.run_dir
 
 
 def data_of(own: pathlib.Path, seeds: Seeds) -> pathlib.Path:
-    """The spoiled shards, or the sound pairs."""
+    """Returns the spoiled shards if there are any, else the sound pairs."""
     return own / "shards" if (own / "shards").exists() else seeds.pairs
 
 
 def train_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """A training, of three steps, on the spoiled shards, or that goes on with the spoiled run."""
+    """Trains three steps on the spoiled shards, or resumes the spoiled run."""
     options = (*TINY, f"--data={data_of(own, seeds)}", "--direction=BtoA", "--checkpoint_every=1", "--max_steps=3")
     return "tfpix2pix.train", *options, f"--run_dir={own / 'run'}"
 
 
 def evaluate_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """Of the spoiled shards' training split, or by the spoiled run."""
+    """Evaluates the spoiled shards' training split, or the spoiled run."""
     options = (f"--run_dir={run_of(own, seeds)}", f"--data={data_of(own, seeds)}", "--split=train")
     return (
         "tfpix2pix.evaluate",
@@ -47,28 +47,28 @@ def evaluate_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
 
 
 def bulk_on(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """Of the spoiled shards."""
+    """Translates the spoiled shards in bulk."""
     return "export.bulk", f"--model={model}", f"--input={own / 'shards' / 'train'}", f"--output={own / 'out'}"
 
 
 def translate_by(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """By the spoiled run."""
+    """Translates by the spoiled run."""
     options = (f"--input={seeds.pairs / 'val'}", f"--output={own / 'out'}", "--checkpoint=latest")
     return "tfpix2pix.translate", f"--run_dir={own / 'run'}", *options
 
 
 def check_of(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """Of the spoiled shards."""
+    """Checks the spoiled shards."""
     return "pipelines.prepare", "check", f"--data={own / 'shards'}"
 
 
 def fetch_of(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """An archive that lies where its download would."""
+    """Fetches an archive that lies in place of its download."""
     return "pipelines.prepare", "fetch", "--data=edges2shoes", f"--data_dir={own / 'data'}"
 
 
 def flags_of(own: pathlib.Path, seeds: Seeds, model: pathlib.Path) -> tuple:
-    """A training that only reads its options."""
+    """Reads the options of a training from the spoiled flagfile, and stops."""
     return "tfpix2pix.train", f"--flagfile={own / 'flags'}", f"--run_dir={own / 'run'}", "--dry_run"
 
 

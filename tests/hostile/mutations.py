@@ -1,25 +1,25 @@
-"""Spoils bytes in the ways in which files are spoiled, by accident or by design."""
+"""Spoils bytes as files are spoiled by accident or by design."""
 
 import struct
 import zlib
 
 import numpy as np
 
-# What a length, a count or an offset is set to.
+# Values for a length, a count or an offset.
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63 - 1, 2**63, 2**64 - 1)
-# What a value in a text is replaced by.
+# Values for a value in a text.
 WORDS = ("-1", "0", "1e999", "NaN", str(10**30), str(2**31), "null", "true", '""', "[]", "{}", "[0, 0]", '"../../x"')
-# Where headers are.
+# The bytes at a file's beginning in which headers lie.
 HEADER_BYTES = 64
 
 
 def truncated(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """Cut somewhere."""
+    """Cuts off the end."""
     return contents[: rng.integers(len(contents))]
 
 
 def flipped(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """One to twenty bits are others."""
+    """Flips one to twenty bits."""
     changed = bytearray(contents)
     for place in rng.integers(len(changed) * 8, size=rng.integers(1, 21)):
         changed[place // 8] ^= 1 << (place % 8)
@@ -27,31 +27,31 @@ def flipped(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
 
 
 def inserted(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """Bytes that do not belong there."""
+    """Inserts random bytes."""
     place = rng.integers(len(contents) + 1)
     return contents[:place] + rng.bytes(int(rng.integers(1, 200))) + contents[place:]
 
 
 def deleted(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """A run is missing."""
+    """Deletes a run of bytes."""
     start, stop = _run(contents, rng)
     return contents[:start] + contents[stop:]
 
 
 def duplicated(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """A run is there twice or more often."""
+    """Repeats a run of bytes."""
     start, stop = _run(contents, rng)
     return contents[:start] + contents[start:stop] * int(rng.integers(2, 20)) + contents[stop:]
 
 
 def zeroed(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """A run is zeros: what a disk leaves of what it had not written."""
+    """Sets a run of bytes to zero, as a disk leaves what it had not written yet."""
     start, stop = _run(contents, rng)
     return contents[:start] + bytes(stop - start) + contents[stop:]
 
 
 def extreme(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """A field of the header is as small or as large as can be."""
+    """Sets a field of the header to an extreme value."""
     width = int(rng.choice([1, 2, 4, 8]))
     place = int(rng.integers(min(len(contents), HEADER_BYTES)))
     value = int(EXTREMES[rng.integers(len(EXTREMES))]) % 256**width
@@ -59,12 +59,12 @@ def extreme(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
 
 
 def spliced(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """The first half of one file and the second of another."""
+    """Joins the first half of one file to the second half of another."""
     return contents[: len(contents) // 2] + other[len(other) // 2 :]
 
 
 def empty(contents: bytes, rng: np.random.Generator, other: bytes) -> bytes:
-    """Nothing."""
+    """Returns no bytes at all."""
     return b""
 
 
@@ -72,13 +72,13 @@ MUTATIONS = (truncated, flipped, inserted, deleted, duplicated, zeroed, extreme,
 
 
 def mutations(contents: bytes, count: int, rng: np.random.Generator, other: bytes) -> list[bytes]:
-    """So many spoiled copies: every way in turn, and once nothing at all."""
+    """Returns `count` spoiled copies: one empty, the others by every mutation in turn."""
     made = [MUTATIONS[i % len(MUTATIONS)](contents, rng, other) for i in range(count - 1)]
     return [empty(contents, rng, other), *made]
 
 
 def reworded(text: str, rng: np.random.Generator) -> str:
-    """A line of a text, JSON or flags, has another value, or is there twice, or is missing."""
+    """Changes the value of one line of JSON or flags, or repeats or deletes the line."""
     lines = text.splitlines()
     places = [i for i, line in enumerate(lines) if ": " in line or "=" in line]
     place = int(rng.choice(places))
@@ -96,7 +96,7 @@ def reworded(text: str, rng: np.random.Generator) -> str:
 
 
 def with_checksums(png: bytes) -> bytes:
-    """A PNG whose chunks' checksums are right, whatever is in them, as far as it has chunks."""
+    """Sets the checksums of a PNG's chunks right, up to the first damaged length."""
     made, place = png[:8], 8
     while place + 12 <= len(png):
         (length,) = struct.unpack(">I", png[place : place + 4])

@@ -1,4 +1,4 @@
-"""Image files of every kind that is met under the names .jpg and .png, whole ones and bombs."""
+"""Makes image files of every kind that people name .jpg and .png: whole ones, spoiled ones and bombs."""
 
 import io
 import struct
@@ -10,19 +10,19 @@ from PIL import Image
 from pipelines.datasets.demo import draw_pair
 from tests.hostile.mutations import mutations, with_checksums
 
-# Of one image of a pair, in pixels.
+# The side of one image of a pair, in pixels.
 SIDE = 64
-# How many spoiled files of each kind.
+# The number of spoiled files of each kind.
 COUNTS = {"JPEG": 40, "PNG": 40, "GIF": 10, "BMP": 10, "WebP": 10, "text": 10}
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
 def spoiled(seed: int, share: float = 1.0) -> dict[str, list[tuple[str, bytes]]]:
-    """Kind to (suffix, contents) of each spoiled file; the same for the same seed.
+    """Returns (suffix, contents) of each spoiled file by kind; the same for the same seed.
 
     Args:
-      seed: of the mutations.
-      share: of COUNTS.
+      seed: the seed of the mutations.
+      share: the share of COUNTS to make.
     """
     rng = np.random.default_rng(seed)
     found = {}
@@ -37,14 +37,14 @@ def spoiled(seed: int, share: float = 1.0) -> dict[str, list[tuple[str, bytes]]]
             made.append(with_checksums(change) if kind == "PNG" and rng.random() < 0.5 else change)
         found[kind] = [(suffix, contents) for contents in made]
         if kind not in ("JPEG", "PNG"):
-            # Some as they are, under a name that says something else.
+            # Some whole files with the wrong suffix.
             found[kind][: len(sources)] = [(suffix, source) for source in sources]
             found[kind] = [(rng.choice([".jpg", ".png"]), contents) for _, contents in found[kind]]
     return found
 
 
 def whole(kind: str) -> list[bytes]:
-    """Real files of a kind."""
+    """Makes sound files of a kind."""
     pairs = [Image.fromarray(np.hstack(draw_pair(0, i, SIDE))) for i in range(2)]
     a, b = pairs
     if kind == "JPEG":
@@ -77,25 +77,25 @@ def whole(kind: str) -> list[bytes]:
 
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    """An image as a file."""
+    """Encodes an image."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
 def chunk(name: bytes, contents: bytes) -> bytes:
-    """A PNG's."""
+    """Makes a chunk of a PNG."""
     return struct.pack(">I", len(contents)) + name + contents + struct.pack(">I", zlib.crc32(name + contents))
 
 
-def png(width: int, height: int, *middle: bytes, colour: int = 2, depth: int = 8, interlace: int = 0) -> bytes:
-    """A PNG by hand."""
-    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
+def png(width: int, height: int, *middle: bytes, color: int = 2, depth: int = 8, interlace: int = 0) -> bytes:
+    """Makes a PNG from its chunks."""
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace))
     return b"\x89PNG\r\n\x1a\n" + start + b"".join(middle) + chunk(b"IEND", b"")
 
 
 def interlaced(pixels: np.ndarray) -> bytes:
-    """RGB `(H, W, 3)` uint8 as a PNG in seven passes (PNG specification, 8.2)."""
+    """Encodes RGB `(H, W, 3)` uint8 as a PNG in seven passes (PNG specification, 8.2)."""
     rows = []
     for top, left, down, right in ADAM7:
         rows += [b"\0" + row.tobytes() for row in pixels[top::down, left::right]]
@@ -103,20 +103,20 @@ def interlaced(pixels: np.ndarray) -> bytes:
 
 
 def zeros(width: int, height: int, row_bytes: int) -> bytes:
-    """The pixels of a black PNG: a thousandth of what they unpack to."""
+    """Makes the pixels of a black PNG, a thousandth of their unpacked size."""
     packer = zlib.compressobj(9)
     parts = [packer.compress(bytes(1 + row_bytes)) for _ in range(height)]
     return chunk(b"IDAT", b"".join(parts) + packer.flush())
 
 
 def sized(jpeg: bytes, width: int, height: int) -> bytes:
-    """A JPEG whose header says another size."""
+    """Changes the size in a JPEG's header."""
     place = next(i for i in (jpeg.find(b"\xff\xc0"), jpeg.find(b"\xff\xc2")) if i >= 0)
     return jpeg[: place + 5] + struct.pack(">HH", height, width) + jpeg[place + 9 :]
 
 
 def many_scans(width: int, height: int, count: int) -> bytes:
-    """A progressive JPEG whose last scan is there again and again."""
+    """Makes a progressive JPEG that repeats its last scan."""
     contents = saved(Image.new("L", (width, height), 100), "JPEG", progressive=True)
     end = contents.rindex(b"\xff\xd9")
     last = contents[contents.rindex(b"\xff\xda") : end]
@@ -124,7 +124,7 @@ def many_scans(width: int, height: int, count: int) -> bytes:
 
 
 def jpeg_bombs() -> list[bytes]:
-    """Small files that claim much, or make much work."""
+    """Makes small JPEGs that claim a large size, or cost much work."""
     whole_jpeg = saved(Image.new("RGB", (128, 64), (9, 99, 200)), "JPEG")
     start = whole_jpeg.index(b"\xff\xc0")
     frame = whole_jpeg[start : start + 19]
@@ -141,17 +141,17 @@ def jpeg_bombs() -> list[bytes]:
 
 
 def png_bombs() -> list[bytes]:
-    """Likewise."""
+    """Makes small PNGs that claim a large size, or cost much work."""
     pixels = chunk(b"IDAT", zlib.compress(b"\0" * (1 + 128 * 3) * 64))
     text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(7_000_000), 9))
     hidden = chunk(b"aaAa", struct.pack(">II", 128, 64) + bytes(5))
     bomb = png(8000, 8000, zeros(8000, 8000, 24000))
     return [
         bomb,
-        # The decoder skips a chunk that it does not know, and would read the size behind it.
+        # The decoder skips a chunk that it does not know, and a careless reader takes the size from it.
         bomb[:8] + hidden + bomb[8:],
         png(20000, 20000, pixels, interlace=1),
-        png(6000, 7000, zeros(6000, 7000, 48000), colour=6, depth=16),
+        png(6000, 7000, zeros(6000, 7000, 48000), color=6, depth=16),
         png(2**31 - 1, 2**31 - 1, pixels),
         png(2**32 - 1, 1, pixels),
         png(0, 64, pixels),

@@ -1,4 +1,4 @@
-"""What became of spoiled inputs, counted."""
+"""Counts what was refused, skipped and accepted."""
 
 import collections
 import json
@@ -11,7 +11,7 @@ COLUMNS = ("fetch", "check", "combine", "shard", "train", "translate", "evaluate
 
 
 class Tally:
-    """What became of the inputs, by kind and command, and what went wrong."""
+    """Counts outcomes by kind of input and command, and collects faults."""
 
     def __init__(self):
         self.counts = collections.defaultdict(collections.Counter)
@@ -19,7 +19,7 @@ class Tally:
         self.seconds, self.mib, self.slowest, self.largest = 0.0, 0.0, "", ""
 
     def note(self, what: str, outcome: Outcome) -> None:
-        """Of one command: its time and memory, and whether it was clean."""
+        """Notes the time and memory of one command, and whether it was clean."""
         if outcome.seconds > self.seconds:
             self.seconds, self.slowest = outcome.seconds, what
         if outcome.mib > self.mib:
@@ -27,19 +27,19 @@ class Tally:
         if not outcome.clean:
             self.fault(what, outcome.text)
         elif outcome.code and not any(line.strip() for line in outcome.text.splitlines()):
-            self.fault(what, f"exit code {outcome.code}, and not a word")
+            self.fault(what, f"exit code {outcome.code}, without a message")
 
     def fault(self, what: str, text: str) -> None:
-        """Something is wrong with us, not with the input."""
+        """Notes a fault of the project, not of the input."""
         self.faults.append(f"{what}: {text}")
         print(f"FAULT {what}: {text}", flush=True)
 
     def count(self, kind: str, command: str, how: str) -> None:
-        """One input was `refused`, `skipped` or `accepted`."""
+        """Counts one input as `refused`, `skipped` or `accepted`."""
         self.counts[kind, command][how] += 1
 
     def finite(self, what: str, path: pathlib.Path) -> None:
-        """Notes where a file of numbers holds one that is not finite."""
+        """Notes a fault if a file of numbers has one that is not finite."""
         text = path.read_text(errors="replace")
         if not text.strip():
             return
@@ -52,7 +52,7 @@ class Tally:
                 self.fault(what, f"{path.name} has {value}")
 
     def table(self, numbers: dict[str, int]) -> str:
-        """Markdown: a row a kind, a column a command; refused + skipped + accepted."""
+        """Returns a Markdown table with a row per kind and a column per command: refused + skipped + accepted."""
         lines = [f"| input | | {' | '.join(COLUMNS)} |", f"|---|{'---|' * (len(COLUMNS) + 1)}"]
         for kind, number in numbers.items():
             cells = [_cell(self.counts.get((kind, command))) for command in COLUMNS]

@@ -1,7 +1,8 @@
-"""Files from outside, spoiled by accident or by design: each is refused in a line, skipped and counted, or good."""
+"""Tests spoiled files: each is refused in one line, skipped and counted, or accepted."""
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_spoiled_inputs_through_every_command(tmp_path):
     assert not tally.faults
     accepted = sum(counts["accepted"] for counts in tally.counts.values())
     left_out = sum(counts["refused"] + counts["skipped"] for counts in tally.counts.values())
-    # Neither is everything let through, nor nothing.
+    # Not everything is accepted, and not everything is refused.
     assert accepted > 5
     assert left_out > 40
 
@@ -63,25 +64,25 @@ def shards(images, tmp_path):
 
 
 def vouch(folder, **changes):
-    """Has the manifest say what is so."""
+    """Changes the manifest's first shard."""
     found = manifest.load(folder)
     changed = dataclasses.replace(found.shards[0], **changes)
     dataclasses.replace(found, shards=[changed], records=changed.records).save(folder)
 
 
 @pytest.mark.parametrize("length", [2**60, 2**40, 2**64 - 16, 0])
-def test_a_record_that_says_a_length_it_has_not(shards, length):
-    """TensorFlow's kernel takes the frame at its word, where the word's checksum is right, and dies of 2^60 bytes."""
+def test_a_record_with_a_false_length_is_refused(shards, length):
+    """TensorFlow's kernel trusts a length with a right checksum, and dies of 2^60 bytes."""
     path = min(shards.glob("*.tfrecord"))
     whole, second = bytearray(path.read_bytes()), Shards(shards)[1].start
     word = length.to_bytes(8, "little")
     whole[second : second + 12] = word + masked_crc(word).to_bytes(4, "little")
     path.write_bytes(whole)
-    with pytest.raises(OSError, match="its length"):
+    with pytest.raises(OSError, match="length"):
         Shards(shards)[1].read()
-    # In training's own graph, which reads nothing before.
+    # Also in training's graph, if nothing read the record before.
     pairs = open_pairs(shards, FORM)
-    with pytest.raises(InputError, match=f"record 1 at byte {second}.*its length"), naming_unreadable(pairs):
+    with pytest.raises(InputError, match=f"record 1 at byte {second}.*length"), naming_unreadable(pairs):
         list(eval_dataset(pairs, 1))
     with pytest.raises(InputError, match="1 of 6 files"):
         open_pairs(shards, FORM, cache_mib=100)
@@ -100,27 +101,27 @@ def test_a_record_that_says_a_length_it_has_not(shards, length):
         lambda offsets: np.append(offsets, [0]),
     ],
 )
-def test_an_index_that_the_manifest_vouches_for(shards, spoil):
-    """An offset is how much memory a read takes."""
+def test_a_wrong_index_with_a_right_digest_is_refused(shards, spoil):
+    """Offsets decide how much memory a read takes."""
     path = min(shards.glob("*.tfrecord"))
     index = spoil(np.frombuffer(records.index_path(path).read_bytes(), records.INDEX_TYPE)).astype("<u8").tobytes()
     for contents in (index, index + b"x"):
         records.index_path(path).write_bytes(contents)
         vouch(shards, index_sha256=records.hashlib.sha256(contents).hexdigest())
-        with pytest.raises(InputError, match="make the shards again"):
+        with pytest.raises(InputError, match=path.name):
             Shards(shards)
 
 
 @pytest.mark.parametrize("name", ["../0.png", "a/../../0.png", "/tmp/0.png", "", "a\0.png"])
 def test_names_in_shards_do_not_lead_out_of_the_output(images, tmp_path, name):
     folder = write_shards(tmp_path / "s", [(name, images[0][1])])
-    with pytest.raises(InputError, match="cannot name a result below"):
+    with pytest.raises(InputError, match=re.escape(repr(name)[1:-1])):
         plan(folder, tmp_path / "o", 256)
 
 
 @pytest.mark.parametrize("example", [tf.train.Example().SerializeToString(), b"\xdc\xff\xfe" * 20])
 def test_a_record_without_an_image(shards, tmp_path, example):
-    """Its checksum is right; what it holds is something else, which TensorFlow's error quotes, though it be no text."""
+    """The checksum is right, but the record is not an image; TensorFlow's error quotes bytes that are not text."""
     path = min(shards.glob("*.tfrecord"))
     with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(example)
@@ -135,15 +136,15 @@ def test_a_record_without_an_image(shards, tmp_path, example):
         list(eval_dataset(pairs, 1))
 
 
-def test_what_is_no_error_of_the_data_stays_what_it_is(shards):
+def test_an_error_of_the_code_is_not_taken_for_one_of_the_data(shards):
     with pytest.raises(tf.errors.InvalidArgumentError), naming_unreadable(open_pairs(shards, FORM)):
         tf.reshape(tf.zeros(3), (2, 2)).numpy()
 
 
 @pytest.mark.parametrize("name", ["depth", "generator_width", "discriminator_width"])
 def test_a_network_that_no_machine_can_hold(tmp_path, name):
-    """A depth of 2^31 filled the memory with the list of its levels."""
+    """A depth of 2^31 once filled the memory with the list of its levels."""
     values = json.loads(Config().to_json()) | {name: 2**31}
     (tmp_path / "config.json").write_text(json.dumps(values))
-    with pytest.raises(InputError, match=f"config.json cannot be read.*{name}=2147483648"):
+    with pytest.raises(InputError, match=f"config.json.*{name}=2147483648"):
         config_json.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Runs commands in a process of its own, one after the other: a crash or a hang costs that one alone."""
+"""Runs commands one after the other in a process of its own: a crash or a hang ends that process alone."""
 
 import contextlib
 import dataclasses
@@ -10,23 +10,23 @@ import sys
 import time
 import traceback
 
-# Of one command: seconds of processor time, and by the clock, which on a machine with other work tells little; resident
-# memory of the process, MiB.
-MOST_SECONDS = 60
-MOST_BY_THE_CLOCK = 240
-MOST_MIB = 3000
+# Bounds of one command: seconds of processor time; seconds by the clock, which depend on the machine's other work;
+# resident memory of the process, MiB.
+MAX_SECONDS = 60
+MAX_CLOCK_SECONDS = 240
+MAX_MIB = 3000
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a command.
+    """Describes how a command ended.
 
     Attributes:
-      code: exit code; None where the process died or had to be killed.
-      text: what it printed on standard error, or what happened to the process.
-      printed: on standard output.
-      seconds: of processor time, which all threads of the process took together.
-      mib: the process' peak of resident memory meanwhile.
+      code: the exit code; None if the process died or was killed.
+      text: its standard error, or what happened to the process.
+      printed: its standard output.
+      seconds: processor time of all threads of the process.
+      mib: the process' peak of resident memory, in MiB.
       clean: whether it ended by itself, without a traceback, within its bounds.
     """
 
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class Worker:
-    """A process that imports the commands once. A context manager, which ends it."""
+    """Holds a process that imports the commands once; ends it at the end of a `with` block."""
 
     def __init__(self, environment: dict[str, str] | None = None):
         self._process = None
@@ -64,7 +64,7 @@ class Worker:
                 code = self._process.exitcode
                 self._end()
                 return Outcome(None, f"the process died, exit code {code}", "", seconds, peak, False)
-            if seconds > MOST_SECONDS or clock > MOST_BY_THE_CLOCK or peak > MOST_MIB:
+            if seconds > MAX_SECONDS or clock > MAX_CLOCK_SECONDS or peak > MAX_MIB:
                 self._end()
                 text = f"killed after {clock:.0f} s, {seconds:.0f} s of processor time, with {peak:.0f} MiB"
                 return Outcome(None, text, "", seconds, peak, False)
@@ -76,7 +76,7 @@ class Worker:
             self._end()
             return Outcome(None, f"the process died, exit code {code}", "", seconds, peak, False)
         seconds, peak = self._seconds() - before, max(peak, self._peak())
-        clean = not trace and "Traceback" not in text and seconds <= MOST_SECONDS and peak <= MOST_MIB
+        clean = not trace and "Traceback" not in text and seconds <= MAX_SECONDS and peak <= MAX_MIB
         return Outcome(code, trace or text, printed, seconds, peak, clean)
 
     def _begin(self) -> None:
@@ -89,7 +89,7 @@ class Worker:
         os.environ.clear()
         os.environ.update(before)
         theirs.close()
-        # Ready, all imported.
+        # It is ready when all commands are imported.
         self._pipe.recv()
 
     def _end(self) -> None:
@@ -100,7 +100,7 @@ class Worker:
         self._process = None
 
     def _seconds(self) -> float:
-        """Of processor time so far."""
+        """Returns the process' processor time so far."""
         try:
             fields = (pathlib.Path("/proc") / str(self._process.pid) / "stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -109,7 +109,7 @@ class Worker:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _peak(self) -> float:
-        """MiB."""
+        """Returns the peak of resident memory in MiB."""
         try:
             status = (pathlib.Path("/proc") / str(self._process.pid) / "status").read_text()
         except OSError:
@@ -165,7 +165,7 @@ def _serve(pipe) -> None:
 
 
 def _serve_images(model: str, image: str) -> int:
-    """Gives an image to an export, as a server would; a refusal is an InvalidArgumentError."""
+    """Gives an image to an export, as a server does; the export refuses by an InvalidArgumentError."""
     import tensorflow as tf
 
     from export.bulk_block import load_model, reason_of

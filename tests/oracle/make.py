@@ -1,11 +1,11 @@
-"""Computes with the published packages what our metrics are tested against: published.npz and the .pth files.
+"""Computes the oracles of our metrics with the published packages: published.npz and the .pth files.
 
 From the repository's root, about a minute and 3 GB of packages:
 
     python3.11 -m venv .venv-oracle && .venv-oracle/bin/pip install -r tests/oracle/requirements.txt
     .venv-oracle/bin/python tests/oracle/make.py
 
-It needs no network: all weights are random ones, made from their names (see inputs.py).
+It needs no network: all weights are random, made from their names (see inputs.py).
 """
 
 import collections
@@ -29,17 +29,17 @@ FOLDER = pathlib.Path(__file__).parent
 
 
 def shapes_of(module: torch.nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of each tensor of a module's state."""
+    """Returns the shape of each tensor of a module's state."""
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
 def random_state(shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
-    """A state of these shapes, made from its names."""
+    """Makes a state of these shapes from its names."""
     return {name: torch.tensor(inputs.weight(name, shape)) for name, shape in shapes.items()}
 
 
 def inception() -> tuple[dict[str, tuple[int, ...]], torch.nn.Module]:
-    """The shapes of pytorch-fid's network, and clean-fid's wrapper around it instead of around its TorchScript file."""
+    """Returns the shapes of pytorch-fid's network, and clean-fid's wrapper around that network."""
     shapes = {}
 
     def load_state_dict(module, state):
@@ -61,7 +61,7 @@ def inception() -> tuple[dict[str, tuple[int, ...]], torch.nn.Module]:
 
 
 def inception_features() -> dict[str, np.ndarray]:
-    """From PNG files on, all is clean-fid's: reading, resize, normalisation."""
+    """Computes features by clean-fid from PNG files: reading, resizing and normalization are clean-fid's."""
     shapes, model = inception()
     found = {"inception_shapes": np.array(json.dumps(shapes))}
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +81,7 @@ def inception_features() -> dict[str, np.ndarray]:
 
 
 def lpips_distances() -> dict[str, np.ndarray]:
-    """The package's LPIPS 0.1 with AlexNet, and weights made from the names that the published files use."""
+    """Computes the package's LPIPS 0.1 with AlexNet, with weights from the names in the published files."""
     model = lpips.LPIPS(net="alex", pretrained=False, pnet_rand=True, verbose=False)
     state, shapes = {}, {}
     for name, tensor in model.state_dict().items():
@@ -115,7 +115,7 @@ def lpips_distances() -> dict[str, np.ndarray]:
 
 
 def frechet_distances() -> dict[str, np.ndarray]:
-    """Both packages', from moments as pytorch-fid takes them."""
+    """Computes both packages' distances from moments as pytorch-fid computes them."""
     found = {}
     for name, (n, m, size) in inputs.FRECHET_SETS.items():
         moments = []
@@ -132,7 +132,7 @@ def frechet_distances() -> dict[str, np.ndarray]:
 
 
 def kernel_distances() -> dict[str, np.ndarray]:
-    """clean-fid's, from float64 and, as it is used, from float32."""
+    """Computes clean-fid's distances from float64 and, as it is used, from float32."""
     found = {}
     for name, (n, m, size, subsets) in inputs.KERNEL_SETS.items():
         for dtype in ("float64", "float32"):
@@ -145,7 +145,7 @@ def kernel_distances() -> dict[str, np.ndarray]:
 
 
 def similarities() -> dict[str, np.ndarray]:
-    """scikit-image's SSIM, in the paper's setting, and PSNR in dB."""
+    """Computes scikit-image's SSIM, in the paper's setting, and PSNR in dB."""
     pairs = [inputs.unit_pair(i) for i in range(3)]
     setting = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return {
@@ -157,9 +157,9 @@ def similarities() -> dict[str, np.ndarray]:
 
 
 def write_torch_files() -> None:
-    """One state in both formats, and in pickle's newest protocol.
+    """Writes one state in both formats, and in pickle's newest protocol.
 
-    It has plain tensors, views, a parameter, a tensor on loan twice, and a module's metadata.
+    It has plain tensors, views, a parameter, a tensor under two names, and a module's metadata.
     """
     state = collections.OrderedDict(
         (name, torch.from_numpy(array.copy())) for name, array in inputs.torch_file_tensors().items()

@@ -163,9 +163,7 @@ def test_the_first_file_that_is_written_removes_leftovers(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-@pytest.mark.parametrize(
-    "name", ["a", ".hidden", f"mine{UNFINISHED}", f".a.0-1-2-3{UNFINISHED}", f".1-x{UNFINISHED}"]
-)
+@pytest.mark.parametrize("name", ["a", ".hidden", f"mine{UNFINISHED}", f".a.0-1-2-3{UNFINISHED}", f".1-x{UNFINISHED}"])
 def test_other_peoples_files_are_not_leftovers(name, tmp_path):
     """Of another machine, of no process, or by a name that only looks alike."""
     (tmp_path / name).touch()
