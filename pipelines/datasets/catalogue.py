@@ -27,10 +27,9 @@ class DatasetSpec:
 # Digests and counts were taken from complete copies. For edges2shoes, edges2handbags and night2day none is known, and
 # their addresses are plain http: nobody checks their contents.
 #
-# max_bytes is four times the archive's size as published (30 MB, 103 MB, 250 MB, 2.2 GB, 8.6 GB, 1.9 GB, in
-# the order below): an archive that is packed anew fits, and a wrong or hostile server
-# cannot fill the disk.
-# unpacked_bytes is twice that, since the images are compressed already and hardly shrink in an archive.
+# max_bytes is four times the archive's size as published (30 MB, 103 MB, 250 MB, 2.2 GB, 8.6 GB, 1.9 GB, in the order
+# below): an archive that is packed anew fits, and a wrong or hostile server cannot fill the disk. unpacked_bytes is
+# twice that, since the images are compressed already and hardly shrink in an archive.
 DATASETS = {
     "facades": DatasetSpec(
         url="http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz",

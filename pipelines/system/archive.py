@@ -109,6 +109,8 @@ def _refuse_unsafe(member: tarfile.TarInfo, top: str) -> None:
         raise ArchiveError(f"{shown} is more than {MAX_DEPTH} folders deep")
     if path.parts[:1] != (top,):
         raise ArchiveError(f"{shown} is not in the top folder {top}/")
+    if len(path.parts) == 1 and not member.isdir():
+        raise ArchiveError(f"{shown} is a file, not the top folder {top}/")
 
 
 def _drain(stream: _Readable, max_bytes: int) -> None:

@@ -29,6 +29,24 @@ class _LastingError(Exception):
     """A fault that another attempt would meet again."""
 
 
+class _Session(requests.Session):
+    """A session that follows no redirect and sends no password.
+
+    requests reads the body of a redirect to its end, however long it is, even with allow_redirects=False.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = lambda request: request  # in place of what ~/.netrc has for the host
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+    def location(self, response: requests.Response) -> str | None:
+        """Returns where an answer redirects to, if it does."""
+        return super().get_redirect_target(response)
+
+
 def download(url: str, file: pathlib.Path, max_bytes: int, sha256: str | None = None) -> None:
     """Downloads a file into a folder that exists.
 
@@ -75,7 +93,7 @@ def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:
     start = part.stat().st_size if kept else 0
     # If-Range: a server whose file has changed since then sends all of it. Identity: the bytes as they are stored.
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-", "If-Range": kept} if start else {})}
-    with requests.Session() as session, _get(session, url, headers) as response:
+    with _Session() as session, _get(session, url, headers) as response:
         if response.status_code == 416:
             _discard(part)
         if response.status_code not in (200, 206):
@@ -106,11 +124,11 @@ def _transfer(url: str, part: pathlib.Path, max_bytes: int) -> None:
         raise _TransientError(f"the transfer ended after {received} of {total} bytes")
 
 
-def _get(session: requests.Session, url: str, headers: dict[str, str]) -> requests.Response:
-    """Follows redirects, but not from https to http; requests itself would, and would read a redirect's whole body."""
+def _get(session: _Session, url: str, headers: dict[str, str]) -> requests.Response:
+    """Sends a request; follows redirects, but not from https to http, and does not read their bodies."""
     for _ in range(MAX_REDIRECTS):
-        response = session.get(url, headers=headers, timeout=TIMEOUT_SECONDS, stream=True, allow_redirects=False)
-        location = session.get_redirect_target(response)
+        response = session.get(url, headers=headers, timeout=TIMEOUT_SECONDS, stream=True)
+        location = session.location(response)
         if location is None:
             return response
         response.close()

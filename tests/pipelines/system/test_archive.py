@@ -86,6 +86,7 @@ def test_modes_and_times_of_the_archive_are_not_taken(tmp_path):
         (file_member(f"{TOP}/../evil.jpg"), "evil.jpg"),
         (file_member("maps/train/evil.jpg"), "facades/"),
         (file_member("facades-2/evil.jpg"), "facades/"),
+        (file_member("facades"), "facades/"),
         (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "/etc/passwd"), "neither"),
         (special_member(f"{TOP}/evil.jpg", tarfile.SYMTYPE, "1.jpg"), "neither"),
         (special_member(f"{TOP}/evil.jpg", tarfile.LNKTYPE, f"{TOP}/1.jpg"), "neither"),

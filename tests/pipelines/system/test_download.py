@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import os
 import pathlib
 import random
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import requests
 
 from pipelines.system import download
 from pipelines.system.terminal import InputError
@@ -90,12 +92,31 @@ def test_wrong_digest_is_refused(site, file):
     assert listing(file) == []
 
 
-def test_redirect_to_http_is_followed(site, file):
+def test_redirect_to_http_is_followed(site, file, capsys):
     # The redirect's own body never ends, and is not read.
     site.replies = [sound(status=302, location="/other", length=False, stall=True), SOUND]
     fetch(site, file)
     assert_whole(file)
     assert len(site.requests) == 2
+    # The second request is the redirect's, not another attempt after a timeout.
+    assert "again" not in capsys.readouterr().err
+
+
+def test_no_password_is_sent(site, file, tmp_path, monkeypatch):
+    netrc = tmp_path / "home" / "netrc"
+    netrc.parent.mkdir()
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    passwords, answer = [], site.answer
+
+    def note(handler):
+        passwords.append(handler.headers["Authorization"])
+        answer(handler)
+
+    monkeypatch.setattr(site, "answer", note)
+    site.replies = [sound(status=302, location="/other"), SOUND]
+    fetch(site, file)
+    assert passwords == [None, None]
 
 
 # Resuming
@@ -287,12 +308,23 @@ def test_redirects_in_a_circle_are_refused(site, file):
     assert len(site.requests) == download.MAX_REDIRECTS
 
 
-def test_redirect_from_https_to_http_is_refused():
-    url = "https://127.0.0.1/toy.tar.gz"
-    assert download._redirect(url, "https://127.0.0.1:2/other") == "https://127.0.0.1:2/other"
-    assert download._redirect(url, "/other") == "https://127.0.0.1/other"
-    with pytest.raises(download._LastingError, match=r"http://127\.0\.0\.1/other"):
-        download._redirect(url, "http://127.0.0.1/other")
+def test_redirect_from_https_to_http_is_refused(file, monkeypatch):
+    locations = ["https://toy.example:2/other", "/third", "http://toy.example/fourth"]
+    requested = []
+
+    def send(self, request, **kwargs):
+        requested.append(request.url)
+        response = requests.Response()
+        response.status_code, response.url, response.raw = 302, request.url, io.BytesIO()
+        response.headers["Location"] = locations[len(requested) - 1]
+        return response
+
+    # In place of the connections: a TLS server would need a certificate.
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    with pytest.raises(InputError, match=locations[-1]):
+        download.download("https://toy.example/toy", file, 1000)
+    assert requested == ["https://toy.example/toy", "https://toy.example:2/other", "https://toy.example:2/third"]
+    assert listing(file) == []
 
 
 # Sizes
