@@ -21,6 +21,7 @@ class Reply:
     silent: bool = False  # the server does not answer at all
     shift: int = 0  # a range starts this much later than the request says
     location: str | None = None
+    encoding: str | None = None
     whole: str | None = None  # the size of the whole in a range's header, instead of the right one
 
 
@@ -72,6 +73,7 @@ class Site:
             "ETag": reply.etag,
             "Last-Modified": reply.last_modified,
             "Location": reply.location,
+            "Content-Encoding": reply.encoding,
             "Content-Length": str(len(content)) if reply.length else None,
             "Content-Range": f"bytes {start}-{size - 1}/{reply.whole or size}" if status == 206 else None,
         }
