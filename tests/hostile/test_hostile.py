@@ -115,7 +115,7 @@ def test_a_wrong_index_with_a_right_digest_is_refused(shards, spoil):
 @pytest.mark.parametrize("name", ["../0.png", "a/../../0.png", "/tmp/0.png", "", "a\0.png"])
 def test_names_in_shards_do_not_lead_out_of_the_output(images, tmp_path, name):
     folder = write_shards(tmp_path / "s", [(name, images[0][1])])
-    with pytest.raises(InputError, match=re.escape(repr(name)[1:-1])):
+    with pytest.raises(InputError, match=re.escape(repr(name))):
         plan(folder, tmp_path / "o", 256)
 
 
