@@ -3,17 +3,13 @@
 import base64
 import http.client
 
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
 from export.serving import answers
 from export.serving.answers import OTHER_SERVER, SIGNATURE, TENSOR, RefusedError, UnreachableError
-from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
-
-try:
-    import requests
-    import urllib3
-    from requests.adapters import HTTPAdapter
-except ImportError as error:
-    raise InputError(f"{error.name} is not installed; pip install requests urllib3") from None
 
 CHUNK_BYTES = 1 << 16
 

@@ -59,7 +59,7 @@ def import_beam() -> Any:
     try:
         import apache_beam
     except ImportError:
-        raise InputError("apache-beam is not installed; install it by pip install 'tfpix2pix[beam]'") from None
+        raise InputError("apache-beam is not installed; pip install apache-beam") from None
     return apache_beam
 
 
