@@ -3,10 +3,12 @@
 import dataclasses
 import inspect
 
+import numpy as np
 import pytest
 
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import train_dataset
+from tests.helpers.runs import make_pairs
 from tfpix2pix.config import Config
 from tfpix2pix.model.optimizer import Adam
 from tfpix2pix.model.state import discriminator_of, generator_of
@@ -26,8 +28,15 @@ RENAMED = {
     PairFormat: {},
     train_dataset: {},
 }
-# Adam's epsilon is an option; batch norm's is another number.
-DIFFERENT = {(BatchNormalization, "epsilon")}
+# Adam's epsilon is an option; batch norm's is another number. None in train_dataset stands for what opened pairs have;
+# for a folder it stands for the commands' defaults, as test_a_folder_is_read_as_the_command_reads_it shows.
+DIFFERENT = {
+    (BatchNormalization, "epsilon"),
+    *(
+        (train_dataset, option)
+        for option in ("direction", "load_size", "resize_method", "source_channels", "target_channels")
+    ),
+}
 
 
 def defaults(function):
@@ -42,6 +51,22 @@ def test_defaults_are_those_of_the_command_line(function):
     found = defaults(function)
     assert found == {option: getattr(CONFIG, option) for option in found}
     assert set(RENAMED[function].values()) <= set(found)
+
+
+def test_a_folder_is_read_as_the_command_reads_it(tmp_path):
+    folder = make_pairs(tmp_path / "pairs") / "train"
+    config = dataclasses.replace(CONFIG, image_size=(64, 64)).resolved()
+    explicit = {
+        option: getattr(config, option)
+        for option in ("direction", "load_size", "resize_method", "source_channels", "target_channels")
+    }
+    for mine, theirs in zip(
+        train_dataset(folder, image_size=(64, 64), last_step=3),
+        train_dataset(folder, image_size=config.image_size, batch_size=config.batch_size, last_step=3, **explicit),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine[0], theirs[0])
+        np.testing.assert_array_equal(mine[1], theirs[1])
 
 
 def test_all_options_of_networks_and_optimizer_are_compared():
