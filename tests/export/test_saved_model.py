@@ -72,7 +72,13 @@ def in_a_plain_process(version, photos, sources, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--norm_statistics=moving",), ("--image_size=128x64",), ("--max_batch_size=4",)]
+    "options",
+    [
+        (),
+        ("--norm_statistics=moving",),
+        pytest.param(("--image_size=128x64",), marks=pytest.mark.slow),
+        pytest.param(("--max_batch_size=4",), marks=pytest.mark.slow),
+    ],
 )
 def test_without_keras_it_gives_what_keras_gives(short_run, photos, tmp_path, options):
     statistics = "moving" if "--norm_statistics=moving" in options else None

@@ -46,6 +46,7 @@ def test_a_life_of_faults_ends_with_the_same_bytes(bench):
     assert any("pools" in name for name in changed)
 
 
+@pytest.mark.slow
 def test_a_complete_run_stays_as_it_is(bench):
     log = (bench.undisturbed / "log.jsonl").read_bytes()
     result = run("tfpix2pix.train", f"--data={bench.pairs}", f"--run_dir={bench.undisturbed}", *FLAGS)
@@ -54,6 +55,7 @@ def test_a_complete_run_stays_as_it_is(bench):
     assert (bench.undisturbed / "log.jsonl").read_bytes() == log
 
 
+@pytest.mark.slow
 def test_log_has_validation_at_step_0_and_each_epoch(bench):
     validated = [record["step"] for record in read_log(bench.undisturbed) if "validation/l1" in record]
     assert validated == list(range(0, STEPS + 1, 3))
@@ -63,6 +65,7 @@ def test_log_has_validation_at_step_0_and_each_epoch(bench):
     )
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_leaves_no_checkpoint(bench, tmp_path):
     """The first update makes every weight of the discriminator infinite, and the generator learns through it."""
     arguments = (f"--data={bench.pairs}", f"--run_dir={tmp_path / 'r'}", *FLAGS, "--checkpoint_every=1")

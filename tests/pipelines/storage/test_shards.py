@@ -328,6 +328,7 @@ def test_evaluation_from_shards_is_that_from_files(trainings):
     assert "1.png" in files
 
 
+@pytest.mark.slow
 def test_a_run_refuses_other_shards(trainings):
     run_dir, folder = trainings / "run-shards", trainings / "shards" / "train"
     found = manifest.load(folder)
@@ -341,6 +342,7 @@ def test_a_run_refuses_other_shards(trainings):
     claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
 
 
+@pytest.mark.slow
 def test_a_killed_sharding_resumes(tmp_path):
     """The shards that were complete when it was killed are not made again."""
     folder = make_folder(tmp_path / "p", [f"{i:03d}.png" for i in range(200)])

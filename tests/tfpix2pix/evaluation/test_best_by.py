@@ -30,6 +30,7 @@ def weights(tmp_path):
     return [f"--{option}={file}" for option, file in files.items()]
 
 
+@pytest.mark.slow
 def test_lpips(weights, tmp_path, capsys):
     run_dir, pairs = tmp_path / "r", make_pairs(tmp_path / "p", train=1)
     options = ("--best_by=lpips", "--max_steps=3", "--learning_rate=0.01", "--keep_checkpoints=9", *weights)

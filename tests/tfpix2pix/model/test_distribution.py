@@ -41,7 +41,7 @@ def flat(variables):
     return np.concatenate([np.ravel(v.numpy()) for v in variables])
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("norm", ["batch", pytest.param("instance", marks=pytest.mark.slow)])
 def test_same_gradients_and_losses(norm, strategies):
     config = dataclasses.replace(CONFIG, norm=norm)
     one, losses_of_one = train(config, strategies[1], steps=1)
@@ -89,6 +89,7 @@ def test_each_replica_has_its_own_pool(strategies):
         np.testing.assert_array_equal(pool.sources[:2], first[2 * replica : 2 * replica + 2])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_two_replicas_restores_on_two(tmp_path, strategies):
     config = dataclasses.replace(CONFIG, pool_size=5, dropout=0.5)
     model, _ = train(config, strategies[2], steps=2)
@@ -100,6 +101,7 @@ def test_a_checkpoint_of_two_replicas_restores_on_two(tmp_path, strategies):
         np.testing.assert_array_equal(mine.images, theirs.images)
 
 
+@pytest.mark.slow
 def test_pools_start_empty_on_another_number_of_replicas(tmp_path, strategies):
     config = dataclasses.replace(CONFIG, pool_size=5)
     model, _ = train(config, strategies[2], steps=1)
