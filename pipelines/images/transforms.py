@@ -1,4 +1,4 @@
-"""Decodes, splits, resizes, crops, flips and normalizes images: pure functions.
+"""Decodes, splits, resizes, crops, flips, normalizes and encodes images: pure functions.
 
 Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All work eagerly and inside tf.data.
 """
