@@ -260,7 +260,8 @@ class Config:
     def _check_objective(self) -> None:
         if self.decay_epochs > self.epochs:
             raise InputError(
-                f"decay_epochs={self.decay_epochs} is more than epochs={self.epochs}; it counts the last of them"
+                f"decay_epochs={self.decay_epochs} is more than epochs={self.epochs}, of which it is a part; give "
+                f"decay_epochs={self.epochs // 2} or less, 0 for a constant rate"
             )
         if self.gan_weight == 0 and self.l1_weight == 0:
             raise InputError("gan_weight=0 and l1_weight=0 leave nothing to learn; give one of them a weight")

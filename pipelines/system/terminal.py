@@ -132,9 +132,9 @@ def _with_recipes(argv: list[str], recipes: pathlib.Path) -> list[str]:
             continue
         if not equals:
             name = argv[i + 1] if i + 1 < len(argv) else ""
-        if not re.fullmatch(r"\w+", name) or os.path.isfile(name):
+        if not re.fullmatch(r"\w+(\.flags)?", name) or os.path.isfile(name):
             continue
-        recipe = recipes / f"{name}.flags"
+        recipe = recipes / f"{name.removesuffix('.flags')}.flags"
         if not recipe.is_file():
             names = ", ".join(sorted(path.stem for path in recipes.glob("*.flags")))
             raise InputError(f"flagfile={name} is neither a file nor a recipe; the recipes are {names}")

@@ -57,6 +57,11 @@ def open_data(config: Config, run_dir: pathlib.Path, workers: Workers) -> Data:
 def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
     """Opens train/ at load_size and val/ at image_size, after it has read every file in them once."""
     folder = locate.dataset_folder(config.data, config.data_dir)
+    for split in ("train", "val"):
+        if not (folder / split).is_dir():
+            raise InputError(
+                f"data={config.data}: {folder / split} is not a folder; give the folder that holds train/ and val/"
+            )
     splits, without = [], {pair.index: pair for pair in lost.load()}
     if config.bad_images == "skip":
         for pair in data_json.missing_pairs(run_dir, folder / "train"):
