@@ -13,6 +13,7 @@ from pipelines.images.header import BadImageError, check_header
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory
 from pipelines.storage import records
+from pipelines.storage.manifest import SHARD_SUFFIX
 from pipelines.storage.validity import read_files
 from pipelines.system import terminal
 from pipelines.system.disk import whole_file
@@ -100,7 +101,7 @@ def translate_block(
                 inventory.add(contents)
                 yield output_name(name), contents
 
-        shard = records.write_shard(parse_path(output) / f"{block.stem}{records.SHARD_SUFFIX}", counted())
+        shard = records.write_shard(parse_path(output) / f"{block.stem}{SHARD_SUFFIX}", counted())
         return {
             "translated": shard.records,
             "skipped": skipped,

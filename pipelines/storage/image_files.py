@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.storage.image_set import Identity, ImageSet
-from pipelines.storage.manifest import is_sharded
-from pipelines.storage.records import SHARD_SUFFIX
+from pipelines.storage.manifest import SHARD_SUFFIX, is_sharded
 from pipelines.system.paths import AnyPath, RemotePath, file_size
 from pipelines.system.terminal import InputError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.storage.manifest import SHARD_SUFFIX, Shard
+from pipelines.storage.manifest import Shard
 from pipelines.system.disk import whole_file, write_whole
 from pipelines.system.paths import AnyPath, file_sha256, parse_path
 
@@ -65,11 +65,6 @@ class Record:
             # TensorFlow quotes the record in its message, which then need not be text.
             raise OSError(0, "it holds no image", str(self)) from None
         return name.numpy().decode(errors="surrogateescape"), contents.numpy()
-
-
-def shard_name(split: str, number: int, count: int) -> str:
-    """Returns a name such as train-00000-of-00004.tfrecord."""
-    return f"{split}-{number:05d}-of-{count:05d}{SHARD_SUFFIX}"
 
 
 def index_path(path: AnyPath) -> AnyPath:

@@ -5,11 +5,11 @@
 runs in an environment of its own, .venv-engine, since MLServer pins other versions than TensorFlow's packages need.
 """
 
+import argparse
 import base64
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,15 +20,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
+from tests.helpers.ports import reserved_ports
+
 HERE = pathlib.Path(__file__).resolve().parent
 START_SECONDS = 120
 
 
-def main(model: pathlib.Path, images: pathlib.Path) -> int:
+def main() -> int:
+    """Sends each image to the engine and to plain TensorFlow; returns 1 at the first PNG that differs."""
+    parser = argparse.ArgumentParser(description="Serves an exported model by MLServer.")
+    parser.add_argument("model", type=pathlib.Path, help="a version's folder, such as models/facades/1")
+    parser.add_argument("images", type=pathlib.Path, help="a folder of JPEG and PNG files")
+    options = parser.parse_args()
+    model, images = options.model, options.images
     files = sorted(path for path in images.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    if not files:
+        parser.error(f"{images} has no JPEG or PNG file; give another folder")
     serve = tf.saved_model.load(str(model)).signatures["serving_default"]
-    with tempfile.TemporaryDirectory() as folder:
-        ports = free_ports(3)
+    with tempfile.TemporaryDirectory() as folder, reserved_ports(3) as ports:
         write_settings(pathlib.Path(folder), model.resolve(), ports)
         with pathlib.Path(folder, "log").open("w") as log:
             engine = subprocess.Popen(
@@ -53,15 +62,8 @@ def main(model: pathlib.Path, images: pathlib.Path) -> int:
     return 0
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 def write_settings(folder: pathlib.Path, model: pathlib.Path, ports: list[int]) -> None:
+    """Writes MLServer's settings: the addresses, and the model with the class that serves it."""
     settings = dict(zip(("http_port", "grpc_port", "metrics_port"), ports, strict=True))
     settings |= {"host": "127.0.0.1", "parallel_workers": 0}
     (folder / "settings.json").write_text(json.dumps(settings))
@@ -74,6 +76,7 @@ def write_settings(folder: pathlib.Path, model: pathlib.Path, ports: list[int]) 
 
 
 def wait_for(url: str, engine: subprocess.Popen, log: pathlib.Path) -> None:
+    """Waits until the engine answers at a URL; ends the program with the engine's log if it does not."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -86,6 +89,7 @@ def wait_for(url: str, engine: subprocess.Popen, log: pathlib.Path) -> None:
 
 
 def infer(url: str, contents: bytes) -> bytes:
+    """Has the engine translate one image file; returns the PNG."""
     tensor = {
         "name": "image_bytes",
         "shape": [1],
@@ -100,4 +104,4 @@ def infer(url: str, contents: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(pathlib.Path, sys.argv[1:])))
+    sys.exit(main())

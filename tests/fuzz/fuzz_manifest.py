@@ -18,7 +18,7 @@ EXPECTED = (InputError,)
 SPLIT = b"\n--index--\n"
 
 with tempfile.TemporaryDirectory() as made:
-    path = pathlib.Path(made) / records.shard_name("train", 0, 1)
+    path = pathlib.Path(made) / "train-00000-of-00001.tfrecord"
     shard = write_shard(path, [("a.png", b"first"), ("b.png", b"second image")])
     Manifest("pairs", 2, 17, {"3": 2}, (8, 8), (16, 16), [shard], {"c.png": "no image"}).save(path.parent)
     SHARD, INDEX = path.read_bytes(), records.index_path(path).read_bytes()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from pipelines.storage.image_files import list_files
 from pipelines.storage.manifest import Manifest
-from pipelines.storage.records import shard_name, write_shard
+from pipelines.storage.records import write_shard
 from tests.helpers.runs import assert_one_clear_line, run, start, wait_for
 from tests.helpers.victim import FLAGS, GAP, STAND, STEPS, TRAIN, Victim, assert_nothing_lost, finish, losses
 from tfpix2pix.run_dir.checkpoints import Checkpoints
@@ -207,7 +207,7 @@ def make_shards(pairs: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
         (output / split).mkdir(parents=True)
         for number, part in enumerate((files[: len(files) // 2], files[len(files) // 2 :])):
             images = [(file.name, file.read_bytes()) for file in part]
-            written.append(write_shard(output / split / shard_name(split, number, 2), images))
+            written.append(write_shard(output / split / f"{split}-{number:05d}-of-00002.tfrecord", images))
         total = sum(file.stat().st_size for file in files)
         Manifest("pairs", len(files), total, {"3": len(files)}, (64, 64), (128, 128), written, {}).save(output / split)
     return output

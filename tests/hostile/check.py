@@ -83,7 +83,7 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
     options = (*TINY, data, run_dir, "--bad_images=skip", "--cache_mib=0", f"--batch_size={BATCH_SIZE}")
     outcome = worker.run("tfpix2pix.train", *options, f"--max_steps={steps}")
     settle("train", outcome, named(outcome.printed), "skipped")
-    tally.finite("train of all images", folder / "new-run" / "log.jsonl")
+    tally.check_finite("train of all images", folder / "new-run" / "log.jsonl")
 
     options = (f"--run_dir={seeds.run_dir}", f"--input={images / 'val'}", f"--output={output / 't'}", "--pairs")
     outcome = worker.run("tfpix2pix.translate", *options)
@@ -94,7 +94,7 @@ def check_images(worker: Worker, tally: Tally, seeds: Seeds, model: pathlib.Path
     with (output / "e" / "images.csv").open() as file:
         measured = {row[next(iter(row))] for row in csv.DictReader(file)}
     settle("evaluate", outcome, set(files) - measured, "skipped")
-    tally.finite("evaluate of all images", output / "e" / "metrics.json")
+    tally.check_finite("evaluate of all images", output / "e" / "metrics.json")
 
     outcome = worker.run("export.bulk", f"--model={model}", f"--input={images / 'val'}", f"--output={output / 'b'}")
     lines = (output / "b" / "failed.jsonl").read_text().splitlines()
@@ -154,7 +154,7 @@ def check_others(
                     tally.fault(what, f"wrote outside its target: {new}")
                 for path in (*own.rglob("log.jsonl"), *own.rglob("metrics.json")):
                     if not outcome.code:
-                        tally.finite(what, path)
+                        tally.check_finite(what, path)
                 failed = own / "out" / "failed.jsonl"
                 skipped = failed.exists() and failed.read_text()
                 tally.count(kind, command, "skipped" if skipped else "refused" if outcome.code else "accepted")

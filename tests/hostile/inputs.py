@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import hashlib
 import io
 import json
 import pathlib
@@ -117,7 +118,7 @@ def shard_index(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.
     index.write_bytes(contents)
     if number % 4:
         found = manifest.load(train).shards[0]
-        vouch(train, dataclasses.replace(found, index_sha256=records.hashlib.sha256(contents).hexdigest()))
+        vouch(train, dataclasses.replace(found, index_sha256=hashlib.sha256(contents).hexdigest()))
 
 
 def archive(number: int, seeds: Seeds, folder: pathlib.Path, rng: np.random.Generator) -> None:
@@ -227,7 +228,7 @@ def with_index(path: pathlib.Path, offsets: list[int]) -> records.Shard:
     """Writes a shard's index, and describes both."""
     index = np.array(offsets, records.INDEX_TYPE).tobytes()
     records.index_path(path).write_bytes(index)
-    digests = [records.hashlib.sha256(contents).hexdigest() for contents in (path.read_bytes(), index)]
+    digests = [hashlib.sha256(contents).hexdigest() for contents in (path.read_bytes(), index)]
     return records.Shard(path.name, len(offsets) - 1, offsets[-1], *digests)
 
 

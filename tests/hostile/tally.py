@@ -38,7 +38,7 @@ class Tally:
         """Counts one input as `refused`, `skipped` or `accepted`."""
         self.counts[kind, command][how] += 1
 
-    def finite(self, what: str, path: pathlib.Path) -> None:
+    def check_finite(self, what: str, path: pathlib.Path) -> None:
         """Notes a fault if a file of numbers has one that is not finite."""
         text = path.read_text(errors="replace")
         if not text.strip():

@@ -184,7 +184,7 @@ def test_data_json_of_something_else(tmp_path):
 
 @pytest.fixture
 def shards(tmp_path):
-    path = tmp_path / "s" / records.shard_name("train", 0, 1)
+    path = tmp_path / "s" / "train-00000-of-00001.tfrecord"
     path.parent.mkdir()
     shard = write_shard(path, [("a.png", b"first"), ("b.png", b"second image")])
     Manifest("pairs", 2, 17, {"3": 2}, (8, 8), (16, 16), [shard], {}).save(path.parent)
