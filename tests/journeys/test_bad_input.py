@@ -66,6 +66,7 @@ def test_skip_trains_on_the_others_and_names_the_bad(skipping):
     assert (folder / "r" / "checkpoints" / "00000001").is_dir()
 
 
+@pytest.mark.slow
 def test_process_fails_on_a_bad_file(skipping, processes):
     train_dir, (folder, results) = skipping[0] / "p" / "train", processes
     assert results["bad file"].returncode == 2
@@ -74,18 +75,21 @@ def test_process_fails_on_a_bad_file(skipping, processes):
     assert not (folder / "r").exists()
 
 
+@pytest.mark.slow
 def test_process_refuses_a_flags_value(processes):
     _, results = processes
     assert results["bad flag"].returncode == 2
     assert_one_clear_line(results["bad flag"], "error:", "--norm=foo", "<batch|instance|none>", "--help")
 
 
+@pytest.mark.slow
 def test_process_translates_without_a_run(processes):
     folder, results = processes
     assert results["no run"].returncode == 2
     assert_one_clear_line(results["no run"], f"run_dir={folder}/nowhere")
 
 
+@pytest.mark.slow
 def test_process_translates_the_good_and_names_the_bad(processes):
     folder, results = processes
     assert results["bad among good"].returncode == 1

@@ -106,6 +106,7 @@ def test_other_norm_statistics_give_other_numbers_in_another_folder(short_run, e
     assert found["metrics"]["step 2"]["l1"]["mean"] != pytest.approx(image["metrics"]["step 2"]["l1"]["mean"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_samples_differ_by_dropout(short_run, tmp_path):
     options = ("--dropout_at_inference", "--samples=3", "--nobaselines", f"--output={tmp_path / 'o'}", OFFLINE)
     assert call(evaluate, f"--run_dir={short_run}", *options) == 0
@@ -124,6 +125,7 @@ NASTY = (
 )
 
 
+@pytest.mark.slow
 def test_hostile_names_are_only_names(short_run, tmp_path):
     data, run_dir = make_pairs(tmp_path / "<b>pairs", train=2, val=len(NASTY)), tmp_path / "<i>run"
     for file, name in zip(sorted((data / "val").iterdir()), NASTY, strict=True):
@@ -193,6 +195,7 @@ def test_compare_finds_no_difference_from_itself_and_one_from_the_start(short_ru
     assert "differences from data" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_compare_counts_seeds_as_one(short_run, tmp_path):
     first = Checkpoints(short_run).steps()[0]
     group = f"both={short_run}@latest,{short_run}@{first}"
@@ -249,6 +252,7 @@ def test_a_pair_is_not_its_own_neighbor(short_run, tmp_path):
     assert found["metrics"]["nearest neighbor"]["l1"]["mean"] > 0.1
 
 
+@pytest.mark.slow
 def test_a_segmenter_of_another_size(short_run, tmp_path):
     module = tf.Module()
     module.call = tf.function(

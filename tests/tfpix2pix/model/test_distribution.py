@@ -80,6 +80,7 @@ def test_replicas_get_consecutive_shares(strategies):
         np.testing.assert_array_equal(np.concatenate(shares), all_of_them)
 
 
+@pytest.mark.slow
 def test_each_replica_has_its_own_pool(strategies):
     model, _ = train(dataclasses.replace(CONFIG, pool_size=5), strategies[2], steps=2)
     assert [int(pool.count.numpy()) for pool in model.pools] == [4, 4]

@@ -21,6 +21,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 def test_the_same_as_the_command(tmp_path, capsys):
     data = str(make_pairs(tmp_path / "p"))
     assert train(Config(data=data, **OPTIONS), str(tmp_path / "a")) == 0
