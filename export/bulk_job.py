@@ -81,7 +81,7 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
     """
     if not source.is_dir():
         raise InputError(f"input={source} is not a folder; give a folder of images, or of shards")
-    if not is_sharded(source) and f"{output}/".startswith(f"{source}/"):
+    if not is_sharded(source) and _is_inside(output, source):
         raise InputError(f"output={output} is the input's own folder or inside it; give another")
     files = open_files(source)
     names = files.names()
@@ -115,3 +115,9 @@ def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, di
     if tf.io.gfile.isdir(unfinished):
         tf.io.gfile.rmtree(unfinished)
     return sum(result["translated"] for result in found), failed
+
+
+def _is_inside(path: AnyPath, folder: AnyPath) -> bool:
+    """Whether a path is a folder or lies in it; local ones may be written in different ways, or be links."""
+    inner, outer = (each.resolve() if isinstance(each, pathlib.Path) else each for each in (path, folder))
+    return f"{inner}/".startswith(f"{outer}/")

@@ -20,7 +20,7 @@ from pipelines.storage.validity import read_file, read_files
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
 from pipelines.system.paths import AnyPath, parse_path
-from pipelines.system.terminal import InputError, progress_bar
+from pipelines.system.terminal import InputError, check_value, progress_bar
 
 # What reading raises in tf.data, and eagerly. UnicodeDecodeError if TensorFlow quotes bytes of a record, not text.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError, BadImageError)
@@ -173,6 +173,7 @@ def open_pairs(
     files = open_files(folder).with_missing(pair.name for pair in lost)
     if files.kind not in (None, "pairs"):
         raise InputError(f"{folder} holds shards of single images, not of pairs; give another folder")
+    check_value("bad_images", bad_images, choices=("fail", "skip"))
     channels = form.source_channels + form.target_channels
     pair_bytes = form.size[0] * form.size[1] * channels * FLOAT_BYTES
     check_memory(f"a pair of size {format_size(form.size)}", pair_bytes, "take a smaller image_size or load_size")
@@ -185,7 +186,7 @@ def open_pairs(
 
 
 def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, lost: Sequence[LostPair]) -> Pairs:
-    """Reads all files. Bad ones end this or are skipped, as `bad_images` says; those that are lost may be bad."""
+    """Reads all files. `bad_images` decides whether bad ones raise; lost pairs may be bad."""
 
     def read(contents: bytes) -> tuple[int, np.ndarray, list[np.ndarray]]:
         pair = form.read(tf.constant(contents))

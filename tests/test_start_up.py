@@ -55,7 +55,7 @@ MISTAKES = {
     "pipelines.prepare": ["check", "--data=/nowhere"],
     "tfpix2pix.train": ["--data=/nowhere", "--run_dir=/nowhere/run"],
     "tfpix2pix.evaluate": ["--run_dir=/nowhere"],
-    "tfpix2pix.compare": ["--run_dirs=/nowhere,/nowhere2", "--output=/nowhere/x"],
+    "tfpix2pix.compare": ["/nowhere", "/nowhere2", "--output=/nowhere/x"],
     "tfpix2pix.translate": ["--run_dir=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
     "tfpix2pix.benchmark": ["--data=/nowhere"],
     "tfpix2pix.preview": ["--data=/nowhere", "--output=/nowhere/x"],

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 from pipelines.system.disk import whole_folder
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import NO_ROOM, InputError
 
 
 def choose_version(export_dir: pathlib.Path, version: int | None = None) -> int:
@@ -39,6 +39,8 @@ def new_version(export_dir: pathlib.Path, version: int) -> Iterator[pathlib.Path
     try:
         export_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise InputError(f"export_dir={export_dir} cannot be written ({error.strerror}); give another") from None
     try:
         with whole_folder(export_dir / str(version), sync=True) as folder:

@@ -21,7 +21,7 @@ from pipelines.storage.shards import Shards
 from pipelines.storage.validity import check_image, check_pair, read_files
 from pipelines.system.leftovers import UNFINISHED
 from pipelines.system.paths import AnyPath, file_size, make_folder, parse_path
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import InputError, check_value
 
 # The size of a shard unless the user gives a number of shards: large for an object store, and read again in seconds.
 SHARD_BYTES = 200 * 2**20
@@ -62,6 +62,7 @@ def make_shards(
     Raises:
       InputError: there are no images, or bad ones with `fail`; the output has other shards, or cannot be written.
     """
+    check_value("bad_images", bad_images, choices=("fail", "skip"))
     beam.import_beam()
     files = list_files(folder)
     count = min(count or shard_count(files), len(files))

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterable
 
 from pipelines.storage.image_files import list_files
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import NO_ROOM, InputError
 
 
 def list_inputs(source: pathlib.Path) -> list[pathlib.Path]:
@@ -54,4 +54,6 @@ def make_folders(folder: pathlib.Path, outputs: Iterable[pathlib.Path]) -> None:
         for output in outputs:
             output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise InputError(f"output={folder} cannot be written ({error.strerror}); give another folder") from None

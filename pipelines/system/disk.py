@@ -247,4 +247,6 @@ def check_writable(folder: pathlib.Path, option: str) -> None:
         if is_new:
             folder.rmdir()
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise InputError(f"{option}={folder} cannot be written ({error.strerror}); give another --{option}") from None

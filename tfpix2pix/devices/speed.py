@@ -92,12 +92,13 @@ def pipeline_images_per_second(config: Config) -> float:
     folder = locate.dataset_folder(config.data, config.data_dir)
     pairs = Pairs(open_files(folder / "train"), config.pair_format(config.load_size), skipped={})
     batches = -(-PIPELINE_PAIRS // config.batch_size)
+    batch_size = min(config.batch_size, len(pairs))
     dataset = iter(
         train_dataset(
             pairs,
             image_size=config.image_size,
             flip=config.flip,
-            batch_size=min(config.batch_size, len(pairs)),
+            batch_size=batch_size,
             seed=config.seed,
             first_step=0,
             last_step=2 * batches,
@@ -108,7 +109,7 @@ def pipeline_images_per_second(config: Config) -> float:
     start = time.perf_counter()
     for _ in range(batches):
         next(dataset)
-    return batches * config.batch_size / (time.perf_counter() - start)
+    return batches * batch_size / (time.perf_counter() - start)
 
 
 def peak_memory_mib() -> float:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from pipelines.images.figure import image_rows, to_array
+from pipelines.system.disk import whole_file
 from pipelines.system.terminal import InputError
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics
@@ -140,7 +141,8 @@ class Validate:
     def _show(self, step: int, rows: dict) -> None:
         figure = image_rows(rows)
         self.folder.mkdir(exist_ok=True)
-        figure.savefig(self.folder / f"step-{step:08d}.png")
+        with whole_file(self.folder / f"step-{step:08d}.png") as temporary:
+            figure.savefig(temporary, format="png")
         self.journal.image(step, "samples", to_array(figure))
 
 

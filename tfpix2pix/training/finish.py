@@ -2,8 +2,8 @@
 
 import math
 import pathlib
-import shutil
 
+from pipelines.system.disk import whole_file, write_whole
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.report import plots
 from tfpix2pix.run_dir.checkpoints import Checkpoints
@@ -12,9 +12,10 @@ from tfpix2pix.run_dir.journal import read_log
 
 def finish(run_dir: pathlib.Path, step: int, checkpoints: Checkpoints) -> None:
     """Writes curves.png and results.png, and prints a summary of the run."""
-    plots.curves(read_log(run_dir)).savefig(run_dir / "curves.png")
-    samples = sorted((run_dir / "samples").glob("step-*.png"))
-    shutil.copy(samples[-1], run_dir / "results.png")
+    with whole_file(run_dir / "curves.png") as temporary:
+        plots.curves(read_log(run_dir)).savefig(temporary, format="png")
+    for newest in sorted((run_dir / "samples").glob("step-*.png"))[-1:]:
+        write_whole(run_dir / "results.png", newest.read_bytes())
     best = checkpoints.choose("best")
     metric = METRICS[checkpoints.best_by]
     value = metric.format(checkpoints.validation(best).get(checkpoints.best_by, math.nan))

@@ -46,6 +46,8 @@ class Validation:
         while True:
             try:
                 return self._measure(is_cancelled)
+            except tf.errors.ResourceExhaustedError:
+                raise
             except READ_ERRORS as error:
                 if not self.recover:
                     raise
