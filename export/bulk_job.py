@@ -17,7 +17,7 @@ from pipelines.sharding.shard import remove_leftovers
 from pipelines.storage.manifest import is_sharded
 from pipelines.storage.shards import open_files
 from pipelines.system.disk import naming_full_disk, write_whole
-from pipelines.system.paths import AnyPath, is_below, make_folder, parse_path
+from pipelines.system.paths import AnyPath, is_below, is_inside, make_folder, parse_path
 from pipelines.system.terminal import InputError
 
 # Below the output.
@@ -81,7 +81,7 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
     """
     if not source.is_dir():
         raise InputError(f"input={source} is not a folder; give a folder of images, or of shards")
-    if not is_sharded(source) and _is_inside(output, source):
+    if not is_sharded(source) and is_inside(output, source):
         raise InputError(f"output={output} is the input's own folder or inside it; give another")
     files = open_files(source)
     names = files.names()
@@ -115,9 +115,3 @@ def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, di
     if tf.io.gfile.isdir(unfinished):
         tf.io.gfile.rmtree(unfinished)
     return sum(result["translated"] for result in found), failed
-
-
-def _is_inside(path: AnyPath, folder: AnyPath) -> bool:
-    """Whether a path is a folder or lies in it; local ones may be written in different ways, or be links."""
-    inner, outer = (each.resolve() if isinstance(each, pathlib.Path) else each for each in (path, folder))
-    return f"{inner}/".startswith(f"{outer}/")

@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Iterable
 
 from pipelines.storage.image_files import list_files
+from pipelines.system.paths import is_inside
 from pipelines.system.terminal import NO_ROOM, InputError
 
 
@@ -30,7 +31,7 @@ def plan_outputs(source: pathlib.Path, folder: pathlib.Path, suffix: str) -> dic
       InputError: there is no input, two inputs would have one output, or an output would be among the inputs.
     """
     files = list_inputs(source)
-    if source.is_dir() and source.resolve() in (folder.resolve(), *folder.resolve().parents):
+    if source.is_dir() and is_inside(folder, source):
         raise InputError(f"output={folder} is the input's own folder or inside it; give another")
     root = source.parent if source.is_file() else source
     inputs: dict[pathlib.Path, pathlib.Path] = {}

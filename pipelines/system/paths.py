@@ -123,6 +123,12 @@ def file_sha256(path: AnyPath) -> str:
     return digest.hexdigest()
 
 
+def is_inside(path: AnyPath, folder: AnyPath) -> bool:
+    """Tells whether a path is a folder or lies in it. Local paths may be written in different ways, or be links."""
+    inner, outer = (each.resolve() if isinstance(each, pathlib.Path) else each for each in (path, folder))
+    return outer in (inner, *inner.parents)
+
+
 def make_folder(folder: AnyPath, option: str) -> None:
     """Makes a folder, and tries to write into it.
 

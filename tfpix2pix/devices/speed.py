@@ -13,6 +13,7 @@ from pipelines.datasets import locate
 from pipelines.loader import train_dataset
 from pipelines.pairs import Pairs
 from pipelines.storage.shards import open_files
+from pipelines.system.disk import MIB
 from tfpix2pix.config import Config
 from tfpix2pix.devices.strategy import distribute, make_strategy
 from tfpix2pix.model.state import Pix2Pix
@@ -22,7 +23,6 @@ from tfpix2pix.model.step import make_train_step
 WARM_UP_RUNS = 2
 # The input pipeline is timed over this many pairs, after as many that fill its buffers.
 PIPELINE_PAIRS = 100
-MIB = 2**20
 
 
 def measure_speed(config: Config, steps: int = 5, start: float | None = None) -> dict[str, object]:

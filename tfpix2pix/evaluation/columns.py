@@ -51,11 +51,6 @@ def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
     return {contender.name: column}, {need: Pairs(pairs.files, form, skipped={})}
 
 
-def segmenter_columns(subject: Subject) -> Columns:
-    """Returns the target as a column: its segmentation score is the most that a generated image can reach."""
-    return ({"target itself": lambda batch: [batch["target"]]} if subject.networks.segment else {}), {}
-
-
 def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     """Returns the source itself, the mean training target, and the target whose training source is nearest.
 

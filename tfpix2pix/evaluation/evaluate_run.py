@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.system.disk import check_writable, naming_full_disk
 from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
-from tfpix2pix.evaluation.columns import baseline_columns, checkpoint_column, segmenter_columns
+from tfpix2pix.evaluation.columns import baseline_columns, checkpoint_column
 from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.evaluation.subject import Subject, open_subject
 from tfpix2pix.evaluation.write_results import Findings, write_results
@@ -73,10 +73,10 @@ def evaluate(
         f"step {step}": checkpoint_column(run_dir, step, norm_statistics, dropout_at_inference, samples)
         for step in steps
     }
-    others, needs = segmenter_columns(subject)
-    if baselines:
-        more_others, needs = baseline_columns(subject, baseline_pairs)
-        others |= more_others
+    others, needs = baseline_columns(subject, baseline_pairs) if baselines else ({}, {})
+    if subject.networks.segment:
+        # The target's own segmentation score is the most that a generated image can reach.
+        others = {"target itself": lambda batch: [batch["target"]], **others}
     print(f"{len(subject.pairs)} images of {options.split}: {', '.join(columns)}", flush=True)
     facts = {
         "run_dir": str(run_dir),
