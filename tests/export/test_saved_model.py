@@ -143,6 +143,7 @@ def test_weights_are_there_once(short_run, exported):
     assert weights <= size < 1.2 * weights
 
 
+@pytest.mark.slow
 def test_versions_count_up(short_run, tmp_path):
     assert export(short_run, tmp_path / "m", "--version=5") == 0
     assert export(short_run, tmp_path / "m", "--dropout_at_inference") == 0

@@ -338,6 +338,7 @@ def test_a_pair_that_changes_during_measuring_is_named(short_run, tmp_path, monk
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_the_numbers_of_the_command(short_run, evaluated, tmp_path):
     _, found = evaluated
     output = tmp_path / "e"

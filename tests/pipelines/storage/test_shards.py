@@ -362,6 +362,7 @@ def test_a_killed_sharding_resumes(tmp_path):
     assert contents[0] == contents[1]
 
 
+@pytest.mark.slow
 def test_processes_end_in_one_line(folder, tmp_path):
     result = run(
         "pipelines.prepare", "shard", f"--data={spoiled(tmp_path)}", f"--output={tmp_path / 's'}", "--shards=1"

@@ -33,7 +33,14 @@ def train(config, strategy):
     return model, {name: float(value) for name, value in metrics.items()}
 
 
-@pytest.mark.parametrize(("norm", "parts", "replicas"), [("none", 4, 1), ("instance", 2, 1), ("none", 2, 2)])
+@pytest.mark.parametrize(
+    ("norm", "parts", "replicas"),
+    [
+        pytest.param("none", 4, 1, marks=pytest.mark.slow),
+        pytest.param("instance", 2, 1, marks=pytest.mark.slow),
+        ("none", 2, 2),
+    ],
+)
 def test_parts_add_up_to_the_batch(norm, parts, replicas, strategies):
     # Each replica has a pool of its own, so two replicas are compared without.
     config = dataclasses.replace(CONFIG, norm=norm, pool_size=3 if replicas == 1 else 0)

@@ -41,7 +41,9 @@ def flat(variables):
     return np.concatenate([np.ravel(v.numpy()) for v in variables])
 
 
-@pytest.mark.parametrize("norm", ["batch", pytest.param("instance", marks=pytest.mark.slow)])
+# Three steps, below, prove the same of the whole step in less time.
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_same_gradients_and_losses(norm, strategies):
     config = dataclasses.replace(CONFIG, norm=norm)
     one, losses_of_one = train(config, strategies[1], steps=1)

@@ -35,7 +35,7 @@ def state_of(model):
     return [v.numpy().copy() for v in (*learned, *moments)]
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_overflow_is_skipped_and_counted(replicas, strategies, tmp_path):
     model = Pix2Pix(dataclasses.replace(CONFIG, mixed_precision="float16"), strategies[replicas], total_steps=100)
     step = make_train_step(model, strategies[replicas])

@@ -42,7 +42,7 @@ def runs(tmp_path):
     [
         # With oneDNN and without it, version 0.1 differed from itself by 4e-9, and in float16 by 3e-5.
         ("pool", ("--pool_size=1",), 1e-5),
-        ("half", ("--mixed_precision=float16", "--norm=instance"), 1e-4),
+        pytest.param("half", ("--mixed_precision=float16", "--norm=instance"), 1e-4, marks=pytest.mark.slow),
     ],
 )
 def test_resuming_gives_what_version_0_1_gave(runs, capsys, name, options, tolerance):
