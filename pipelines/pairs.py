@@ -13,7 +13,8 @@ from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import format_size
-from pipelines.storage.image_files import digest_of, split_folders
+from pipelines.storage.file_set import digest_of
+from pipelines.storage.image_files import split_folders
 from pipelines.storage.image_set import ImageSet
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file, read_files

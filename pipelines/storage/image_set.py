@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.storage.file_pair import FilePair
 from pipelines.storage.records import Record
 from pipelines.system.paths import AnyPath
 
-# An encoded image: a file, or a record of a shard.
-Readable = AnyPath | Record
+# An encoded image: a file, a pair of files, or a record of a shard.
+Readable = AnyPath | FilePair | Record
 
 
 @dataclasses.dataclass(frozen=True)

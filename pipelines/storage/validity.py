@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipelines.images import header, transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
+from pipelines.storage.file_pair import FilePair
 from pipelines.storage.image_set import ImageSet, Readable
 from pipelines.storage.records import Record
 from pipelines.system.paths import file_size
@@ -37,7 +38,8 @@ def read_file(file: Readable, decode: Callable[[bytes], Result], max_pixels: int
       BadImageError: it cannot be read, is no image, damaged, or too large.
     """
     try:
-        header.check_length(length_of(file), max_pixels)
+        # Each half of a pair of files may have as many pixels as a side-by-side one.
+        header.check_length(length_of(file) // (2 if isinstance(file, FilePair) else 1), max_pixels)
         contents = file.read_bytes()
     except OSError as error:
         raise BadImageError(f"it cannot be read ({error.strerror})") from None
@@ -78,7 +80,9 @@ def find_bad_pairs(files: ImageSet, title: str, max_pixels: int = MAX_PIXELS) ->
 
 def length_of(file: Readable) -> int:
     """Returns the length in bytes; raises OSError if the file is not there."""
-    return file.stop - file.start if isinstance(file, Record) else file_size(file)
+    if isinstance(file, Record):
+        return file.stop - file.start
+    return file.size() if isinstance(file, FilePair) else file_size(file)
 
 
 def check_pair(contents: bytes, max_pixels: int) -> bytes:

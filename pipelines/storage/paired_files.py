@@ -1,0 +1,92 @@
+"""Reads pairs whose halves are files of their own, in two folders."""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.images.packed_pair import pack_in_graph
+from pipelines.storage.file_pair import FilePair
+from pipelines.storage.file_set import FileSet, unless_changed
+from pipelines.system.paths import AnyPath
+
+
+class PairedFiles(FileSet[FilePair]):
+    """An ImageSet of pairs of files; each image is a packed pair.
+
+    Args:
+      folders: of A and of B.
+      names: of the pairs: the path of A's file below its folder, without suffix.
+      pairs: as many.
+      sizes: `(n,)` of the packed pairs in bytes, as they were first read.
+      digests: `(n, 8)` uint8, likewise.
+    """
+
+    kind = "pairs"
+
+    def __init__(
+        self,
+        folders: tuple[AnyPath, AnyPath],
+        names: Sequence[str],
+        pairs: Sequence[FilePair],
+        sizes: np.ndarray | None = None,
+        digests: np.ndarray | None = None,
+    ):
+        super().__init__(pairs, sizes, digests)
+        self.folder = folders[0]
+        self.folders = folders
+        self._names = list(names)
+
+    def name(self, index: int) -> str:
+        """Returns the path of A's file below its folder, without suffix."""
+        return self._names[index]
+
+    def _with(self, rows: Sequence[int], sizes: np.ndarray | None, digests: np.ndarray | None) -> "PairedFiles":
+        names, pairs = [self._names[row] for row in rows], [self._files[row] for row in rows]
+        return PairedFiles(self.folders, names, pairs, sizes, digests)
+
+    def containers(self) -> list[AnyPath]:
+        """Returns the folders of A and of B."""
+        return list(self.folders)
+
+    def fingerprint(self) -> str:
+        """Returns a digest of the pairs' names and sizes, in order."""
+        sizes = [pair.size() for pair in self._files] if self._sizes is None else self._sizes
+        lines = "".join(f"{name} {size}\n" for name, size in zip(self._names, sizes, strict=True))
+        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+
+    def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns a function from a scalar int64 index to the packed bytes, to be used inside tf.data."""
+        # The file system's own bytes: a name need not be UTF-8.
+        paths = tf.constant([[os.fsencode(str(file)) for file in (pair.a, pair.b)] for pair in self._files])
+        digests = None if self._digests is None else tf.constant(self._digests)
+
+        def read(index: tf.Tensor) -> tf.Tensor:
+            packed = pack_in_graph(tf.io.read_file(paths[index, 0]), tf.io.read_file(paths[index, 1]))
+            return packed if digests is None else unless_changed(packed, digests[index])
+
+        return read
+
+    def with_missing(self, names: Iterable[str]) -> "PairedFiles":
+        """Returns the set with these pairs in their places, even if their files no longer exist."""
+        pairs = dict(zip(self._names, self._files, strict=True))
+        for name in names:
+            pairs.setdefault(name, FilePair(*(folder / name for folder in self.folders)))
+        ordered = sorted(pairs, key=name_order)
+        return PairedFiles(self.folders, ordered, [pairs[name] for name in ordered])
+
+    def index_of(self, name: str, index: int) -> int:
+        """Returns the index of the pair with this name."""
+        return self._names.index(name)
+
+    def count_missing(self) -> int:
+        """Counts the pairs of which a file no longer exists."""
+        return sum(not pair.exists() for pair in self._files)
+
+
+def name_order(name: str) -> tuple[str, ...]:
+    """Returns what pairs are sorted by: the names are ordered as paths are."""
+    return pathlib.PurePosixPath(name).parts
