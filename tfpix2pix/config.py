@@ -5,25 +5,30 @@ A Config checks its values when it is made, by flags, from config.json or in Pyt
 
 import dataclasses
 import json
-import math
-import numbers
-import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS
+from pipelines.images.choices import (
+    DIRECTIONS,
+    MAX_CHANNELS,
+    MAX_LABELS,
+    NUMBER_TYPES,
+    PREPROCESS,
+    RESIZE_METHODS,
+    RESIZE_TO,
+)
+from pipelines.images.color import parse_color
 from pipelines.images.size import (
     MAX_PIXELS,
     MAX_PIXELS_HELP,
     MAX_SIDE,
     Size,
     check_load_size,
-    define_size,
     format_size,
     paper_load_size,
 )
+from pipelines.images.value_range import parse_channels, parse_percentiles, parse_range
 from pipelines.system.terminal import InputError
 from tfpix2pix.networks.choices import (
     GAN_LOSSES,
@@ -34,6 +39,7 @@ from tfpix2pix.networks.choices import (
     check_size,
     default_depth,
 )
+from tfpix2pix.option import checked_value, define_flags, option
 from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
 
 if TYPE_CHECKING:
@@ -41,42 +47,26 @@ if TYPE_CHECKING:
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
 MAX_WIDTH = 4096
-# TensorFlow's integers are below this.
-MAX_INT = 2**63
 
 MIXED_PRECISION = ("none", "bfloat16", "float16")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
 # These options describe a machine, not the training.
-MACHINE_OPTIONS = ("data", "data_dir", "cache_mib", "inception_weights", "alexnet_weights", "lpips_weights")
+MACHINE_OPTIONS = (
+    "data",
+    "data_dir",
+    "data_a",
+    "data_b",
+    "train_list",
+    "val_list",
+    "test_list",
+    "cache_mib",
+    "inception_weights",
+    "alexnet_weights",
+    "lpips_weights",
+)
 
 BEST_BY = ("l1", "psnr", "ssim", "ms_ssim", "lpips", "fid", "kid")
-
-# A flag that define_config_flags makes belongs to the command that calls it, and is shown in its --help.
-flags.disclaim_key_flags()
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    choices: Sequence[str] | None = None,
-    minimum: float | None = None,
-    below: float | None = None,
-    may_change: bool = False,
-) -> Any:
-    """Makes a field of Config.
-
-    Args:
-      default: its value, which also gives its type.
-      help: one line that says what it is, with unit or range.
-      choices: the words that it accepts.
-      minimum: the smallest number that it accepts.
-      below: the number that it must stay under.
-      may_change: whether a run may resume with another value. Only an option that does not change the weights may.
-    """
-    metadata = {"help": help, "choices": choices, "minimum": minimum, "below": below, "may_change": may_change}
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +85,17 @@ class Config:
         may_change=True,
     )
     data_dir: str = option("data", "folder in which named data sets are kept", may_change=True)
+    data_a: str = option("", "folder of the A sides, if the two sides are files of their own", may_change=True)
+    data_b: str = option("", "folder of the B sides", may_change=True)
+    match: str = option(
+        "", "how the sides' names differ, such as '{}_A:{}_B'; order: sorted lists; default: equal names"
+    )
+    val_fraction: float = option(
+        0.0, "share of the pairs, chosen by name, that validates if there is no val/", minimum=0.0, below=1.0
+    )
+    train_list: str = option("", "file with the names of the training pairs, one a line", may_change=True)
+    val_list: str = option("", "file with the names of the validation pairs", may_change=True)
+    test_list: str = option("", "file with the names of the test pairs", may_change=True)
     direction: str = option(
         "auto", "which half is the source; auto: as the data set has it", choices=("auto", *DIRECTIONS)
     )
@@ -103,13 +104,63 @@ class Config:
         (0, 0),
         "size before the random crop; 0: 286/256 of image_size, as in the paper",
     )
+    preprocess: str = option(
+        "resize_and_crop",
+        "how images meet load_size: resize_and_crop; crop (at their own scale, not resized); scale_width, "
+        "scale_shortest (that side to load_size's, then a crop); pad (whole, with a border); none (they fit)",
+        choices=PREPROCESS,
+    )
     crop: bool = option(True, "crop at random from load_size; --nocrop resizes to image_size at once")
     flip: bool = option(True, "mirror every other pair, at random")
-    resize_method: str = option("bicubic", "how images are resized, antialiased", choices=RESIZE_METHODS)
-    source_channels: int = option(
-        3, "channels of the source: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA", minimum=1, below=5
+    flip_vertical: bool = option(False, "turn every other pair upside down, at random")
+    rotate90: bool = option(False, "turn pairs by 0, 90, 180 or 270 degrees, at random")
+    color_jitter: float = option(
+        0.0, "change the source's brightness, contrast and saturation at random by up to this", minimum=0.0, below=1.0
     )
-    target_channels: int = option(3, "channels of the target, as in source_channels", minimum=1, below=5)
+    scale_jitter: float = option(0.0, "scale pairs at random by up to this, such as 0.2", minimum=0.0, below=1.0)
+    resize_to: str = option(
+        "none", "whose size both sides get if their sizes differ in shape: a, b or none", choices=RESIZE_TO
+    )
+    resize_method: str = option("bicubic", "how images are resized, antialiased", choices=RESIZE_METHODS)
+    source_resize_method: str = option(
+        "", "how sources are resized; default: as resize_method, labels by nearest", choices=("", *RESIZE_METHODS)
+    )
+    target_resize_method: str = option("", "how targets are resized, likewise", choices=("", *RESIZE_METHODS))
+    axes: str = option("", "axes of TIFF and NPY arrays if they do not say, such as CYX or YXC")
+    source_channels: int = option(
+        3,
+        "channels of the source: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA, more as stored",
+        minimum=1,
+        below=MAX_CHANNELS + 1,
+    )
+    target_channels: int = option(3, "channels of the target, as in source_channels", minimum=1, below=MAX_CHANNELS + 1)
+    source_range: str = option(
+        "",
+        "numbers in the files that are black and white, such as 0,4095; default: the integer type's",
+        parse=parse_range,
+    )
+    target_range: str = option("", "likewise of the target, such as -1000,3000", parse=parse_range)
+    source_normalize: str = option(
+        "", "each source by its own percentiles, such as percentile:1,99.8", parse=parse_percentiles
+    )
+    source_labels: int = option(
+        0, "number of classes, if sources are label maps; 255 is no class", minimum=0, below=MAX_LABELS + 1
+    )
+    target_labels: int = option(
+        0, "likewise of the target, which is then learned by cross-entropy", minimum=0, below=MAX_LABELS + 1
+    )
+    label_colors: str = option("", "colors of label maps that are stored in colors: facades, cityscapes, or a file")
+    target_mask: bool = option(False, "targets are masks, white on black: measure IoU and F1")
+    target_type: str = option(
+        "auto", "numbers in results; auto: as in the targets' files", choices=("auto", *NUMBER_TYPES), may_change=True
+    )
+    background: str = option("white", "color behind transparent images, where a side has no alpha", parse=parse_color)
+    show_channels: str = option(
+        "",
+        "channels that pictures show of more than 4, such as 3,2,1; default: the first three",
+        parse=parse_channels,
+        may_change=True,
+    )
     bad_images: str = option(
         "fail", "what to do with a file that is not a pair: fail, or skip it", choices=("fail", "skip"), may_change=True
     )
@@ -198,13 +249,14 @@ class Config:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _checked_value(field, getattr(self, field.name)))
+            object.__setattr__(self, field.name, checked_value(field, getattr(self, field.name)))
+        self._check_sides()
         self._check_size()
         self._check_batch()
         self._check_objective()
 
     def resolved(self, usual_direction: str = "AtoB") -> "Config":
-        """Fills in the options that follow from others: load_size, direction and depth.
+        """Fills in the options that follow from others: load_size, direction, depth, and the channels of label maps.
 
         Args:
           usual_direction: what `direction=auto` becomes.
@@ -212,6 +264,8 @@ class Config:
         return dataclasses.replace(
             self,
             load_size=self._load_size(),
+            source_channels=self.source_labels or self.source_channels,
+            target_channels=self.target_labels or self.target_channels,
             direction=usual_direction if self.direction == "auto" else self.direction,
             depth=self._depth(),
         )
@@ -223,6 +277,31 @@ class Config:
 
     def _depth(self) -> int:
         return self.depth or default_depth(self.image_size)
+
+    def _check_sides(self) -> None:
+        if bool(self.data_a) != bool(self.data_b):
+            raise InputError(f"data_a={self.data_a} and data_b={self.data_b}: one is missing; give both or none")
+        for side in ("source", "target"):
+            labels, numbers = getattr(self, f"{side}_labels"), getattr(self, f"{side}_range")
+            if labels == 1:
+                raise InputError(f"{side}_labels=1 leaves nothing to tell apart; give 2 or more, or 0 for an image")
+            if labels and numbers:
+                raise InputError(f"{side}_labels={labels} and {side}_range={numbers} exclude each other; leave out one")
+            channels = getattr(self, f"{side}_channels")
+            if labels and channels not in (type(self).__dataclass_fields__[f"{side}_channels"].default, labels):
+                raise InputError(
+                    f"{side}_labels={labels} makes {labels} channels, and {side}_channels={channels}; leave out one"
+                )
+        if self.source_normalize and (self.source_range or self.source_labels):
+            raise InputError(
+                f"source_normalize={self.source_normalize} excludes source_range and source_labels; leave out one"
+            )
+        if self.target_mask and self.target_labels:
+            raise InputError("target_mask and target_labels exclude each other; leave out one")
+        if self.rotate90 and self.image_size[0] != self.image_size[1]:
+            raise InputError(
+                f"rotate90 needs a square image_size, and it is {format_size(self.image_size)}; leave out one"
+            )
 
     def _check_size(self) -> None:
         try:
@@ -272,7 +351,7 @@ class Config:
         return dataclasses.replace(self, **defaults)
 
     def pair_format(self, size: Size | None = None) -> "PairFormat":
-        """Tells how this run's side-by-side files become pairs, at image_size or another size."""
+        """Tells how this run's files become pairs of one size, as validation, evaluate and translate see them."""
         from pipelines.images.pair_format import PairFormat  # it needs TensorFlow, and --help does not
 
         return PairFormat(
@@ -297,81 +376,9 @@ class Config:
         ]
 
 
-def _checked_value(field: dataclasses.Field, value: Any) -> Any:
-    """Returns the value with the field's type, or raises InputError with the option, its value and the remedy."""
-    is_word = isinstance(field.default, str) and isinstance(value, str)
-    shown = f"{field.name}={value if is_word else repr(value):.100}"
-    if isinstance(field.default, tuple):
-        return _checked_size(shown, value)
-    if isinstance(field.default, bool):
-        if not isinstance(value, bool):
-            raise InputError(f"{shown} is not a bool; give True or False")
-        return value
-    if isinstance(field.default, str):
-        return _checked_word(shown, value, field.metadata["choices"])
-    return _checked_number(shown, value, field)
-
-
-def _checked_size(shown: str, value: Any) -> Size:
-    sides = value if isinstance(value, tuple | list) else ()
-    if len(sides) != 2 or not all(_is_int(side) and 0 <= side <= MAX_SIDE for side in sides):
-        raise InputError(f"{shown} is not a size; give (height, width) in pixels, such as (256, 512)")
-    if 0 in sides and any(sides):
-        raise InputError(f"{shown} has one side of 0; give both sides, or 0 for both")
-    return int(sides[0]), int(sides[1])
-
-
-def _checked_word(shown: str, value: Any, choices: Sequence[str] | None) -> str:
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(text, str) or "\0" in text:
-        raise InputError(f"{shown} is not a name; give a text")
-    if choices and text not in choices:
-        raise InputError(f"{shown} is unknown; give one of {', '.join(choices)}")
-    return text
-
-
-def _checked_number(shown: str, value: Any, field: dataclasses.Field) -> float:
-    default: Any = field.default
-    kind, minimum, below = type(default), field.metadata["minimum"], field.metadata["below"]
-    if not (_is_int(value) or (kind is float and isinstance(value, numbers.Real) and not isinstance(value, bool))):
-        raise InputError(f"{shown} is not {'an integer' if kind is int else 'a number'}; give one")
-    if _is_int(value) and abs(value) >= MAX_INT:
-        raise InputError(f"{shown} needs more than 64 bits; give a smaller one")
-    if not math.isfinite(value):
-        raise InputError(f"{shown} is not a finite number; give one that is")
-    if (minimum is not None and value < minimum) or (below is not None and value >= below):
-        bounds = f"{minimum} or more" if below is None else f"a number from {minimum} to below {below}"
-        raise InputError(f"{shown} is out of range; give {bounds}")
-    return kind(value)
-
-
-def _is_int(value: Any) -> bool:
-    """Whether it counts something; NumPy's integers do too."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
 def define_config_flags() -> None:
     """Makes an absl flag of every field, and shows them in the caller's --help."""
-    for field in dataclasses.fields(Config):
-        default: Any = field.default
-        meta = field.metadata
-        if isinstance(default, tuple):
-            define_size(field.name, default, meta["help"])
-        elif isinstance(default, bool):
-            flags.DEFINE_bool(field.name, default, meta["help"])
-        elif meta["choices"]:
-            flags.DEFINE_enum(field.name, default, meta["choices"], meta["help"])
-        elif isinstance(default, str):
-            flags.DEFINE_string(field.name, default, meta["help"])
-        else:
-            define = flags.DEFINE_integer if isinstance(default, int) else flags.DEFINE_float
-            define(field.name, default, meta["help"], lower_bound=meta["minimum"])
-            if meta["below"] is not None:
-                flags.register_validator(
-                    field.name,
-                    lambda value, below=meta["below"]: value < below,
-                    message=f"must be less than {meta['below']}",
-                )
+    define_flags(Config)
 
 
 def config_from_flags(values: flags.FlagValues) -> Config:

@@ -4,6 +4,8 @@ transforms   decodes, splits, resizes, crops, flips, normalizes and encodes
 pair_format  reads a side-by-side file as a source and a target
 header       checks an image's header before decoding
 size         checks sizes, and makes flags of them
+value_range  reads which stored numbers are black and white
+color        reads colors
 choices      the directions and the resize methods, by name
 figure       draws images as a figure
 """

@@ -4,3 +4,12 @@
 DIRECTIONS = ("AtoB", "BtoA")
 # Keys of tf.image.ResizeMethod.
 RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
+# How images meet load_size (the reference's --preprocess, and pad).
+PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_shortest", "pad", "none")
+# Whose size both sides of a pair get.
+RESIZE_TO = ("none", "a", "b")
+# Types of the numbers in results.
+NUMBER_TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32")
+MAX_CHANNELS = 256
+# Label maps are stored in a byte, and 255 is no class.
+MAX_LABELS = 255

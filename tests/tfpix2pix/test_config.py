@@ -24,7 +24,7 @@ WRONG = [
     ("batch_size", True, "integer"),
     ("batch_size", "1", "integer"),
     ("batch_size", 2**63, "64 bits"),
-    ("source_channels", 5, "below 5"),
+    ("source_channels", 257, "below 257"),
     ("seed", 2**32, "below 4294967296"),
     ("generator_width", 4097, "below 4097"),
     ("learning_rate", "fast", "number"),
@@ -164,3 +164,28 @@ def test_recipes_can_be_read_from_any_folder(recipe, tmp_path, monkeypatch):
     config = config_from_flags(values)
     assert config.data == recipe.stem.removeprefix("gluon_")
     assert config.resolved() != Config().resolved()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"data_a": "photos"}, "data_b"),
+        ({"source_labels": 1}, "source_labels"),
+        ({"target_labels": 5, "target_range": "0,4"}, "target_range"),
+        ({"target_labels": 5, "target_channels": 1}, "target_channels"),
+        ({"source_normalize": "percentile:1,99", "source_range": "0,1"}, "source_range"),
+        ({"target_labels": 5, "target_mask": True}, "target_mask"),
+        ({"rotate90": True, "image_size": (64, 128)}, "rotate90"),
+        ({"source_range": "1"}, "source_range"),
+        ({"background": "whitish"}, "background"),
+    ],
+)
+def test_sides_that_contradict_themselves(options, named):
+    with pytest.raises(InputError, match=named):
+        Config(**options)
+
+
+def test_labels_decide_the_channels():
+    resolved = Config(target_labels=12).resolved()
+    assert (resolved.source_channels, resolved.target_channels) == (3, 12)
+    assert resolved.resolved() == resolved
