@@ -16,7 +16,7 @@ import tensorflow as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from pipelines.datasets.label_colors import PALETTES
+from pipelines.images.label_colors import PALETTES
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import Pairs, open_pairs

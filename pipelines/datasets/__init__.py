@@ -6,5 +6,4 @@ fetch         downloads, checks and unpacks one of them
 demo          draws the demo data set
 demo_scene    paints one facade: colors, relief and classes
 combine       joins two folders of images to side-by-side pairs
-label_colors  the colors of label maps
 """

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipelines.datasets.label_colors import PALETTES
+from pipelines.images.label_colors import PALETTES
 
 PALETTE = PALETTES["facades"].classes
 CLASSES = tuple(PALETTE)

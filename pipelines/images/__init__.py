@@ -7,5 +7,7 @@ size         checks sizes, and makes flags of them
 value_range  reads which stored numbers are black and white
 color        reads colors
 choices      the directions and the resize methods, by name
+labels       makes one-hot channels of label maps, and indices of these
+label_colors the colors of label maps
 figure       draws images as a figure
 """

@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import flags
 from PIL import Image
 
-from pipelines.datasets.label_colors import PALETTES
+from pipelines.images.label_colors import PALETTES
 from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
 from tests.helpers.commands import call, command_module

@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags
 
-from pipelines.datasets.label_colors import PALETTES
+from pipelines.images.label_colors import PALETTES
 from pipelines.images.size import MAX_PIXELS_HELP
 from pipelines.system.terminal import check_value
 

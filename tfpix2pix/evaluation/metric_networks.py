@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 
-from pipelines.datasets.label_colors import PALETTES
+from pipelines.images.label_colors import PALETTES
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config

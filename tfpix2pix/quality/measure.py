@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.datasets.label_colors import Palette
+from pipelines.images.label_colors import Palette
 from pipelines.system.terminal import progress_bar
 from tfpix2pix.networks.losses import l1
 from tfpix2pix.quality.image_metrics import image_metrics

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from pipelines.datasets.label_colors import Palette
+from pipelines.images.label_colors import Palette
 from pipelines.images.transforms import to_uint8
 from pipelines.system.terminal import InputError
 

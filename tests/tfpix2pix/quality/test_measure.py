@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.datasets.label_colors import Palette
+from pipelines.images.label_colors import Palette
 from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
 from tfpix2pix.quality.kid import kernel_distance

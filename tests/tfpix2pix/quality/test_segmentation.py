@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.datasets.label_colors import PALETTES, Palette
+from pipelines.images.label_colors import PALETTES, Palette
 from pipelines.system.terminal import InputError
 from tfpix2pix.quality.segmentation import confusions, labels_of, load_segmenter, scores
 
