@@ -9,5 +9,8 @@ color        reads colors
 choices      the directions and the resize methods, by name
 labels       makes one-hot channels of label maps, and indices of these
 label_colors the colors of label maps
+statistics   counts the stored numbers of many images
+seam         tells a pair from a single image
+detail       measures what a smaller size loses
 figure       draws images as a figure
 """
