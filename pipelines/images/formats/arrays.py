@@ -1,0 +1,147 @@
+"""Reads NumPy's .npy and .npz files, without pickle."""
+
+import io
+import math
+import zipfile
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.images.formats import raster
+from pipelines.images.formats.raster import Header, Raster, Window
+from pipelines.images.header import BYTES_PER_PIXEL, DAMAGED, BadImageError
+from pipelines.images.size import MAX_PIXELS
+
+NPY_SIGNATURE = b"\x93NUMPY"
+NPZ_SIGNATURE = b"PK\x03\x04"
+
+# NumPy's headers take 128 bytes.
+MAX_HEADER_BYTES = 10_000
+# Each member of a .npz begins so in its list; the list is read into memory before anything can be checked.
+MEMBER_SIGNATURE = b"PK\x01\x02"
+MAX_MEMBERS = 100
+
+
+def probe(contents: bytes, axes: str = "") -> Header:
+    """Reads the header.
+
+    Raises:
+      BadImageError: it is no array of numbers of two or three axes, or several arrays.
+    """
+    is_npz = contents.startswith(NPZ_SIGNATURE)
+    start = _member(contents, MAX_HEADER_BYTES + 100) if is_npz else contents
+    shape, _, dtype, _ = _npy_header(start)
+    height, width, channels = _sides(shape, axes)
+    # Booleans become the whole range of uint8, as those of a PNG do.
+    return Header("npz" if is_npz else "npy", height, width, channels, _stored_type(dtype))
+
+
+def decode(
+    contents: bytes,
+    axes: str = "",
+    max_pixels: int = MAX_PIXELS,
+    *,
+    indices: bool = False,
+    window: Window | None = None,
+) -> Raster:
+    """Reads an array `(H, W)` or `(H, W, C)`, or one whose axes are said.
+
+    Args:
+      contents: the file's bytes.
+      axes: a letter for each axis, such as "CYX".
+      max_pixels: an array with more pixels is not read.
+      indices: whether booleans stay 0 and 1.
+      window: the part to read.
+
+    Raises:
+      BadImageError: it is refused.
+    """
+    raster.check_room(probe(contents, axes), max_pixels)
+    if contents.startswith(NPZ_SIGNATURE):
+        contents = _member(contents, max_pixels * BYTES_PER_PIXEL + MAX_HEADER_BYTES)
+    shape, is_fortran, dtype, offset = _npy_header(contents)
+    count = math.prod(shape)
+    if len(contents) < offset + count * dtype.itemsize:
+        raise BadImageError(DAMAGED)
+    flat = np.frombuffer(contents, dtype, count, offset)
+    values = with_axes(flat.reshape(shape, order="F" if is_fortran else "C"), _letters(shape, axes))
+    values = raster.native(raster.part(values, window))
+    raster.check_finite(values)
+    if dtype.kind == "b":
+        values = values.astype(np.uint8) * (1 if indices else 255)
+    return Raster(values)
+
+
+def with_axes(values: npt.NDArray, letters: str) -> npt.NDArray:
+    """Brings an array to `(H, W, C)` by its axes: all but Y and X become channels, the first of them the slowest."""
+    rows, columns = letters.index("Y"), letters.index("X")
+    rest = [i for i in range(values.ndim) if i not in (rows, columns)]
+    values = values.transpose(rows, columns, *rest)
+    return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
+
+
+def _letters(shape: tuple[int, ...], axes: str) -> str:
+    """Names the axes of an array."""
+    if len(shape) == 2:
+        return "YX"
+    if not axes and len(shape) == 3:
+        return "YXC"
+    if len(axes) == len(shape):
+        return axes
+    said = f"--axes={axes} names {len(axes)}" if axes else "say by --axes which is which, such as --axes=CYX"
+    raise BadImageError(f"its array of shape {shape} has {len(shape)} axes; {said}")
+
+
+def _sides(shape: tuple[int, ...], axes: str) -> tuple[int, int, int]:
+    """Returns height, width and channels."""
+    letters = _letters(shape, axes)
+    height, width = shape[letters.index("Y")], shape[letters.index("X")]
+    return height, width, math.prod(n for n, letter in zip(shape, letters, strict=True) if letter not in "YX")
+
+
+def _npy_header(contents: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Returns shape, whether the first axis is the fastest, the type, and where the numbers begin."""
+    file = io.BytesIO(contents[: MAX_HEADER_BYTES + 100])
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file, MAX_HEADER_BYTES)
+        elif version == (2, 0):
+            shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(file, MAX_HEADER_BYTES)
+        else:
+            # Version 3 is that of records with names beyond Latin-1.
+            raise BadImageError(f"its .npy version {version[0]}.{version[1]} is not that of an array of numbers")
+    except BadImageError:
+        raise
+    except Exception as error:  # The header is a Python literal, and whatever stands there may fail in any way.
+        raise BadImageError(DAMAGED) from error
+    if dtype.hasobject:
+        raise BadImageError("its array holds Python objects, which are not read; save an array of numbers")
+    raster.check_type(dtype)
+    if any(isinstance(n, bool) or n < 0 for n in shape):
+        raise BadImageError(DAMAGED)
+    return shape, is_fortran, dtype, file.tell()
+
+
+def _stored_type(dtype: np.dtype) -> np.dtype:
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
+
+
+def _member(contents: bytes, most: int) -> bytes:
+    """Unpacks up to `most` bytes of the one array of a .npz file."""
+    if contents.count(MEMBER_SIGNATURE) > MAX_MEMBERS:
+        raise BadImageError(f"it has more than {MAX_MEMBERS} members; save one array alone")
+    try:
+        with zipfile.ZipFile(io.BytesIO(contents)) as archive:
+            members = archive.infolist()
+            if len(members) != 1 or not members[0].filename.endswith(".npy"):
+                names = ", ".join(member.filename for member in members[:3])
+                raise BadImageError(f"it holds {len(members)} members ({names}); save one array alone")
+            if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise BadImageError("it is not compressed as NumPy does; save it with numpy.savez_compressed")
+            with archive.open(members[0]) as file:
+                return file.read(most)
+    except BadImageError:
+        raise
+    except Exception as error:  # Archives from strangers fail in many ways.
+        raise BadImageError(DAMAGED) from error

@@ -1,0 +1,161 @@
+"""Finds the pages of a TIFF that make an image, and names their axes; opens no file but the one."""
+
+import contextlib
+import dataclasses
+import io
+import logging
+import math
+import struct
+from collections.abc import Iterator, Sequence
+
+import tifffile
+from tifffile import COMPRESSION, PHOTOMETRIC
+
+from pipelines.images.formats import raster
+from pipelines.images.header import DAMAGED, BadImageError
+
+# Pages are found one after the other; a file that has more is a video, or was made to take time.
+MAX_PAGES = 10_000
+
+# Decoders that make no more memory than they are told to.
+COMPRESSIONS = {
+    COMPRESSION.NONE,
+    COMPRESSION.CCITTRLE,
+    COMPRESSION.CCITT_T4,
+    COMPRESSION.CCITT_T6,
+    COMPRESSION.LZW,
+    COMPRESSION.JPEG,
+    COMPRESSION.ADOBE_DEFLATE,
+    COMPRESSION.DEFLATE,
+    COMPRESSION.PACKBITS,
+    COMPRESSION.LZMA,
+    COMPRESSION.ZSTD,
+}
+# What the colors of a TIFF may be, but for palettes.
+PHOTOMETRICS = {PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.SEPARATED}
+
+# TIFF 6.0, section 8: a reduced copy, and a mask, are not the image itself.
+REDUCED, MASK = 1, 4
+# tifffile logs what it found wrong with a file and goes on; what is wrong is told by our errors.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """The pages that make an image.
+
+    Attributes:
+      pages: of one shape.
+      shape: of the array that they make together.
+      letters: the axes of that array; all but Y and X become channels.
+      start: where the array lies in the file as a whole, if the pages are not told one by one.
+    """
+
+    pages: Sequence[tifffile.TiffPage]
+    shape: tuple[int, ...]
+    letters: str
+    start: int | None = None
+
+    @property
+    def page(self) -> tifffile.TiffPage:
+        """The first page: it tells what all are like."""
+        return self.pages[0]
+
+
+@contextlib.contextmanager
+def opened(contents: bytes) -> Iterator[tifffile.TiffFile]:
+    """Opens a file; whatever fails with it becomes a BadImageError."""
+    try:
+        _check_pages(contents)
+        # The picture is one file: those that an OME-TIFF names beside it are not opened.
+        with tifffile.TiffFile(io.BytesIO(contents), _multifile=False) as tif:
+            yield tif
+    except (BadImageError, KeyboardInterrupt):
+        raise
+    except NotImplementedError as error:
+        raise BadImageError(f"it cannot be read: {error}") from error
+    except Exception as error:  # A tag may hold anything, and what reads it may fail in any way.
+        raise BadImageError(DAMAGED) from error
+
+
+def _check_pages(contents: bytes) -> None:
+    """Raises BadImageError if the list of pages is endless, long, or leads out of the file (TIFF 6.0, section 2)."""
+    order = "<" if contents.startswith(b"II") else ">"
+    is_big = contents[2:4] in (b"+\0", b"\0+")
+    count_form, offset_form, entry, start = ("Q", "Q", 20, 8) if is_big else ("H", "I", 12, 4)
+    (place,) = struct.unpack_from(order + offset_form, contents, start)
+    seen: set[int] = set()
+    while place:
+        if place in seen or place >= len(contents):
+            raise BadImageError(DAMAGED)
+        seen.add(place)
+        if len(seen) > MAX_PAGES:
+            raise BadImageError(f"it has more than {MAX_PAGES} pages")
+        (count,) = struct.unpack_from(order + count_form, contents, place)
+        (place,) = struct.unpack_from(
+            order + offset_form, contents, place + struct.calcsize(count_form) + count * entry
+        )
+    if not seen:
+        raise BadImageError(DAMAGED)
+
+
+def find(tif: tifffile.TiffFile, axes: str) -> Stack:
+    """Finds the pages that make the image, and names their axes.
+
+    Args:
+      tif: the open file.
+      axes: a letter for each axis of the array that several pages make, such as "CYX".
+
+    Raises:
+      BadImageError: there is no one image that they make.
+    """
+    if not tif.is_mmstack and (tif.is_ome or tif.is_imagej or tif.is_shaped or tif.is_lsm) and tif.series:
+        series = tif.series[0]
+        pages, shape, letters = list(series.pages), series.shape, series.axes
+        start = series.dataoffset
+    else:
+        pages = [page for page in tif.pages if not page.subfiletype & (REDUCED | MASK)] or [tif.pages.first]
+        start = None
+        shape, letters = pages[0].shape, pages[0].axes
+        if len(pages) > 1:
+            shape, letters = (len(pages), *shape), "?" + letters
+    if any(page is None or page.shape != pages[0].shape or page.dtype != pages[0].dtype for page in pages):
+        raise BadImageError(f"its {len(pages)} pages are of different sizes or types; save the one that counts alone")
+    page = pages[0].keyframe
+    if page.dtype is None or not page.shape:
+        raise BadImageError(f"its numbers of {page.bitspersample} bits are of no type that is taken")
+    raster.check_type(page.dtype)
+    if shape == page.shape or len(shape) == 2:
+        letters = page.axes if shape == page.shape else letters
+    elif axes and len(axes) == len(shape):
+        letters = axes
+    elif axes:
+        raise BadImageError(f"its array of shape {shape} has {len(shape)} axes; --axes={axes} names {len(axes)}")
+    others = [(letter, n) for letter, n in zip(letters, shape, strict=True) if letter not in "YXCS" and n > 1]
+    if others:
+        example = letters.replace(others[0][0], "C")
+        pages_or = f"{others[0][1]} pages" if others[0][0] in "?IQ" else f"{others[0][1]} pictures along {others[0][0]}"
+        raise BadImageError(f"it has {pages_or}; --axes={example} if they are channels, else save one of them alone")
+    _check_page(page)
+    if math.prod(shape) == len(pages) * math.prod(page.shape):
+        start = None
+    elif start is None or page.compression != COMPRESSION.NONE:
+        raise BadImageError(DAMAGED)
+    return Stack(pages, shape, letters, start)
+
+
+def _check_page(page: tifffile.TiffPage) -> None:
+    """Raises BadImageError for what is not read: volumes, strange compressions and colors."""
+    if page.imagedepth != 1 or (page.is_tiled and page.tiledepth != 1):
+        raise BadImageError("it is a volume; save its slices as pages")
+    if page.compression not in COMPRESSIONS:
+        name = getattr(page.compression, "name", page.compression)
+        raise BadImageError(f"its compression {name} is not taken; save it with deflate or LZW")
+    is_jpeg = page.compression == COMPRESSION.JPEG and page.photometric == PHOTOMETRIC.YCBCR
+    if not is_jpeg and page.photometric not in PHOTOMETRICS | {PHOTOMETRIC.PALETTE}:
+        name = getattr(page.photometric, "name", page.photometric)
+        raise BadImageError(f"its colors are {name}, which is not taken; save it as RGB")
+    if page.photometric == PHOTOMETRIC.SEPARATED and page.samplesperpixel < 4:
+        raise BadImageError(f"its colors are {page.samplesperpixel} inks, which is not taken; save it as RGB")
+    if page.photometric == PHOTOMETRIC.PALETTE and (page.colormap is None or page.samplesperpixel != 1):
+        raise BadImageError(DAMAGED)
