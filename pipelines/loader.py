@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from pipelines.images import transforms
+from pipelines.images.augment import Augmentation
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, check_load_size, format_size, paper_load_size, parse_size
 from pipelines.pairs import Pairs, open_pairs
@@ -29,6 +30,10 @@ def train_dataset(
     bad_images: str = "fail",
     cache_mib: int = CACHE_MIB,
     flip: bool = True,
+    flip_vertical: bool = False,
+    rotate90: bool = False,
+    color_jitter: float = 0.0,
+    scale_jitter: float = 0.0,
     seed: int = 0,
     first_step: int = 0,
     last_step: int | None = None,
@@ -58,6 +63,10 @@ def train_dataset(
       bad_images: whether a bad file of a folder is an error (`fail`) or left out (`skip`).
       cache_mib: keep the pairs of a folder in memory if they need no more MiB than this.
       flip: whether every other pair is mirrored.
+      flip_vertical: whether every other pair is turned upside down, as by a mirror.
+      rotate90: whether pairs are turned by 0, 90, 180 or 270 degrees; image_size is square then.
+      color_jitter: by how much the source's brightness, contrast and saturation change at most, such as 0.2.
+      scale_jitter: by how much the scale of a pair changes at most, such as 0.2.
       seed: of order and jitter.
       first_step: counted from 0.
       last_step: the first step without a batch; None for a data set without end.
@@ -86,11 +95,13 @@ def train_dataset(
         )
     if not 0 <= worker < workers or batch_size % workers:
         raise InputError(f"batch_size={batch_size}, worker={worker} and workers={workers} do not fit together")
+    augmentation = Augmentation(image_size, flip, flip_vertical, rotate90, color_jitter, scale_jitter)
+    methods = (pairs.form.resize_method, pairs.form.resize_method)
     read = pairs.reader()
 
     def pair_at(position: tf.Tensor) -> transforms.Pair:
-        index = index_at(position, len(pairs), batch_size, seed)
-        pair = transforms.jitter(read(index), image_size, flip, tf.stack([seed, position]))
+        pair = read(index_at(position, len(pairs), batch_size, seed))
+        pair = augmentation(pair, tf.stack([seed, position]), methods)
         return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
     share = batch_size // workers

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
 MAX_WIDTH = 4096
 
+AUGMENTATION_OPTIONS = ("flip", "flip_vertical", "rotate90", "color_jitter", "scale_jitter")
+
 MIXED_PRECISION = ("none", "bfloat16", "float16")
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
@@ -298,6 +300,11 @@ class Config:
             )
         if self.target_mask and self.target_labels:
             raise InputError("target_mask and target_labels exclude each other; leave out one")
+        if self.color_jitter and self.source_labels:
+            raise InputError(
+                f"color_jitter={self.color_jitter} and source_labels={self.source_labels}: classes have no brightness; "
+                "leave out one of the two"
+            )
         if self.rotate90 and self.image_size[0] != self.image_size[1]:
             raise InputError(
                 f"rotate90 needs a square image_size, and it is {format_size(self.image_size)}; leave out one"
@@ -349,6 +356,10 @@ class Config:
         """Returns it with defaults for what may differ between machines: file locations and the amount of memory."""
         defaults: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(self) if f.name in MACHINE_OPTIONS}
         return dataclasses.replace(self, **defaults)
+
+    def augmentation(self) -> dict[str, Any]:
+        """Returns the options of how training changes its pairs at random, as `train_dataset` takes them."""
+        return {name: getattr(self, name) for name in AUGMENTATION_OPTIONS}
 
     def pair_format(self, size: Size | None = None) -> "PairFormat":
         """Tells how this run's files become pairs of one size, as validation, evaluate and translate see them."""

@@ -47,11 +47,11 @@ def preview(config: Config, pairs: "Pairs", count: int) -> "dict[str, np.ndarray
     batches = train_dataset(
         pairs,
         image_size=config.image_size,
-        flip=config.flip,
         batch_size=min(count, len(pairs)),
         seed=config.seed,
         first_step=0,
         last_step=1,
+        **config.augmentation(),
     )
     source, target = next(iter(batches))
     return {"source": source.numpy(), "target": target.numpy()}

@@ -1,4 +1,4 @@
-"""Decodes, splits, resizes, crops, flips, normalizes and encodes images: pure functions.
+"""Decodes, splits, resizes, normalizes and encodes images: pure functions.
 
 Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All work eagerly and inside tf.data.
 """
@@ -107,28 +107,6 @@ def resize(image: Image, size: tuple[int, int], method: str) -> Image:
     # Resizing to the same size is the identity, but takes as long as any other.
     image = tf.cond(tf.reduce_all(tf.shape(image)[:2] == size), lambda: image, resized)
     return tf.ensure_shape(image, (*size, image.shape[-1]))
-
-
-def jitter(pair: Pair, size: tuple[int, int], flip: bool, seed: tf.Tensor) -> Pair:
-    """Crops both images of a pair at the same random position, and mirrors both or neither.
-
-    Args:
-      pair: two images of one size, at least `size`.
-      size: (height, width) of the crop.
-      flip: whether every other pair is mirrored left to right.
-      seed: two integers; equal seeds give equal crops.
-    """
-    source, target = pair
-    both = tf.concat(pair, axis=-1)
-    room = tf.shape(both)[:2] - size
-    draws = tf.random.stateless_uniform((3,), seed)
-    # Draws are below 1, so the offset is at most `room`.
-    top, left = tf.unstack(tf.cast(draws[:2] * tf.cast(room + 1, tf.float32), tf.int32))
-    both = both[top : top + size[0], left : left + size[1]]
-    if flip:
-        both = tf.cond(draws[2] < 0.5, lambda: both[:, ::-1], lambda: both)
-    both = tf.ensure_shape(both, (*size, None))
-    return both[..., : source.shape[-1]], tf.ensure_shape(both[..., source.shape[-1] :], (*size, target.shape[-1]))
 
 
 def normalize(image: Image) -> Image:

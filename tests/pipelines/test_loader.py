@@ -1,6 +1,7 @@
 """From files to batches: order, epochs, resuming, caching, and bad files."""
 
 import dataclasses
+import hashlib
 import itertools
 import pathlib
 
@@ -393,3 +394,36 @@ def test_facades():
     np.testing.assert_array_equal(to_uint8(source[0]), pixels[:, 256:])
     # Without rounding too: the floats are the levels' own.
     np.testing.assert_array_equal(target[0], pixels[:, :256] / np.float32(255) * 2 - 1)
+
+
+# Digests of the batches that the code at commit c796bd4 made, before there was any other augmentation. Nothing is
+# resized, but by `nearest`, so they do not depend on the processor.
+EARLIER = {
+    "flip": ({}, "8519fa969d59ec88464188051e6d6707ce42c23f12ee217c766296d42d6689a4"),
+    "no flip": ({"flip": False}, "e92f5d19adfcc6ad69e7bec6a237170a90f1a7bd67d78799122627123f866f95"),
+    "one size": ({"image_size": (22, 24)}, "afa893d8951beb3c9953cd7f8208844c7c6d06fd5666eebefbff3826cd25f4c2"),
+    "other options": (
+        {"load_size": (18, 29), "direction": "BtoA", "resize_method": "nearest", "seed": 4},
+        "093c27df246fc2bbce3a368c1c1b472d2faf6f33b1bdb8d8fd1db3c8eef3833a",
+    ),
+    "second of two workers": (
+        {"worker": 1, "workers": 2},
+        "366d28f74862ec27be0fad208f8289f758cc5e1e0eb106f02d69b722c11b3280",
+    ),
+}
+
+
+@CACHES
+@pytest.mark.parametrize("name", EARLIER)
+def test_batches_are_those_of_earlier_versions(tmp_path, name, cache_mib):
+    rows, columns, channels = np.mgrid[:22, :48, :3]
+    for i in range(5):
+        pixels = (rows * 31 + columns * 17 + channels * 101 + i * 7919 + rows * columns * 13) % 256
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{i}.png")
+    options, expected = EARLIER[name]
+    options = {"image_size": (16, 20), "load_size": (22, 24), "seed": 9, "batch_size": 2, **options}
+    digest = hashlib.sha256()
+    for batch in train_dataset(tmp_path, first_step=3, last_step=9, cache_mib=cache_mib, **options):
+        for images in batch:
+            digest.update(images.numpy().tobytes())
+    assert digest.hexdigest() == expected

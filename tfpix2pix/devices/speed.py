@@ -97,11 +97,11 @@ def pipeline_images_per_second(config: Config) -> float:
         train_dataset(
             pairs,
             image_size=config.image_size,
-            flip=config.flip,
             batch_size=batch_size,
             seed=config.seed,
             first_step=0,
             last_step=2 * batches,
+            **config.augmentation(),
         )
     )
     for _ in range(batches):

@@ -84,9 +84,9 @@ class Feed:
         dataset = train_dataset(
             self.pairs,
             image_size=config.image_size,
-            flip=config.flip,
             first_step=step,
             last_step=self.last_step,
+            **config.augmentation(),
             **self._part,
         )
         return distribute(self.strategy, dataset)

@@ -1,8 +1,6 @@
 """Operations on one pair against Pillow and NumPy, eagerly and inside tf.data."""
 
-import collections
 import io
-import itertools
 import struct
 import zlib
 
@@ -221,65 +219,6 @@ def test_resize_to_nearest_makes_no_new_values():
 def test_resize_to_the_same_size_is_the_identity(method):
     image = RNG.random((HEIGHT, WIDTH, 4), np.float32)
     np.testing.assert_array_equal(resized(image, (HEIGHT, WIDTH), method), image)
-
-
-def positions(height, width):
-    """(H, W, 2): each pixel holds its own row and column."""
-    return np.stack(np.mgrid[:height, :width], axis=-1).astype(np.float32)
-
-
-def place(source, target, size):
-    """(top, left, whether mirrored) of a crop, once both images are of this very place."""
-    source, target = np.asarray(source), np.asarray(target)
-    top, left = source[..., 0].min(), source[..., 1].min()
-    crop = positions(100, 100)[int(top) : int(top) + size[0], int(left) : int(left) + size[1]]
-    mirrored = bool(source[0, 0, 1] > source[0, -1, 1])
-    crop = crop[:, ::-1] if mirrored else crop
-    np.testing.assert_array_equal(source, crop)
-    np.testing.assert_array_equal(target, -np.concatenate([crop, crop[..., :1]], axis=-1))
-    return int(top), int(left), mirrored
-
-
-def positioned_pair(height, width):
-    """Two and three channels: the target has the source's places, negative."""
-    source = positions(height, width)
-    return source, -np.concatenate([source, source[..., :1]], axis=-1)
-
-
-def test_jitter_is_one_for_both_images_and_all_places_are_as_likely():
-    pair, size, draws = positioned_pair(6, 8), (4, 5), 2400
-    crops = tf.data.Dataset.range(draws).map(lambda i: transforms.jitter(pair, size, True, tf.stack([7, i])))
-    seen = collections.Counter(place(*crop, size) for crop in crops.as_numpy_iterator())
-    assert set(seen) == set(itertools.product(range(3), range(4), (False, True)))
-    # Each of 24 is expected 100 times with a standard deviation of 10, mirrored ones 1200 times with one of 24.
-    assert all(60 < count < 140 for count in seen.values()), seen
-    assert abs(sum(count for (*_, mirrored), count in seen.items() if mirrored) - draws / 2) < 100
-
-
-def test_jitter_follows_from_the_seed():
-    def jittered(seed):
-        return both_ways(
-            lambda *x: transforms.jitter(x[:2], (4, 5), True, x[2]),
-            *positioned_pair(30, 40),
-            tf.constant(seed, tf.int64),
-        )
-
-    for x, y in zip(jittered([3, 4]), jittered([3, 4]), strict=True):
-        np.testing.assert_array_equal(x, y)
-    places = {place(*jittered(seed), (4, 5)) for seed in ([3, 4], [3, 5], [4, 4], [4, 3])}
-    assert len(places) == 4
-
-
-def test_jitter_without_flip_never_mirrors():
-    pair = positioned_pair(6, 8)
-    assert not any(place(*transforms.jitter(pair, (4, 5), False, [0, i]), (4, 5))[2] for i in range(50))
-
-
-def test_jitter_of_equal_sizes_crops_nothing():
-    pair = positioned_pair(6, 8)
-    assert {place(*transforms.jitter(pair, (6, 8), False, [0, i]), (6, 8)) for i in range(20)} == {(0, 0, False)}
-    seen = {place(*transforms.jitter(pair, (6, 8), True, [0, i]), (6, 8)) for i in range(20)}
-    assert seen == {(0, 0, False), (0, 0, True)}
 
 
 def test_every_level_survives_normalize_and_to_uint8():
