@@ -49,7 +49,7 @@ class Statistics:
         self._histogram += np.bincount(self._bins_of(values), minlength=len(self._histogram))
         if self._is_short:
             used = np.flatnonzero(self._histogram)[: MAX_CLASSES + 2]
-            self._keep_distinct([int(bin) + self.type_range[0] for bin in used])
+            self._keep_distinct((used + self.type_range[0]).tolist())
         elif self.values is not None:
             # Some numbers show that there are many, so no large image of amounts is sorted.
             some = {*self.values, *np.unique(values[:: 1 + values.size // 4096]).tolist()}
@@ -143,14 +143,17 @@ class Statistics:
 
     def _between(self, low: float, high: float) -> float:
         if self._is_short:
-            low, high = math.ceil(low), math.floor(high)
-        first, last = self._bins_of(np.array([low, high]))
+            smallest, largest = self.type_range
+            first = min(max(math.ceil(low), smallest), largest + 1) - smallest
+            last = max(min(math.floor(high), largest), smallest - 1) - smallest
+        else:
+            first, last = self._bins_of(np.array([low, high]))
         return float(self._histogram[first : last + 1].sum()) / self.count
 
     def _bins_of(self, values: np.ndarray) -> np.ndarray:
         """Returns each number's place in the histogram; places ascend as numbers do."""
         if self._is_short:
-            return np.clip(values.astype(np.int64) - self.type_range[0], 0, len(self._histogram) - 1)
+            return values if self.type_range[0] == 0 else values.astype(np.int64) - self.type_range[0]
         largest = np.finfo(np.float32).max
         bits = np.clip(values, -largest, largest).astype(np.float32).view(np.int32)
         # The bits of negative floats descend, so all but the sign are inverted.

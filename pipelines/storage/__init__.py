@@ -6,6 +6,7 @@ shards        images in TFRecord shards
 records       writes shards, and reads their records
 manifest      describes a folder of shards
 validity      reads image files, and says why bad ones are bad
+kind          tells pairs from single images
 input_output  inputs of a command, and the files of its results
 sample        chooses some of many
 """
