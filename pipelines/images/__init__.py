@@ -1,6 +1,7 @@
 """One image in memory.
 
 transforms   decodes, splits, resizes, crops, flips, normalizes and encodes
+codecs       reads and writes files of every format, each in formats/
 pair_format  reads a side-by-side file as a source and a target
 header       checks an image's header before decoding
 size         checks sizes, and makes flags of them

@@ -1,13 +1,19 @@
-"""Reads the header or the pixels of an image file of any format that is taken: by its first bytes, not by its name.
+"""Reads and writes image files of every format that is taken, told by their first bytes, not by their names.
 
 Without TensorFlow's operations but for headers: Pillow, libpng, tifffile with imagecodecs, and NumPy without pickle.
+`encode` and `geo_tags` lie in `formats`.
 """
 
 from pipelines.images import header
 from pipelines.images.formats import arrays, photo, raster, tiff
+from pipelines.images.formats.encoders import encode
 from pipelines.images.formats.raster import Header, Raster, Window
+from pipelines.images.formats.tiff import geo_tags
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
+from pipelines.system.terminal import InputError
+
+__all__ = ["SUFFIXES", "Header", "Raster", "check", "check_axes", "decode", "encode", "format_of", "geo_tags", "probe"]
 
 # The names of files that are taken for images.
 SUFFIXES = (
@@ -79,6 +85,14 @@ def format_of(contents: bytes) -> str:
         if contents[place : place + len(signature)] == signature:
             raise BadImageError(f"it is {name}, which is not taken; convert it to PNG or TIFF")
     raise BadImageError("it is no JPEG, PNG, TIFF, WebP, BMP or NPY, whatever its name says")
+
+
+def check_axes(axes: str) -> None:
+    """Raises InputError if a text does not name axes: one Y, one X, and C for each that becomes channels."""
+    if axes and (axes.count("Y") != 1 or axes.count("X") != 1 or set(axes) - set("YXC")):
+        raise InputError(
+            f"--axes={axes} does not name axes; give one Y, one X and a C for each of channels, such as CYX"
+        )
 
 
 def probe(contents: bytes, axes: str = "") -> Header:

@@ -36,6 +36,9 @@ PHOTOMETRICS = {PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB,
 
 # TIFF 6.0, section 8: a reduced copy, and a mask, are not the image itself.
 REDUCED, MASK = 1, 4
+# Axes of pages that nobody has named.
+UNNAMED = "?IQ"
+
 # tifffile logs what it found wrong with a file and goes on; what is wrong is told by our errors.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 
@@ -125,6 +128,7 @@ def find(tif: tifffile.TiffFile, axes: str) -> Stack:
     if page.dtype is None or not page.shape:
         raise BadImageError(f"its numbers of {page.bitspersample} bits are of no type that is taken")
     raster.check_type(page.dtype)
+    _check_page(page)
     if shape == page.shape or len(shape) == 2:
         letters = page.axes if shape == page.shape else letters
     elif axes and len(axes) == len(shape):
@@ -133,15 +137,22 @@ def find(tif: tifffile.TiffFile, axes: str) -> Stack:
         raise BadImageError(f"its array of shape {shape} has {len(shape)} axes; --axes={axes} names {len(axes)}")
     others = [(letter, n) for letter, n in zip(letters, shape, strict=True) if letter not in "YXCS" and n > 1]
     if others:
-        example = letters.replace(others[0][0], "C")
-        pages_or = f"{others[0][1]} pages" if others[0][0] in "?IQ" else f"{others[0][1]} pictures along {others[0][0]}"
-        raise BadImageError(f"it has {pages_or}; --axes={example} if they are channels, else save one of them alone")
-    _check_page(page)
+        raise BadImageError(_several(others, letters, shape))
     if math.prod(shape) == len(pages) * math.prod(page.shape):
         start = None
     elif start is None or page.compression != COMPRESSION.NONE:
         raise BadImageError(DAMAGED)
     return Stack(pages, shape, letters, start)
+
+
+def _several(others: list[tuple[str, int]], letters: str, shape: tuple[int, ...]) -> str:
+    """Says what an image has several of, and which axes would make channels of them."""
+    names = [f"{n} pages" if letter in UNNAMED else f"{n} pictures along {letter}" for letter, n in others]
+    proposed = "".join(letter if letter in "YX" else "C" for letter in letters)
+    if len(shape) == 3 and letters[0] in UNNAMED and shape[2] < shape[0]:
+        # tifffile's writer takes the first axis of an array for pages, also if it is that of rows.
+        proposed = "YXC"
+    return f"it has {' and '.join(names)}; --axes={proposed} if they are channels, else save one of them alone"
 
 
 def _check_page(page: tifffile.TiffPage) -> None:

@@ -8,7 +8,9 @@ import tifffile
 from PIL import Image
 
 from pipelines.images import codecs
+from pipelines.images.formats.encoders import HOLDS
 from pipelines.images.header import BadImageError
+from pipelines.system.terminal import InputError
 
 TYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
 HEIGHT, WIDTH = 40, 50
@@ -28,6 +30,11 @@ def tiff(values, **options):
     file = io.BytesIO()
     tifffile.imwrite(file, values, **options)
     return file.getvalue()
+
+
+def by_pillow(contents):
+    values = np.asarray(Image.open(io.BytesIO(contents)))
+    return values if values.ndim == 3 else values[..., None]
 
 
 def assert_read(contents, expected, axes=""):
@@ -95,3 +102,87 @@ def test_files_by_pillow(kind, mode):
     read = Image.open(file)
     expected = np.asarray(read.convert({"P": "RGB", "1": "L"}.get(read.mode, read.mode)))
     assert_read(file.getvalue(), expected if expected.ndim == 3 else expected[..., None])
+
+
+@pytest.mark.parametrize("format", sorted(HOLDS))
+def test_encode(format):
+    """What is written is read back, and by the other library."""
+    types, counts = HOLDS[format]
+    for dtype in types or (*TYPES, "uint64", "int64"):
+        for channels in counts or (1, 2, 3, 4, 5, 256):
+            values = numbers(dtype, channels)
+            contents = codecs.encode(values, format)
+            found = codecs.decode(contents).values
+            assert found.dtype == values.dtype
+            assert found[..., : values.shape[-1]].shape == values.shape
+            if format == "jpg":
+                np.testing.assert_array_equal(found, by_pillow(contents))
+            elif format == "webp" and channels == 1:
+                np.testing.assert_array_equal(found, values.repeat(3, axis=-1))
+            elif format == "webp" and channels == 2:
+                np.testing.assert_array_equal(found, values[..., [0, 0, 0, 1]])
+            else:
+                np.testing.assert_array_equal(found, values)
+            if format == "png" and (dtype == "uint8" or channels == 1):
+                np.testing.assert_array_equal(by_pillow(contents), values)
+            if format == "tif":
+                np.testing.assert_array_equal(tifffile.imread(io.BytesIO(contents)).reshape(values.shape), values)
+
+
+def test_encode_a_smooth_jpeg():
+    gray = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)).astype(np.uint8)[..., None]
+    assert np.abs(by_pillow(codecs.encode(gray, "jpg")).astype(int) - gray).max() <= 2
+
+
+def test_encode_a_palette():
+    indices = (numbers("uint8") % 3)[..., 0]
+    colors = np.array([[10, 20, 30], [0, 255, 0], [9, 9, 200]], np.uint8)
+    contents = codecs.encode(indices, "png", palette=colors.tolist())
+    image = Image.open(io.BytesIO(contents))
+    assert image.mode == "P"
+    np.testing.assert_array_equal(np.asarray(image), indices)
+    np.testing.assert_array_equal(codecs.decode(contents, indices=True).values[..., 0], indices)
+    assert_read(contents, colors[indices])
+
+
+def test_geo_tags_are_carried_over():
+    """As GDAL writes them: pixel scale, tie point, keys (OGC GeoTIFF 1.1, 7.1)."""
+    tags = [
+        (33550, 12, 3, (0.5, 0.5, 0.0), True),
+        (33922, 12, 6, (0.0, 0.0, 0.0, 440720.0, 3751320.0, 0.0), True),
+        (34735, 3, 8, (1, 1, 0, 1, 1024, 0, 1, 1), True),
+        (34737, 2, 8, "WGS 84|", True),
+    ]
+    source = tiff(numbers("uint8")[..., 0], extratags=tags)
+    contents = codecs.encode(numbers("float32", 2), "tif", tags=codecs.geo_tags(source))
+    with tifffile.TiffFile(io.BytesIO(contents)) as file:
+        found = {code: file.pages.first.tags[code].value for code, *_ in tags}
+        assert file.pages.first.tags.get("ImageDescription") is None
+    assert found == {code: value for code, _, _, value, _ in tags}
+    assert codecs.geo_tags(codecs.encode(numbers("uint8"), "png")) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "named"),
+    [
+        (numbers("float32"), {"format": "png"}, "png cannot hold float32"),
+        (numbers("uint16"), {"format": "jpg"}, "jpg cannot hold uint16"),
+        (numbers("uint8", 12), {"format": "webp"}, "webp cannot hold 12 channels"),
+        (numbers("uint8"), {"format": "gif"}, "gif"),
+        (numbers("uint8"), {"format": "png", "palette": [(0, 0, 0)]}, "1 colors"),
+    ],
+)
+def test_encode_refuses(values, options, named):
+    with pytest.raises(InputError, match=named):
+        codecs.encode(values, **options)
+
+
+@pytest.mark.parametrize("axes", ["", "YX", "CYX", "YXC", "CCYX"])
+def test_axes(axes):
+    codecs.check_axes(axes)
+
+
+@pytest.mark.parametrize("axes", ["C", "XYX", "YC", "yx", "ZYX", "Y X"])
+def test_wrong_axes(axes):
+    with pytest.raises(InputError, match=axes):
+        codecs.check_axes(axes)
