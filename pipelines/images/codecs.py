@@ -8,6 +8,7 @@ from pipelines.images import header
 from pipelines.images.formats import arrays, photo, raster, tiff
 from pipelines.images.formats.encoders import encode
 from pipelines.images.formats.raster import Header, Raster, Window
+from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.formats.tiff import geo_tags
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
@@ -59,7 +60,7 @@ OTHER_FORMATS = (
 )
 
 
-def format_of(contents: bytes) -> str:
+def format_of(contents: bytes | StoredFile) -> str:
     """Tells the format by a file's first bytes: "jpeg", "png", "tiff", "webp", "bmp", "npy" or "npz".
 
     Raises:
@@ -95,7 +96,7 @@ def check_axes(axes: str) -> None:
         )
 
 
-def probe(contents: bytes, axes: str = "") -> Header:
+def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
     """Reads the header of a file, without decoding it.
 
     Args:
@@ -111,7 +112,7 @@ def probe(contents: bytes, axes: str = "") -> Header:
         return tiff.probe(contents, axes)
     if name in ("npy", "npz"):
         return arrays.probe(contents, axes)
-    return photo.probe(contents, name)
+    return photo.probe(contents[:], name)
 
 
 def check(contents: bytes, max_pixels: int = MAX_PIXELS, axes: str = "") -> None:
@@ -127,7 +128,7 @@ def check(contents: bytes, max_pixels: int = MAX_PIXELS, axes: str = "") -> None
 
 
 def decode(
-    contents: bytes,
+    contents: bytes | StoredFile,
     axes: str = "",
     max_pixels: int = MAX_PIXELS,
     *,
@@ -152,4 +153,4 @@ def decode(
         return tiff.decode(contents, axes, max_pixels, indices=indices, window=window)
     if name in ("npy", "npz"):
         return arrays.decode(contents, axes, max_pixels, indices=indices, window=window)
-    return photo.decode(contents, name, max_pixels, indices=indices, window=window)
+    return photo.decode(contents[:], name, max_pixels, indices=indices, window=window)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipelines.images.formats import raster
 from pipelines.images.formats.raster import Header, Raster, Window
+from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BYTES_PER_PIXEL, DAMAGED, BadImageError
 from pipelines.images.size import MAX_PIXELS
 
@@ -22,7 +23,7 @@ MEMBER_SIGNATURE = b"PK\x01\x02"
 MAX_MEMBERS = 100
 
 
-def probe(contents: bytes, axes: str = "") -> Header:
+def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
     """Reads the header.
 
     Raises:
@@ -37,7 +38,7 @@ def probe(contents: bytes, axes: str = "") -> Header:
 
 
 def decode(
-    contents: bytes,
+    contents: bytes | StoredFile,
     axes: str = "",
     max_pixels: int = MAX_PIXELS,
     *,
@@ -63,8 +64,16 @@ def decode(
     count = math.prod(shape)
     if len(contents) < offset + count * dtype.itemsize:
         raise BadImageError(DAMAGED)
-    flat = np.frombuffer(contents, dtype, count, offset)
-    values = with_axes(flat.reshape(shape, order="F" if is_fortran else "C"), _letters(shape, axes))
+    letters = _letters(shape, axes)
+    if window and letters[0] == "Y" and not is_fortran:
+        # The rows of the window lie together.
+        top, left, height, width = window
+        row = math.prod(shape[1:])
+        offset += top * row * dtype.itemsize
+        contents = contents[offset : offset + height * row * dtype.itemsize]
+        shape, count, offset, window = (height, *shape[1:]), height * row, 0, (0, left, height, width)
+    flat = np.frombuffer(contents[:], dtype, count, offset)
+    values = with_axes(flat.reshape(shape, order="F" if is_fortran else "C"), letters)
     values = raster.native(raster.part(values, window))
     raster.check_finite(values)
     if dtype.kind == "b":
@@ -99,7 +108,7 @@ def _sides(shape: tuple[int, ...], axes: str) -> tuple[int, int, int]:
     return height, width, math.prod(n for n, letter in zip(shape, letters, strict=True) if letter not in "YX")
 
 
-def _npy_header(contents: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+def _npy_header(contents: bytes | StoredFile) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Returns shape, whether the first axis is the fastest, the type, and where the numbers begin."""
     file = io.BytesIO(contents[: MAX_HEADER_BYTES + 100])
     try:
@@ -127,12 +136,12 @@ def _stored_type(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
 
-def _member(contents: bytes, most: int) -> bytes:
+def _member(contents: bytes | StoredFile, most: int) -> bytes:
     """Unpacks up to `most` bytes of the one array of a .npz file."""
     if contents.count(MEMBER_SIGNATURE) > MAX_MEMBERS:
         raise BadImageError(f"it has more than {MAX_MEMBERS} members; save one array alone")
     try:
-        with zipfile.ZipFile(io.BytesIO(contents)) as archive:
+        with zipfile.ZipFile(io.BytesIO(contents[:])) as archive:
             members = archive.infolist()
             if len(members) != 1 or not members[0].filename.endswith(".npy"):
                 names = ", ".join(member.filename for member in members[:3])

@@ -10,6 +10,7 @@ from tifffile import EXTRASAMPLE, PHOTOMETRIC
 from pipelines.images.formats import color_profile, raster, tiff_page, tiff_stack
 from pipelines.images.formats.arrays import with_axes
 from pipelines.images.formats.raster import Header, Raster, Window
+from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.formats.tiff_stack import Stack
 from pipelines.images.header import BYTES_PER_PIXEL, DAMAGED, BadImageError
 from pipelines.images.size import MAX_PIXELS
@@ -21,7 +22,7 @@ GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 ICC_TAG, ORIENTATION_TAG = 34675, 274
 
 
-def probe(contents: bytes, axes: str = "") -> Header:
+def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
     """Reads the tags.
 
     Args:
@@ -36,7 +37,7 @@ def probe(contents: bytes, axes: str = "") -> Header:
 
 
 def decode(
-    contents: bytes,
+    contents: bytes | StoredFile,
     axes: str = "",
     max_pixels: int = MAX_PIXELS,
     *,
@@ -72,7 +73,7 @@ def decode(
     return Raster(values, header.has_alpha and values.shape[-1] == header.channels, header.bits)
 
 
-def geo_tags(contents: bytes) -> list[tuple[int, int, int, object]]:
+def geo_tags(contents: bytes | StoredFile) -> list[tuple[int, int, int, object]]:
     """Returns the tags that tell where on earth a TIFF's picture lies, as `encode` takes them; none for other files."""
     if not contents.startswith(SIGNATURES):
         return []
@@ -124,7 +125,7 @@ def _orientation(page: tifffile.TiffPage) -> int:
     return int(told) if isinstance(told, int) and 1 <= told <= 8 else 1
 
 
-def _values(stack: Stack, contents: bytes, window: Window | None, room: int) -> npt.NDArray:
+def _values(stack: Stack, contents: bytes | StoredFile, window: Window | None, room: int) -> npt.NDArray:
     """Reads `(H, W, C)` as stored."""
     page = stack.page.keyframe
     if stack.start is not None:
@@ -132,7 +133,7 @@ def _values(stack: Stack, contents: bytes, window: Window | None, room: int) -> 
         count = math.prod(stack.shape)
         if stack.start + count * dtype.itemsize > len(contents):
             raise BadImageError(DAMAGED)
-        values = np.frombuffer(contents, dtype, count, stack.start).reshape(stack.shape)
+        values = np.frombuffer(contents[:], dtype, count, stack.start).reshape(stack.shape)
         return raster.native(raster.part(with_axes(values, stack.letters), window))
     # Where the user's axes say that rows are pages, a window is cut afterwards.
     tail = len(page.shape)

@@ -7,11 +7,13 @@ import logging
 import math
 import struct
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC
 
 from pipelines.images.formats import raster
+from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import DAMAGED, BadImageError
 
 # Pages are found one after the other; a file that has more is a video, or was made to take time.
@@ -66,12 +68,12 @@ class Stack:
 
 
 @contextlib.contextmanager
-def opened(contents: bytes) -> Iterator[tifffile.TiffFile]:
+def opened(contents: bytes | StoredFile) -> Iterator[tifffile.TiffFile]:
     """Opens a file; whatever fails with it becomes a BadImageError."""
     try:
         _check_pages(contents)
         # The picture is one file: those that an OME-TIFF names beside it are not opened.
-        with tifffile.TiffFile(io.BytesIO(contents), _multifile=False) as tif:
+        with tifffile.TiffFile(_file_of(contents), _multifile=False) as tif:
             yield tif
     except (BadImageError, KeyboardInterrupt):
         raise
@@ -81,12 +83,12 @@ def opened(contents: bytes) -> Iterator[tifffile.TiffFile]:
         raise BadImageError(DAMAGED) from error
 
 
-def _check_pages(contents: bytes) -> None:
+def _check_pages(contents: bytes | StoredFile) -> None:
     """Raises BadImageError if the list of pages is endless, long, or leads out of the file (TIFF 6.0, section 2)."""
     order = "<" if contents.startswith(b"II") else ">"
     is_big = contents[2:4] in (b"+\0", b"\0+")
     count_form, offset_form, entry, start = ("Q", "Q", 20, 8) if is_big else ("H", "I", 12, 4)
-    (place,) = struct.unpack_from(order + offset_form, contents, start)
+    place = _number(contents, start, order + offset_form)
     seen: set[int] = set()
     while place:
         if place in seen or place >= len(contents):
@@ -94,12 +96,23 @@ def _check_pages(contents: bytes) -> None:
         seen.add(place)
         if len(seen) > MAX_PAGES:
             raise BadImageError(f"it has more than {MAX_PAGES} pages")
-        (count,) = struct.unpack_from(order + count_form, contents, place)
-        (place,) = struct.unpack_from(
-            order + offset_form, contents, place + struct.calcsize(count_form) + count * entry
-        )
+        count = _number(contents, place, order + count_form)
+        place = _number(contents, place + struct.calcsize(count_form) + count * entry, order + offset_form)
     if not seen:
         raise BadImageError(DAMAGED)
+
+
+def _file_of(contents: bytes | StoredFile | StoredFile) -> BinaryIO:
+    if isinstance(contents, bytes):
+        return io.BytesIO(contents)
+    # tifffile takes the place where it finds a file for its beginning.
+    contents.file.seek(0)
+    return contents.file
+
+
+def _number(contents: bytes | StoredFile | StoredFile, place: int, form: str) -> int:
+    (number,) = struct.unpack(form, contents[place : place + struct.calcsize(form)])
+    return number
 
 
 def find(tif: tifffile.TiffFile, axes: str) -> Stack:
