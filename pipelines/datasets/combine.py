@@ -12,7 +12,7 @@ import tensorflow as tf
 from pipelines.images import header, transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
-from pipelines.storage.image_files import list_files
+from pipelines.storage.listing import list_files
 from pipelines.storage.validity import read_file
 from pipelines.system.disk import whole_folder
 from pipelines.system.terminal import InputError, progress_bar

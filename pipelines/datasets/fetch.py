@@ -5,11 +5,13 @@ import pathlib
 import sys
 
 from pipelines.datasets.catalogue import DatasetSpec
-from pipelines.storage.image_files import SUFFIXES
 from pipelines.system.archive import ArchiveError, unpack
 from pipelines.system.disk import whole_folder
 from pipelines.system.download import download
 from pipelines.system.terminal import InputError
+
+# Of the published images.
+SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def contents_digest(folder: pathlib.Path, suffixes: tuple[str, ...] = SUFFIXES) -> str:

@@ -3,6 +3,7 @@
 transforms   decodes, splits, resizes, crops, flips, normalizes and encodes
 codecs       reads and writes files of every format, each in formats/
 pair_format  reads a side-by-side file as a source and a target
+packed_pair  packs the two files of a pair into one string of bytes
 header       checks an image's header before decoding
 size         checks sizes, and makes flags of them
 value_range  reads which stored numbers are black and white

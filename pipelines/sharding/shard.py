@@ -14,7 +14,7 @@ from pipelines.sharding import beam, blocks
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory, summed
 from pipelines.storage import records
-from pipelines.storage.image_files import list_files
+from pipelines.storage.listing import list_files
 from pipelines.storage.manifest import SHARD_SUFFIX, Manifest, is_sharded
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.shards import Shards

@@ -1,7 +1,11 @@
 """Encoded images, in files or in shards.
 
 image_set     what every set of encoded images can do
+listing       the images below a folder, and why the rest is left out
+file_set      what sets of files have in common
 image_files   images that are files
+file_pair     the two files of a pair
+paired_files  pairs whose halves are files in two folders
 shards        images in TFRecord shards
 records       writes shards, and reads their records
 manifest      describes a folder of shards

@@ -44,6 +44,11 @@ class FileSet(ImageSet, Generic[File]):
     def _with(self: Self, rows: Sequence[int], sizes: np.ndarray | None, digests: np.ndarray | None) -> Self:
         """Returns the set of these images, of these sizes and digests."""
 
+    def _after(self: Self, other: ImageSet) -> Self:
+        """Returns the set, which now knows what was left out of the one that it was made from."""
+        self.left_out, self.skipped = other.left_out, other.skipped
+        return self
+
     def names(self) -> list[str]:
         """Returns the paths below the folder."""
         return [self.name(index) for index in range(len(self))]
@@ -52,11 +57,11 @@ class FileSet(ImageSet, Generic[File]):
         """Returns a set of some of the images, in this order."""
         rows = np.asarray(indices, np.int64)
         sizes, digests = (None if each is None else each[rows] for each in (self._sizes, self._digests))
-        return self._with(rows.tolist(), sizes, digests)
+        return self._with(rows.tolist(), sizes, digests)._after(self)
 
     def as_read(self: Self, sizes: np.ndarray, digests: np.ndarray) -> Self:
         """Returns the set, which now knows its files' sizes `(n,)` in bytes and digests `(n, 8)` uint8."""
-        return self._with(range(len(self)), sizes, digests)
+        return self._with(range(len(self)), sizes, digests)._after(self)
 
     def identity(self, index: int) -> Identity:
         """Returns the image's name, and size and digest if they are known."""

@@ -2,17 +2,14 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.storage.file_set import FileSet, unless_changed
-from pipelines.storage.manifest import SHARD_SUFFIX, is_sharded
-from pipelines.system.paths import AnyPath, RemotePath, file_size
-from pipelines.system.terminal import InputError
+from pipelines.system.paths import AnyPath, file_size
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 # The folders of a data set.
 SPLITS = ("train", "val", "test")
 
@@ -25,6 +22,7 @@ class Files(FileSet[AnyPath]):
       paths: of the files.
       sizes: `(n,)` in bytes, as the files were first read.
       digests: `(n, 8)` uint8, likewise.
+      left_out: what else there is below the folder.
     """
 
     def __init__(
@@ -33,9 +31,11 @@ class Files(FileSet[AnyPath]):
         paths: Sequence[AnyPath],
         sizes: np.ndarray | None = None,
         digests: np.ndarray | None = None,
+        left_out: Mapping[AnyPath, str] | None = None,
     ):
         super().__init__(paths, sizes, digests)
         self.folder = folder
+        self.left_out = left_out or {}
 
     def name(self, index: int) -> str:
         """Returns the path below the folder."""
@@ -68,7 +68,8 @@ class Files(FileSet[AnyPath]):
 
     def with_missing(self, names: Iterable[str]) -> "Files":
         """Returns the set with these files in their places, even if they no longer exist."""
-        return Files(self.folder, sorted({*self._files, *(self.folder / name for name in names)}))
+        paths = sorted({*self._files, *(self.folder / name for name in names)})
+        return Files(self.folder, paths)._after(self)
 
     def index_of(self, name: str, index: int) -> int:
         """Returns the index of the file with this name."""
@@ -82,31 +83,3 @@ class Files(FileSet[AnyPath]):
 def split_folders(folder: AnyPath) -> list[AnyPath]:
     """Returns those of SPLITS that a data set has."""
     return [folder / split for split in SPLITS if (folder / split).is_dir()]
-
-
-def list_files(folder: AnyPath) -> list[AnyPath]:
-    """Returns all JPEG and PNG files below the folder, sorted.
-
-    Raises:
-      InputError: the folder does not exist, or has no image.
-    """
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder} is not a folder; a data set is a folder with train/ and val/, of side-by-side images"
-        )
-    below: list[AnyPath]
-    if isinstance(folder, RemotePath):
-        below = list(folder.files())
-    else:
-        below = [path for path in folder.rglob("*") if path.is_file()]
-    files = sorted(path for path in below if path.suffix.lower() in SUFFIXES)
-    if not files and is_sharded(folder):
-        raise InputError(f"{folder} has shards instead of image files; give the folder from which they were made")
-    if not files and any(path.suffix == SHARD_SUFFIX for path in below):
-        raise InputError(
-            f"{folder} has shards without manifest.json, so they are incomplete; give the command that makes them "
-            "again, and it will resume"
-        )
-    if not files:
-        raise InputError(f"{folder} has no images; it should have {', '.join(SUFFIXES)} files")
-    return files

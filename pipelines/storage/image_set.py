@@ -39,12 +39,14 @@ class ImageSet(abc.ABC):
       folder: where the images lie.
       kind: `pairs` or `images`, if the set says so; else None.
       skipped: the images that were left out when the set was made, with the reason.
+      left_out: the files that were not taken for images of the set, with a reason that follows their count.
       was_read: whether each image was read and found good when the set was made.
     """
 
     folder: AnyPath
     kind: str | None = None
     skipped: Mapping[str, str] = {}
+    left_out: Mapping[AnyPath, str] = {}
     was_read: bool = True
 
     @abc.abstractmethod

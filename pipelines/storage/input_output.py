@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Iterable
 
-from pipelines.storage.image_files import list_files
+from pipelines.storage.listing import list_files
 from pipelines.system.paths import is_inside
 from pipelines.system.terminal import NO_ROOM, InputError
 

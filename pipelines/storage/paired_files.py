@@ -3,7 +3,7 @@
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,9 @@ class PairedFiles(FileSet[FilePair]):
       pairs: as many.
       sizes: `(n,)` of the packed pairs in bytes, as they were first read.
       digests: `(n, 8)` uint8, likewise.
+      left_out: what else there is below the folders.
+      skipped: the files without a partner, with the likely reason.
+      other_capitals: how many pairs have names that differ in capitals.
     """
 
     kind = "pairs"
@@ -34,8 +37,13 @@ class PairedFiles(FileSet[FilePair]):
         pairs: Sequence[FilePair],
         sizes: np.ndarray | None = None,
         digests: np.ndarray | None = None,
+        *,
+        left_out: Mapping[AnyPath, str] | None = None,
+        skipped: Mapping[str, str] | None = None,
+        other_capitals: int = 0,
     ):
         super().__init__(pairs, sizes, digests)
+        self.left_out, self.skipped, self.other_capitals = left_out or {}, skipped or {}, other_capitals
         self.folder = folders[0]
         self.folders = folders
         self._names = list(names)
@@ -76,7 +84,7 @@ class PairedFiles(FileSet[FilePair]):
         for name in names:
             pairs.setdefault(name, FilePair(*(folder / name for folder in self.folders)))
         ordered = sorted(pairs, key=name_order)
-        return PairedFiles(self.folders, ordered, [pairs[name] for name in ordered])
+        return PairedFiles(self.folders, ordered, [pairs[name] for name in ordered])._after(self)
 
     def index_of(self, name: str, index: int) -> int:
         """Returns the index of the pair with this name."""

@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.storage import manifest, records
-from pipelines.storage.image_files import Files, list_files
+from pipelines.storage.image_files import Files
 from pipelines.storage.image_set import ImageSet
+from pipelines.storage.listing import list_folder, with_images
 from pipelines.storage.manifest import Manifest, is_sharded
 from pipelines.storage.records import Record
 from pipelines.system.paths import AnyPath, file_size
@@ -145,4 +146,7 @@ def open_files(folder: AnyPath) -> ImageSet:
     Raises:
       InputError: the folder does not exist or has no image, or shards differ from their manifest.
     """
-    return Shards(folder) if is_sharded(folder) else Files(folder, list_files(folder))
+    if is_sharded(folder):
+        return Shards(folder)
+    listing = with_images(list_folder(folder))
+    return Files(folder, listing.files, left_out=listing.left_out)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from pipelines.storage.image_files import list_files
+from pipelines.storage.listing import list_files
 from pipelines.storage.manifest import Manifest
 from pipelines.storage.records import write_shard
 from tests.helpers.runs import assert_one_clear_line, run, start, wait_for

@@ -15,7 +15,7 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import ODD_WIDTH, to_uint8
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
-from pipelines.storage.image_files import list_files
+from pipelines.storage.listing import list_files
 from pipelines.system.terminal import InputError
 from tests.helpers.golden import SHARED
 from tfpix2pix.config import Config

@@ -5,7 +5,7 @@ import pathlib
 import re
 
 from pipelines.pairs import LostPair, Pairs
-from pipelines.storage.image_files import list_files
+from pipelines.storage.listing import list_files
 from pipelines.system.disk import write_whole
 from pipelines.system.paths import AnyPath, is_below
 from pipelines.system.terminal import InputError, one_line

@@ -16,7 +16,8 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import naming_unreadable, open_pairs
 from pipelines.storage import manifest, records
-from pipelines.storage.image_files import Files, list_files
+from pipelines.storage.image_files import Files
+from pipelines.storage.listing import list_files
 from pipelines.storage.shards import Shards, open_files
 from pipelines.system.disk import write_whole
 from pipelines.system.paths import RemotePath, parse_path
