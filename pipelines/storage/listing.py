@@ -7,11 +7,10 @@ import pathlib
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
+from pipelines.images.codecs import SUFFIXES
 from pipelines.storage.manifest import SHARD_SUFFIX, is_sharded
 from pipelines.system.paths import AnyPath, RemotePath
 from pipelines.system.terminal import InputError
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
 
 HIDDEN = "hidden"
 BROKEN = "broken link"
