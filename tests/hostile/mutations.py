@@ -109,6 +109,27 @@ def with_checksums(png: bytes) -> bytes:
     return made + png[place:]
 
 
+def retagged(tiff: bytes, rng: np.random.Generator) -> bytes:
+    """Changes type, count or value of one to three tags of a TIFF's first page."""
+    changed, order = bytearray(tiff), "<" if tiff.startswith(b"II") else ">"
+    is_big = tiff[2:4] in (b"+\0", b"\0+")
+    start, form, count_form, entry = (8, "Q", "Q", 20) if is_big else (4, "I", "H", 12)
+    (page,) = struct.unpack_from(order + form, tiff, start)
+    (count,) = struct.unpack_from(order + count_form, tiff, page)
+    for _ in range(rng.integers(1, 4)):
+        tag = page + struct.calcsize("=" + count_form) + entry * int(rng.integers(count))
+        value = int(EXTREMES[rng.integers(len(EXTREMES))])
+        how = rng.integers(4)
+        if how == 0:
+            struct.pack_into(order + "H", changed, tag + 2, int(rng.integers(20)))
+        elif how == 1:
+            struct.pack_into(order + "H", changed, tag + 4 + struct.calcsize("=" + form), int(rng.integers(20)))
+        else:
+            place = tag + 4 + (struct.calcsize("=" + form) if how == 2 else 0)
+            struct.pack_into(order + form, changed, place, value % 2 ** (8 * struct.calcsize("=" + form)))
+    return bytes(changed)
+
+
 def _run(contents: bytes, rng: np.random.Generator) -> tuple[int, int]:
     start = int(rng.integers(len(contents)))
     return start, min(len(contents), start + int(rng.integers(1, 1 + max(1, len(contents) // 4))))

@@ -3,17 +3,32 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import Image
 
 from pipelines.datasets.demo import draw_pair
-from tests.hostile.mutations import mutations, with_checksums
+from tests.hostile.mutations import mutations, retagged, with_checksums
 
 # The side of one image of a pair, in pixels.
 SIDE = 64
 # The number of spoiled files of each kind.
-COUNTS = {"JPEG": 40, "PNG": 40, "GIF": 10, "BMP": 10, "WebP": 10, "text": 10}
+COUNTS = {
+    "JPEG": 40,
+    "PNG": 40,
+    "TIFF": 30,
+    "WebP": 20,
+    "NPY": 14,
+    "NPZ": 6,
+    "GIF": 10,
+    "BMP": 10,
+    "text": 10,
+}
+# The names that files of a kind have; of those that are not here, files bear wrong names.
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WebP": ".webp", "NPY": ".npy", "NPZ": ".npz"}
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 
 
@@ -28,15 +43,17 @@ def spoiled(seed: int, share: float = 1.0) -> dict[str, list[tuple[str, bytes]]]
     found = {}
     for kind, count in COUNTS.items():
         count = round(count * share)
-        suffix = ".jpg" if kind == "JPEG" else ".png"
+        suffix = SUFFIXES.get(kind, "")
         sources, bombs = whole(kind), BOMBS.get(kind, list)()
         made = list(bombs)
         while len(made) < count:
             source, other = (sources[i] for i in rng.integers(len(sources), size=2))
             change = mutations(source, 10, rng, other)[int(rng.integers(10))]
+            if kind == "TIFF" and rng.random() < 0.5:
+                change = retagged(source, rng)
             made.append(with_checksums(change) if kind == "PNG" and rng.random() < 0.5 else change)
         found[kind] = [(suffix, contents) for contents in made]
-        if kind not in ("JPEG", "PNG"):
+        if not suffix:
             # Some whole files with the wrong suffix.
             found[kind][: len(sources)] = [(suffix, source) for source in sources]
             found[kind] = [(rng.choice([".jpg", ".png"]), contents) for _, contents in found[kind]]
@@ -64,6 +81,12 @@ def whole(kind: str) -> list[bytes]:
             saved(Image.fromarray(np.asarray(b.convert("L")).astype(np.uint16) * 257), "PNG"),
             interlaced(np.asarray(a)),
         ]
+    if kind == "TIFF":
+        return tiffs(np.asarray(a), np.asarray(b))
+    if kind == "NPY":
+        return [array(np.asarray(a)), array(np.asarray(b).astype(np.float32)), array(np.asfortranarray(a))]
+    if kind == "NPZ":
+        return [array(np.asarray(a), np.savez), array(np.asarray(b), np.savez_compressed)]
     if kind == "GIF":
         return [
             saved(a.quantize(64), "GIF"),
@@ -72,7 +95,13 @@ def whole(kind: str) -> list[bytes]:
     if kind == "BMP":
         return [saved(a, "BMP"), saved(b.quantize(16), "BMP")]
     if kind == "WebP":
-        return [saved(a, "WEBP"), saved(b, "WEBP", lossless=True)]
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        return [
+            saved(a, "WEBP"),
+            saved(b, "WEBP", lossless=True),
+            saved(b.convert("RGBA"), "WEBP", exif=exif, icc_profile=imagecodecs.cms_profile("adobergb")),
+        ]
     return [b"<html><body>404 Not Found</body></html>\n" * 20, "größe;breite\n64;128\n".encode("utf-16")]
 
 
@@ -81,6 +110,37 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def array(values: np.ndarray, save: Callable[..., None] = np.save) -> bytes:
+    """Encodes an array as .npy or .npz."""
+    file = io.BytesIO()
+    save(file, values)
+    return file.getvalue()
+
+
+def tiffs(a: np.ndarray, b: np.ndarray) -> list[bytes]:
+    """Encodes TIFFs of most kinds: strips and tiles, of several compressions and types, with pages, and by Pillow."""
+    made = []
+    for values, options in (
+        (a, {"photometric": "rgb"}),
+        (b, {"photometric": "rgb", "compression": "zlib", "tile": (16, 16), "predictor": True}),
+        (a, {"photometric": "rgb", "compression": "lzw", "bigtiff": True}),
+        (a, {"photometric": "ycbcr", "compression": "jpeg", "subsampling": (2, 2)}),
+        (np.moveaxis(b, 2, 0).astype(np.float32), {"ome": True, "metadata": {"axes": "CYX"}}),
+        (b[..., 0].astype(np.uint16), {"imagej": True}),
+        (b, {"photometric": "rgb", "iccprofile": imagecodecs.cms_profile("adobergb")}),
+    ):
+        file = io.BytesIO()
+        tifffile.imwrite(file, values, **options)
+        made.append(file.getvalue())
+    gray = Image.fromarray(b).convert("L")
+    return [
+        *made,
+        saved(gray.convert("1"), "TIFF", compression="group4"),
+        saved(gray.quantize(16), "TIFF"),
+        saved(gray, "TIFF", save_all=True, append_images=[gray]),
+    ]
 
 
 def chunk(name: bytes, contents: bytes) -> bytes:

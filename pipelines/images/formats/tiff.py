@@ -15,6 +15,9 @@ from pipelines.images.formats.tiff_stack import Stack
 from pipelines.images.header import BYTES_PER_PIXEL, DAMAGED, BadImageError
 from pipelines.images.size import MAX_PIXELS
 
+# How often a part of a file may be used.
+MAX_SHARING = 4
+
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Tags that tell where on earth a picture lies (OGC GeoTIFF 1.1, Annex B), and their types' numbers.
@@ -87,6 +90,8 @@ def _header(stack: Stack) -> Header:
     by_letter = list(zip(stack.letters, stack.shape, strict=True))
     height, width = (next(n for letter, n in by_letter if letter == side) for side in "YX")
     channels = math.prod(n for letter, n in by_letter if letter not in "YX")
+    if type(height) is not int or type(width) is not int:  # The tag holds several numbers.
+        raise BadImageError(DAMAGED)
     dtype, bits = page.dtype.newbyteorder("="), page.bitspersample
     bits = bits if isinstance(bits, int) and dtype.kind == "u" and 8 <= bits <= 64 else 0
     if dtype.kind == "b":
@@ -138,6 +143,9 @@ def _values(stack: Stack, contents: bytes | StoredFile, window: Window | None, r
     # Where the user's axes say that rows are pages, a window is cut afterwards.
     tail = len(page.shape)
     inside = window if stack.letters[-tail:].replace("C", "S") == page.axes.replace("C", "S") else None
+    # Parts that all lie at one place would be read again and again.
+    if sum(sum(one.databytecounts) for one in stack.pages) > MAX_SHARING * len(contents):
+        raise BadImageError(DAMAGED)
     pages = [tiff_page.read(one, len(contents), inside, room) for one in stack.pages]
     # A page is (S, H, W, s): separate samples, and those that lie beside each other; one of both is 1.
     height, width = pages[0].shape[1:3]

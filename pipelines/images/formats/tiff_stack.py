@@ -5,6 +5,7 @@ import dataclasses
 import io
 import logging
 import math
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
@@ -17,7 +18,7 @@ from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import DAMAGED, BadImageError
 
 # Pages are found one after the other; a file that has more is a video, or was made to take time.
-MAX_PAGES = 10_000
+MAX_PAGES = 4096
 
 # Decoders that make no more memory than they are told to.
 COMPRESSIONS = {
@@ -102,7 +103,7 @@ def _check_pages(contents: bytes | StoredFile) -> None:
         raise BadImageError(DAMAGED)
 
 
-def _file_of(contents: bytes | StoredFile | StoredFile) -> BinaryIO:
+def _file_of(contents: bytes | StoredFile) -> BinaryIO:
     if isinstance(contents, bytes):
         return io.BytesIO(contents)
     # tifffile takes the place where it finds a file for its beginning.
@@ -110,9 +111,20 @@ def _file_of(contents: bytes | StoredFile | StoredFile) -> BinaryIO:
     return contents.file
 
 
-def _number(contents: bytes | StoredFile | StoredFile, place: int, form: str) -> int:
+def _number(contents: bytes | StoredFile, place: int, form: str) -> int:
     (number,) = struct.unpack(form, contents[place : place + struct.calcsize(form)])
     return number
+
+
+def _check_ome(text: str) -> None:
+    """Raises BadImageError if OME-XML tells of more pages than a file may have: tifffile makes room for all of them."""
+    sizes = [re.findall(rf"Size{axis}\s*=\s*[\"']([^\"']*)", text) for axis in "CTZ"]
+    # A document type could tell sizes by default.
+    if "<!DOCTYPE" in text or not all(n.isdecimal() for found in sizes for n in found):
+        raise BadImageError(DAMAGED)
+    most = math.prod(max((int(n) for n in found), default=1) for found in sizes)
+    if most * len(sizes[0]) > MAX_PAGES:
+        raise BadImageError(f"it tells of more than {MAX_PAGES} pages")
 
 
 def find(tif: tifffile.TiffFile, axes: str) -> Stack:
@@ -125,6 +137,8 @@ def find(tif: tifffile.TiffFile, axes: str) -> Stack:
     Raises:
       BadImageError: there is no one image that they make.
     """
+    if tif.is_ome:
+        _check_ome(tif.ome_metadata)
     if not tif.is_mmstack and (tif.is_ome or tif.is_imagej or tif.is_shaped or tif.is_lsm) and tif.series:
         series = tif.series[0]
         pages, shape, letters = list(series.pages), series.shape, series.axes
