@@ -93,6 +93,7 @@ def generator_of(
         width=config.generator_width,
         depth=config.depth,
         norm=config.norm,
+        labels=bool(config.target_labels),
         dropout=config.dropout,
         norm_statistics=norm_statistics or config.norm_statistics,
         dropout_at_inference=dropout_at_inference,

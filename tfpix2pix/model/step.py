@@ -7,13 +7,23 @@ import tensorflow as tf
 from tfpix2pix.model.image_pool import ImagePool
 from tfpix2pix.model.optimizer import Adam
 from tfpix2pix.model.state import Pix2Pix
-from tfpix2pix.networks.losses import GAN_LOSSES, average, correct, l1, per_image
+from tfpix2pix.networks.generator import with_logits
+from tfpix2pix.networks.losses import (
+    GAN_LOSSES,
+    average,
+    class_cross_entropy,
+    correct,
+    hide_ignored,
+    l1,
+    per_image,
+)
 
 Metrics = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
 
 DISCRIMINATOR_METRICS = ("discriminator/loss", "discriminator/real", "discriminator/fake", "discriminator/accuracy")
 GENERATOR_METRICS = ("generator/loss", "generator/adversarial", "generator/l1")
+LABEL_METRICS = ("generator/loss", "generator/adversarial", "generator/cross_entropy")
 # If these two are finite, all their parts are.
 LOSSES = ("discriminator/loss", "generator/loss")
 
@@ -50,13 +60,14 @@ def replica_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> Metric
     gradients and takes more time.
     """
     with tf.GradientTape() as generator_tape:
-        generated = generate(model, source)
+        generated, logits = generate(model, source)
 
-    pooled = _replica_pool(model).query(source, generated, model.step)
-    gradients, discriminator_metrics = discriminator_gradients(model, source, target, generated, pooled)
+    seen = _as_seen(model, target, generated)
+    pooled = _replica_pool(model).query(source, seen, model.step)
+    gradients, discriminator_metrics = discriminator_gradients(model, source, target, seen, pooled)
     model.discriminator_optimizer.apply(gradients, model.discriminator.trainable_variables)
 
-    gradients, generator_metrics = generator_gradients(model, source, target, generated, generator_tape)
+    gradients, generator_metrics = generator_gradients(model, source, target, generated, generator_tape, logits)
     model.generator_optimizer.apply(gradients, model.generator.trainable_variables)
     return discriminator_metrics | generator_metrics
 
@@ -78,12 +89,12 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
     state = model.generator.non_trainable_variables
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable in state]
     images = tf.map_fn(
-        lambda part: generate(model, part), sources, fn_output_signature=target.dtype, parallel_iterations=1
+        lambda part: generate(model, part)[0], sources, fn_output_signature=target.dtype, parallel_iterations=1
     )
     for variable, value in zip(state, before, strict=True):
         variable.assign(value)
 
-    generated = tf.reshape(images, target.shape)
+    generated = _as_seen(model, target, tf.reshape(images, target.shape))
     pooled = _replica_pool(model).query(source, generated, model.step)
     pooled_parts = [tf.reshape(x, (*sources.shape[:2], *x.shape[1:])) for x in pooled]
 
@@ -94,8 +105,8 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
 
     def generator_part(i: tf.Tensor) -> tuple[Gradients, Metrics]:
         with tf.GradientTape() as tape:
-            generated = generate(model, sources[i])
-        return generator_gradients(model, sources[i], targets[i], generated, tape)
+            generated, logits = generate(model, sources[i])
+        return generator_gradients(model, sources[i], targets[i], generated, tape, logits)
 
     gradients, discriminator_metrics = _sum_over_parts(
         parts, discriminator_part, model.discriminator.trainable_variables, DISCRIMINATOR_METRICS
@@ -103,15 +114,22 @@ def accumulating_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor) -> M
     model.discriminator_optimizer.apply(gradients, model.discriminator.trainable_variables)
 
     gradients, generator_metrics = _sum_over_parts(
-        parts, generator_part, model.generator.trainable_variables, GENERATOR_METRICS
+        parts, generator_part, model.generator.trainable_variables, generator_metrics_of(model)
     )
     model.generator_optimizer.apply(gradients, model.generator.trainable_variables)
     return discriminator_metrics | generator_metrics
 
 
-def generate(model: Pix2Pix, source: tf.Tensor) -> tf.Tensor:
-    """Runs the generator in training mode."""
-    return _compiled(model, lambda x: model.generator(x, training=True))(source)
+def generate(model: Pix2Pix, source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Runs the generator in training mode: returns the image and, for labels, the logits of the classes."""
+    if model.config.target_labels:
+        return _compiled(model, lambda x: tuple(with_logits(model.generator)(x, training=True)))(source)
+    return _compiled(model, lambda x: model.generator(x, training=True))(source), None
+
+
+def generator_metrics_of(model: Pix2Pix) -> tuple[str, ...]:
+    """Returns the names of what `generator_gradients` measures."""
+    return LABEL_METRICS if model.config.target_labels else GENERATOR_METRICS
 
 
 def discriminator_gradients(
@@ -157,11 +175,13 @@ def generator_gradients(
     target: tf.Tensor,
     generated: tf.Tensor,
     generator_tape: tf.GradientTape,
+    logits: tf.Tensor | None = None,
 ) -> tuple[Gradients, Metrics]:
     """Computes gradients of gan_weight · loss(D(source, generated), real) + l1_weight · L1(target, generated).
 
-    They are multiplied by the loss scale if there is one. The chain rule is applied in two parts, loss to image and
-    image to weights, so that no gradient of D's weights is computed.
+    Labels have the cross-entropy of their logits in place of L1. The gradients are multiplied by the loss scale if
+    there is one. The chain rule is applied in two parts, loss to image and image to weights, so that no gradient of D's
+    weights is computed.
 
     Args:
       model: the discriminator as it is now; the generator as it was when it made `generated`.
@@ -169,23 +189,33 @@ def generator_gradients(
       target: the source's target.
       generated: the generator's image of the source.
       generator_tape: the tape that recorded how the generator made it.
+      logits: of labels, `(N, H, W, classes)`; recorded by the tape, too.
     """
     config, n = model.config, model.config.batch_size
     _, loss_of = GAN_LOSSES[config.gan_loss]
 
-    def gradient_of_image(source: tf.Tensor, target: tf.Tensor, generated: tf.Tensor) -> tuple[tf.Tensor, Metrics]:
+    def gradient_of_outputs(
+        source: tf.Tensor, target: tf.Tensor, outputs: list[tf.Tensor]
+    ) -> tuple[list[tf.Tensor], Metrics]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(generated)
-            logits = model.discriminator([source, generated], training=True)
-            adversarial = average(per_image(loss_of(logits)), n)
-            distance = average(l1(target, generated), n)
+            tape.watch(outputs)
+            seen = _as_seen(model, target, outputs[0])
+            adversarial = average(per_image(loss_of(model.discriminator([source, seen], training=True))), n)
+            each = l1(target, outputs[0]) if logits is None else class_cross_entropy(target, outputs[1])
+            distance = average(each, n)
             loss = config.gan_weight * adversarial + config.l1_weight * distance
-        value = tape.gradient(loss, generated, output_gradients=_scale(model.generator_optimizer))
-        return value, dict(zip(GENERATOR_METRICS, (loss, adversarial, distance), strict=True))
+        values = tape.gradient(loss, outputs, output_gradients=_scale(model.generator_optimizer))
+        return values, dict(zip(generator_metrics_of(model), (loss, adversarial, distance), strict=True))
 
-    gradient, metrics = _compiled(model, gradient_of_image)(source, target, generated)
-    gradients = generator_tape.gradient(generated, model.generator.trainable_variables, output_gradients=gradient)
+    outputs = [generated] if logits is None else [generated, logits]
+    values, metrics = _compiled(model, gradient_of_outputs)(source, target, outputs)
+    gradients = generator_tape.gradient(outputs, model.generator.trainable_variables, output_gradients=values)
     return gradients, metrics
+
+
+def _as_seen(model: Pix2Pix, target: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
+    """Returns generated images as the discriminator sees them: labels have no class where the target has none."""
+    return hide_ignored(target, generated) if model.config.target_labels else generated
 
 
 def _sum_over_replicas(strategy: tf.distribute.Strategy, shares: Metrics) -> Metrics:

@@ -18,6 +18,7 @@ def unet(
     width: int = 64,
     depth: int | None = 0,
     norm: str = "batch",
+    labels: bool = False,
     dropout: float = 0.5,
     norm_statistics: str = "image",
     dropout_at_inference: bool = False,
@@ -42,6 +43,8 @@ def unet(
       width: filters of the first level; the paper has 64.
       depth: how often the image is halved; 0 or None: as often as possible, up to 8.
       norm: `batch`, `instance` or `none`. Convolutions before `batch` need no bias, the others have one.
+      labels: whether the target's channels are classes. `up1` then gives their logits, and the output is 2 p - 1 of
+        their probabilities p (a softmax), as one-hot targets in [-1, 1] have it.
       dropout: rate in the inner levels on the way up that have 8 × width filters, except the innermost.
       norm_statistics: what batch norm uses at inference: `image`, each image's own, or `moving`, running averages.
       dropout_at_inference: whether dropout stays on at inference.
@@ -88,4 +91,17 @@ def unet(
     last = dtype and "float32"
     x = layers.ReLU(dtype=dtype, name="up1_relu")(x)
     x = UpConvolution(target_channels, True, products, dtype=last, name="up1")(x)
-    return keras.Model(source, layers.Activation("tanh", dtype=last, name="generated")(x), name="generator")
+    if labels:
+        x = layers.Activation("softmax", dtype=last, name="probabilities")(x)
+        generated = layers.Rescaling(2.0, -1.0, dtype=last, name="generated")(x)
+    else:
+        generated = layers.Activation("tanh", dtype=last, name="generated")(x)
+    return keras.Model(source, generated, name="generator")
+
+
+def with_logits(generator: keras.Model) -> keras.Model:
+    """Returns the same generator of labels with two outputs: its image, and the logits `(N, H, W, classes)` before it.
+
+    A probability in [-1, 1] has lost what the logarithm of a small one needs.
+    """
+    return keras.Model(generator.input, [generator.output, generator.get_layer("up1").output], name=generator.name)

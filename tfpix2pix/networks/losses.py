@@ -1,5 +1,7 @@
 """Computes the objective (Isola et al. 2017, section 3.1; LSGAN: Mao et al. 2017; hinge: Lim and Ye 2017).
 
+Labels have the cross-entropy in place of L1 (Luc et al. 2016, section 3.1).
+
 The losses here keep the batch axis: `(N,)`, one number for each image. Only `average` divides by the batch.
 """
 
@@ -39,6 +41,25 @@ def per_image(values: tf.Tensor) -> tf.Tensor:
 def l1(target: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
     """Computes each image's mean absolute difference, `(N,)`, in the images' own units."""
     return per_image(tf.abs(target - generated))
+
+
+def class_cross_entropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Computes each image's mean of -log p(class) over the pixels that have a class, `(N,)`; 0 if none has one.
+
+    Args:
+      target: one-hot in [-1, 1], `(N, H, W, classes)`; an ignored pixel is -1 in all channels.
+      logits: `(N, H, W, classes)`.
+    """
+    one_hot = (target + 1.0) / 2.0
+    has_class = tf.reduce_sum(one_hot, axis=-1)
+    # Without has_class the value of an ignored pixel would be 0 too, but TensorFlow's gradient of it would not.
+    values = has_class * tf.nn.softmax_cross_entropy_with_logits(one_hot, logits)
+    return tf.math.divide_no_nan(tf.reduce_sum(values, axis=(1, 2)), tf.reduce_sum(has_class, axis=(1, 2)))
+
+
+def hide_ignored(target: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
+    """Replaces generated labels by -1 in all channels where the target is so: where the class is ignored."""
+    return tf.where(tf.reduce_any(target > 0.0, axis=-1, keepdims=True), generated, -1.0)
 
 
 def average(values: tf.Tensor, global_batch_size: int) -> tf.Tensor:

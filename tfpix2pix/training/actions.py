@@ -87,10 +87,11 @@ class Log:
         if lost:
             values["lost_pairs"] = lost
         self.journal.scalars(step, self.schedule.epoch(step), values)
+        name, distance = ("L1", "l1") if "generator/l1" in values else ("cross-entropy", "cross_entropy")
         self.journal.progress(
             step,
             f"epoch {self.schedule.epoch(step):.2f}  D {values['discriminator/loss']:.3f}  "
-            f"G {values['generator/loss']:.2f}  L1 {values['generator/l1']:.3f}  "
+            f"G {values['generator/loss']:.2f}  {name} {values[f'generator/{distance}']:.3f}  "
             f"D accuracy {values['discriminator/accuracy']:.0%}{speed}",
         )
 

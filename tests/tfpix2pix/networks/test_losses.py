@@ -1,11 +1,20 @@
 """Checks losses against numbers worked by hand and formulas in NumPy."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tfpix2pix.networks import choices
-from tfpix2pix.networks.losses import GAN_LOSSES, average, correct, l1, per_image
+from tfpix2pix.networks.losses import (
+    GAN_LOSSES,
+    average,
+    class_cross_entropy,
+    correct,
+    hide_ignored,
+    l1,
+    per_image,
+)
 
 LOGITS = np.array([-30.0, -1.5, 0.0, 0.25, 40.0], np.float32)
 
@@ -65,3 +74,42 @@ def test_accuracy_thresholds_probability_one_half():
 
 def test_options_name_every_loss():
     assert tuple(GAN_LOSSES) == choices.GAN_LOSSES
+
+
+def labels(seed=0, classes=3):
+    """Draws one-hot targets in [-1, 1] with pixels of no class, and logits."""
+    rng = np.random.default_rng(seed)
+    indices = rng.integers(0, classes + 1, (2, 4, 5))
+    one_hot = np.eye(classes + 1, dtype=np.float32)[indices][..., :classes]
+    return indices, one_hot * 2 - 1, rng.normal(0, 4, one_hot.shape).astype(np.float32)
+
+
+def test_class_cross_entropy_is_keras_own_over_the_pixels_that_have_a_class():
+    indices, target, logits = labels()
+    theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    expected = [theirs(i[i < 3], x[i < 3]) for i, x in zip(indices, logits, strict=True)]
+    np.testing.assert_allclose(class_cross_entropy(target, logits), expected, rtol=1e-5)
+
+
+def test_the_gradient_is_p_minus_one_hot_and_nothing_where_there_is_no_class():
+    indices, target, logits = labels()
+    logits = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = tf.reduce_sum(class_cross_entropy(target, logits))
+    found = tape.gradient(loss, logits).numpy()
+    has_class = (indices < 3)[..., None]
+    expected = (tf.nn.softmax(logits) - (target + 1) / 2) * has_class / has_class.sum((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    assert not found[indices == 3].any()
+
+
+def test_an_image_without_a_class_costs_nothing():
+    assert float(class_cross_entropy(tf.fill((1, 2, 2, 3), -1.0), tf.random.normal((1, 2, 2, 3)))[0]) == 0
+
+
+def test_what_is_ignored_looks_alike_in_both():
+    indices, target, generated = labels()
+    seen = hide_ignored(target, generated).numpy()
+    np.testing.assert_array_equal(seen[indices == 3], target[indices == 3])
+    np.testing.assert_array_equal(seen[indices < 3], generated[indices < 3])
