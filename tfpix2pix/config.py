@@ -13,12 +13,14 @@ from pipelines.images.choices import (
     DIRECTIONS,
     MAX_CHANNELS,
     MAX_LABELS,
+    MAX_PLAIN_CHANNELS,
     NUMBER_TYPES,
     PREPROCESS,
     RESIZE_METHODS,
     RESIZE_TO,
 )
 from pipelines.images.color import parse_color
+from pipelines.images.label_colors import PALETTES, default_colors, format_palette, read_palette
 from pipelines.images.size import (
     MAX_PIXELS,
     MAX_PIXELS_HELP,
@@ -40,9 +42,10 @@ from tfpix2pix.networks.choices import (
     default_depth,
 )
 from tfpix2pix.option import checked_value, define_flags, option
-from tfpix2pix.quality.metrics import LPIPS_SIDE, MS_SSIM_SIDE, SSIM_WINDOW
+from tfpix2pix.quality.metrics import BEST_BY, LPIPS_SIDE, MS_SSIM_SIDE, OF_PHOTOGRAPHS, SSIM_WINDOW
 
 if TYPE_CHECKING:
+    from pipelines.images.display import Display
     from pipelines.images.pair_format import PairFormat
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
@@ -67,8 +70,6 @@ MACHINE_OPTIONS = (
     "alexnet_weights",
     "lpips_weights",
 )
-
-BEST_BY = ("l1", "psnr", "ssim", "ms_ssim", "lpips", "fid", "kid")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,7 +152,9 @@ class Config:
     target_labels: int = option(
         0, "likewise of the target, which is then learned by cross-entropy", minimum=0, below=MAX_LABELS + 1
     )
-    label_colors: str = option("", "colors of label maps that are stored in colors: facades, cityscapes, or a file")
+    label_colors: str = option(
+        "", "colors of label maps, in files and in pictures: facades, cityscapes, or a file with a color a line"
+    )
     target_mask: bool = option(False, "targets are masks, white on black: measure IoU and F1")
     target_type: str = option(
         "auto", "numbers in results; auto: as in the targets' files", choices=("auto", *NUMBER_TYPES), may_change=True
@@ -237,8 +240,9 @@ class Config:
     keep_checkpoints: int = option(2, "newest checkpoints that are kept, besides the best", minimum=1, may_change=True)
     best_by: str = option(
         "l1",
-        "validation metric by which the best checkpoint is chosen; lpips, fid and kid need published weights",
-        choices=BEST_BY,
+        "validation metric by which the best checkpoint is chosen; lpips, fid and kid need published weights; "
+        "pixel_accuracy, class_accuracy and class_iou need target_labels, iou target_mask, and f1 one of these",
+        choices=(*BEST_BY,),
         may_change=True,
     )
     inception_weights: str = option(
@@ -253,6 +257,7 @@ class Config:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, checked_value(field, getattr(self, field.name)))
         self._check_sides()
+        self._check_best_by()
         self._check_size()
         self._check_batch()
         self._check_objective()
@@ -270,7 +275,30 @@ class Config:
             target_channels=self.target_labels or self.target_channels,
             direction=usual_direction if self.direction == "auto" else self.direction,
             depth=self._depth(),
+            label_colors=self._label_colors(),
         )
+
+    @property
+    def target_kind(self) -> str:
+        """What a target is: `image`, `labels` or `mask`, which decides what is measured."""
+        return "labels" if self.target_labels else "mask" if self.target_mask else "image"
+
+    def displays(self) -> "dict[str, Display]":
+        """Tells how `source`, `generated` and `target` images are shown to people."""
+        return {
+            row: self.display("source" if row == "source" else "target") for row in ("source", "generated", "target")
+        }
+
+    def display(self, side: str) -> "Display":
+        """Tells how images of one side, `source` or `target`, are shown to people."""
+        from pipelines.images.display import Display  # it needs TensorFlow, and --help does not
+
+        labels, channels = getattr(self, f"{side}_labels"), getattr(self, f"{side}_channels")
+        if labels:
+            known = [*read_palette(self.label_colors).classes.values()] if self.label_colors else []
+            return Display(colors=known or default_colors(labels))
+        is_chosen = self.show_channels and channels > MAX_PLAIN_CHANNELS
+        return Display(parse_channels(self.show_channels) if is_chosen else None)
 
     def _load_size(self) -> Size:
         if 0 not in self.load_size:
@@ -279,6 +307,11 @@ class Config:
 
     def _depth(self) -> int:
         return self.depth or default_depth(self.image_size)
+
+    def _label_colors(self) -> str:
+        """Returns label_colors such that a run directory needs no file besides: a file's colors are written out."""
+        is_file = self.label_colors and self.label_colors not in PALETTES
+        return format_palette(read_palette(self.label_colors)) if is_file else self.label_colors
 
     def _check_sides(self) -> None:
         if bool(self.data_a) != bool(self.data_b):
@@ -300,6 +333,8 @@ class Config:
             )
         if self.target_mask and self.target_labels:
             raise InputError("target_mask and target_labels exclude each other; leave out one")
+        self._check_labels()
+        self._check_shown()
         if self.color_jitter and self.source_labels:
             raise InputError(
                 f"color_jitter={self.color_jitter} and source_labels={self.source_labels}: classes have no brightness; "
@@ -309,6 +344,42 @@ class Config:
             raise InputError(
                 f"rotate90 needs a square image_size, and it is {format_size(self.image_size)}; leave out one"
             )
+
+    def _check_labels(self) -> None:
+        counts = {side: count for side in ("source", "target") if (count := getattr(self, f"{side}_labels"))}
+        for side in counts:
+            method = getattr(self, f"{side}_resize_method")
+            if method not in ("", "nearest"):
+                raise InputError(
+                    f"{side}_resize_method={method} would mix the classes of {side}_labels={counts[side]}; give nearest"
+                )
+        if not self.label_colors:
+            return
+        given, colors = f"label_colors={self.label_colors:.100}", len(read_palette(self.label_colors).classes)
+        if not counts:
+            raise InputError(f"{given} needs a label map; give target_labels={colors} or source_labels={colors}")
+        for side, count in counts.items():
+            if count != colors:
+                raise InputError(
+                    f"{side}_labels={count}, and {given} has the colors of {colors} classes; give "
+                    f"{side}_labels={colors}, or other colors"
+                )
+
+    def _check_shown(self) -> None:
+        shown = parse_channels(self.show_channels) if self.show_channels else ()
+        for side in ("source", "target"):
+            channels = getattr(self, f"{side}_channels")
+            if channels > MAX_PLAIN_CHANNELS and max(shown, default=0) >= channels:
+                raise InputError(f"show_channels={self.show_channels}: the {side} has {channels}; give some of these")
+
+    def _check_best_by(self) -> None:
+        kind, channels = self.target_kind, self.target_channels
+        known = [name for name, kinds in BEST_BY.items() if kind in kinds]
+        if channels > MAX_PLAIN_CHANNELS:
+            known = [name for name in known if name not in OF_PHOTOGRAPHS]
+        if self.best_by not in known:
+            what = {"image": f"images of {channels} channels", "labels": "labels", "mask": "masks"}[kind]
+            raise InputError(f"best_by={self.best_by} cannot measure {what}; give one of {', '.join(known)}")
 
     def _check_size(self) -> None:
         try:

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     rows = preview(config, pairs, flags.FLAGS.count)
     output = flags.FLAGS.output
     try:
-        image_rows(rows).savefig(output)
+        image_rows(rows, config.displays()).savefig(output)
     except (OSError, ValueError) as error:
         raise terminal.InputError(f"output={output} cannot be written ({error}); give a .png file") from None
     print(f"{len(rows['source'])} of {len(pairs)} training pairs, {config.direction}: {output}")

@@ -11,6 +11,7 @@ color        reads colors
 choices      the directions and the resize methods, by name
 labels       makes one-hot channels of label maps, and indices of these
 label_colors the colors of label maps
+display      chooses what people see of many channels, labels and alpha
 statistics   counts the stored numbers of many images
 seam         tells a pair from a single image
 detail       measures what a smaller size loses

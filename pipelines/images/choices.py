@@ -11,5 +11,7 @@ RESIZE_TO = ("none", "a", "b")
 # Types of the numbers in results.
 NUMBER_TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32")
 MAX_CHANNELS = 256
+# More are no gray, RGB and alpha.
+MAX_PLAIN_CHANNELS = 4
 # Label maps are stored in a byte, and 255 is no class.
 MAX_LABELS = 255

@@ -1,9 +1,11 @@
 """Draws images as a figure."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipelines.images.transforms import to_uint8
+from pipelines.images.display import PLAIN, Display
 
 # Smaller images are enlarged by whole pixels, so that a 64×64 result can be judged by eye.
 MIN_CELL = 160
@@ -12,11 +14,12 @@ TITLE_PIXELS = 26
 GAP_PIXELS = 4
 
 
-def image_rows(rows: dict[str, np.ndarray]) -> Figure:
+def image_rows(rows: dict[str, np.ndarray], displays: Mapping[str, Display] | None = None) -> Figure:
     """Draws a row of images for each title, such as source above generated above target; a pair is a column.
 
     Args:
-      rows: title to images `(N, H, W, C)` in [-1, 1], 1 to 4 channels; the same N, H and W in all.
+      rows: title to images `(N, H, W, C)` in [-1, 1]; the same N, H and W in all.
+      displays: how the images of a title are shown, by default as they are.
     """
     count, height, width = next(iter(rows.values())).shape[:3]
     scale = max(1, -(-MIN_CELL // max(height, width)))
@@ -29,7 +32,7 @@ def image_rows(rows: dict[str, np.ndarray]) -> Figure:
     for row, (title, images) in enumerate(rows.items()):
         top = size[1] - row * (cell_height + TITLE_PIXELS + GAP_PIXELS) - TITLE_PIXELS
         figure.text(GAP_PIXELS / size[0], (top + 8) / size[1], title, fontsize=10, va="bottom")
-        for column, image in enumerate(images):
+        for column, image in enumerate((displays or {}).get(title, PLAIN).to_rgb(images)):
             left = GAP_PIXELS + column * (cell_width + GAP_PIXELS)
             place = (
                 left / size[0],
@@ -38,7 +41,7 @@ def image_rows(rows: dict[str, np.ndarray]) -> Figure:
                 cell_height / size[1],
             )
             axes = figure.add_axes(place)
-            axes.imshow(_as_rgb(image), interpolation="nearest", aspect="auto", vmin=0, vmax=255)
+            axes.imshow(image, interpolation="nearest", aspect="auto", vmin=0, vmax=255)
             axes.axis("off")
     return figure
 
@@ -50,8 +53,3 @@ def to_array(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def _as_rgb(image: np.ndarray) -> np.ndarray:
-    pixels = to_uint8(image).numpy()
-    return np.repeat(pixels[..., :1], 3, axis=-1) if pixels.shape[-1] < 3 else pixels

@@ -70,6 +70,15 @@ TOGETHER = [
         ["sync_batch_norm=True", "gradient_accumulation=2"],
     ),
     ({"gan_weight": 0, "l1_weight": 0}, ["gan_weight=0", "l1_weight=0"]),
+    ({"target_labels": 5, "target_resize_method": "bicubic"}, ["target_resize_method=bicubic", "=5", "nearest"]),
+    ({"target_labels": 5, "label_colors": "facades"}, ["target_labels=5", "label_colors=facades", "target_labels=12"]),
+    ({"label_colors": "cityscapes"}, ["label_colors=cityscapes", "target_labels=19", "source_labels=19"]),
+    ({"source_labels": 12, "label_colors": "nowhere.txt"}, ["label_colors=nowhere.txt"]),
+    ({"source_channels": 5, "show_channels": "1,5,6"}, ["show_channels=1,5,6", "source has 5"]),
+    ({"best_by": "class_iou"}, ["best_by=class_iou", "images", "l1, psnr"]),
+    ({"best_by": "psnr", "target_labels": 5}, ["best_by=psnr", "labels", "class_iou"]),
+    ({"best_by": "fid", "target_channels": 5}, ["best_by=fid", "5 channels", "ssim"]),
+    ({"best_by": "class_iou", "target_mask": True}, ["best_by=class_iou", "masks", "iou, f1"]),
 ]
 
 
@@ -189,3 +198,19 @@ def test_labels_decide_the_channels():
     resolved = Config(target_labels=12).resolved()
     assert (resolved.source_channels, resolved.target_channels) == (3, 12)
     assert resolved.resolved() == resolved
+
+
+def test_what_a_target_is_and_how_it_is_shown(tmp_path):
+    file = tmp_path / "colors.txt"
+    file.write_text("1,2,3 wall\n4,5,6 door\n0,0,0 ignored\n")
+    labels = Config(target_labels=2, label_colors=str(file), source_channels=6, show_channels="4,3,2").resolved()
+    file.unlink()
+    # The run needs the file no more.
+    labels = Config(**dataclasses.asdict(labels))
+    assert (labels.target_kind, labels.target_channels) == ("labels", 2)
+    assert labels.display("target").colors == [(1, 2, 3), (4, 5, 6)]
+    assert labels.display("source").channels == (3, 2, 1)
+    assert Config(source_labels=2).display("source").colors == [(0, 0, 0), (128, 0, 0)]
+    mask = Config(target_mask=True, best_by="iou", show_channels="9")
+    assert (mask.target_kind, mask.display("target")) == ("mask", Config().display("target"))
+    assert Config().target_kind == "image"

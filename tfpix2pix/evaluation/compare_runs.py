@@ -11,9 +11,9 @@ from tfpix2pix.evaluation.columns import contender_columns
 from tfpix2pix.evaluation.contenders import check_comparable, parse_contenders
 from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.evaluation.subject import open_subject
-from tfpix2pix.evaluation.write_results import Findings, write_results
+from tfpix2pix.evaluation.write_results import Findings, worse_by, write_results
 from tfpix2pix.quality.measure import Column
-from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.quality.metrics import METRICS, ORDERED_BY
 from tfpix2pix.report.gallery import Gallery
 
 
@@ -55,7 +55,9 @@ def compare(
     shown = [group[0].name for group in contenders.values()]
     facts = {"data": subject.config.data, "split": options.split, "images": len(subject.pairs)}
     with tempfile.TemporaryDirectory() as drawn, naming_full_disk(output, "the results"):
-        gallery = Gallery(pathlib.Path(drawn), subject.pairs.files.names(), shown, options.report_images)
+        gallery = Gallery(
+            pathlib.Path(drawn), subject.pairs.files.names(), shown, options.report_images, subject.displays()
+        )
         found = subject.measure(columns, needs, gallery.add, title="comparing")
         groups = {name: [found[contender.name] for contender in group] for name, group in contenders.items()}
         findings = Findings(output, "comparison.html", "comparison.json", found, groups, marked=len(groups))
@@ -66,7 +68,9 @@ def compare(
             for metric in images[first]
             for name, by_metric in images.items()
         }
-        gains, _, losses = gallery.extremes(images[others[0]]["l1"] - images[first]["l1"], values)
+        order = ORDERED_BY[subject.config.target_kind]
+        gains, _, losses = gallery.extremes(worse_by(images[others[0]], order) - worse_by(images[first], order), values)
+        label = METRICS[order].label
         return write_results(
             findings,
             subject,
@@ -88,8 +92,8 @@ def compare(
             notes=notes(len(others) * len(groups[first][0].means)),
             values=values,
             highlights={
-                f"Where {others[0]} gains most over {first}, by L1": gains,
-                f"Where {others[0]} loses most against {first}, by L1": losses,
+                f"Where {others[0]} gains most over {first}, by {label}": gains,
+                f"Where {others[0]} loses most against {first}, by {label}": losses,
             },
         )
 

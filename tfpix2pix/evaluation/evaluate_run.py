@@ -11,9 +11,9 @@ from tfpix2pix.config import Config
 from tfpix2pix.evaluation.columns import baseline_columns, checkpoint_column
 from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.evaluation.subject import Subject, open_subject
-from tfpix2pix.evaluation.write_results import Findings, write_results
+from tfpix2pix.evaluation.write_results import Findings, worse_by, write_results
 from tfpix2pix.networks.choices import NORM_STATISTICS
-from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.quality.metrics import METRICS, ORDERED_BY
 from tfpix2pix.report import plots
 from tfpix2pix.report.gallery import Gallery
 from tfpix2pix.run_dir import config_json
@@ -90,13 +90,17 @@ def evaluate(
         "samples": samples,
     }
     with tempfile.TemporaryDirectory() as drawn, naming_full_disk(output, "the results"):
-        gallery = Gallery(pathlib.Path(drawn), subject.pairs.files.names(), list(columns), options.report_images)
+        gallery = Gallery(
+            pathlib.Path(drawn), subject.pairs.files.names(), list(columns), options.report_images, subject.displays()
+        )
         found = subject.measure(columns | others, needs, gallery.add)
         groups = {name: [result] for name, result in found.items()}
         findings = Findings(output, "report.html", "metrics.json", found, groups, marked=len(columns))
         images = found[findings.first].images
         values = {METRICS[metric].label: array for metric, array in images.items()}
-        extremes = gallery.extremes(images["l1"], values)
+        order = ORDERED_BY[config.target_kind]
+        extremes = gallery.extremes(worse_by(images, order), values)
+        label = METRICS[order].label
         means = write_results(
             findings,
             subject,
@@ -107,7 +111,7 @@ def evaluate(
             details={"config": dataclasses.asdict(subject.config)},
             notes=notes(findings.first, len(columns), samples, subject),
             values=values,
-            highlights=dict(zip(("Best by L1", "Median by L1", "Worst by L1"), extremes, strict=True)),
+            highlights=dict(zip((f"{word} by {label}" for word in ("Best", "Median", "Worst")), extremes, strict=True)),
             curves=plots.panels(read_log(run_dir)),
         )
     return means[findings.first]

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from pipelines.images.choices import MAX_PLAIN_CHANNELS
 from pipelines.images.label_colors import PALETTES
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
@@ -47,6 +48,9 @@ def available_networks(config: Config, options: MeasureOptions) -> tuple[Network
     networks, missing = Networks(), {}
     if not options.features:
         missing["FID, KID and LPIPS"] = "--nofeatures"
+    elif config.target_labels or config.target_channels > MAX_PLAIN_CHANNELS:
+        what = "label maps" if config.target_labels else f"images of {config.target_channels} channels"
+        missing["FID, KID and LPIPS"] = f"their networks read photographs, and these are {what}"
     else:
         faults = _weights_faults(config, ("inception",))
         if faults:
@@ -61,7 +65,9 @@ def available_networks(config: Config, options: MeasureOptions) -> tuple[Network
         else:
             networks = dataclasses.replace(networks, lpips=_open_lpips(config))
     for metric, least in (("SSIM", SSIM_WINDOW), ("MS-SSIM", MS_SSIM_SIDE)):
-        if min(config.image_size) < least:
+        if config.target_labels:
+            missing[metric] = "it compares brightness, and classes have none"
+        elif min(config.image_size) < least:
             missing[metric] = f"images of {format_size(config.image_size)} are too small, it needs sides of {least}"
     return (_with_segmenter(networks, config, options) if options.segmenter else networks), missing
 
@@ -100,7 +106,7 @@ def _with_segmenter(networks: Networks, config: Config, options: MeasureOptions)
     if name not in PALETTES:
         known = " or ".join(PALETTES)
         raise InputError(f"the label colors of data={config.data} are not known; give --label_colors={known}")
-    if (config.source_channels, config.target_channels) != (3, 3):
+    if (config.source_channels, config.target_channels) != (3, 3) or config.source_labels or config.target_labels:
         raise InputError(
             f"segmenter={options.segmenter}: label colors and the images that it reads have 3 channels, but this run "
             f"goes from {config.source_channels} to {config.target_channels}; leave the segmenter out"

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.datasets import locate
+from pipelines.images.display import Display
 from pipelines.loader import eval_dataset
 from pipelines.pairs import Pairs, naming_unreadable, open_pairs
 from pipelines.system.paths import AnyPath
@@ -44,6 +45,10 @@ class Subject:
     networks: Networks
     missing: dict[str, str]
 
+    def displays(self) -> tuple[Display, Display]:
+        """Tells how sources are shown, then how targets and generated images are."""
+        return self.config.display("source"), self.config.display("target")
+
     def measure(
         self,
         columns: dict[str, Column],
@@ -70,7 +75,7 @@ class Subject:
 
         with naming_unreadable(self.pairs, *needs.values()):
             found = measure(
-                compile_columns(columns, self.networks),
+                compile_columns(columns, self.networks, self.config.target_kind),
                 batches_of(self.pairs, batch_size, **needs),
                 -(-len(self.pairs) // batch_size),
                 resamples=RESAMPLES_OF_SET,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfpix2pix.evaluation.subject import Subject
+from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
 from tfpix2pix.report import results
 from tfpix2pix.report.gallery import Gallery
@@ -107,11 +108,16 @@ def write_results(
         highlights=highlights,
         cards=gallery.cards(values),
         count=len(gallery.shown),
-        legend=error_legend(),
+        legend=error_legend(subject.config.display("target")),
     )
     results.show(tables, missing)
     print(f"{folder}/{findings.page}, {findings.numbers}, images.csv")
     return {name: {metric: entry["mean"] for metric, entry in summary.items()} for name, summary in summaries.items()}
+
+
+def worse_by(images: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """Returns a metric of single images, `(N,)`, with a sign such that less is better."""
+    return -images[name] if METRICS[name].is_higher_better else images[name]
 
 
 def as_words(value: object) -> str:

@@ -3,6 +3,7 @@
 metrics        the metrics by name, and the image sizes that they need
 measure        measures columns of images over a split, in one pass
 image_metrics  L1, PSNR, SSIM and MS-SSIM of single images
+label_metrics  accuracy, IoU and F1 of label maps and masks
 tally          collects what measure takes, and computes the metrics
 fid            the Fréchet inception distance
 kid            the kernel inception distance

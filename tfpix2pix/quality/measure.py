@@ -11,6 +11,7 @@ from pipelines.images.label_colors import Palette
 from pipelines.system.terminal import progress_bar
 from tfpix2pix.networks.losses import l1
 from tfpix2pix.quality.image_metrics import image_metrics
+from tfpix2pix.quality.label_metrics import label_metrics, mask_confusions
 from tfpix2pix.quality.segmentation import confusions, labels_of
 from tfpix2pix.quality.tally import Result, Tally
 
@@ -91,8 +92,14 @@ def generator_column(
     return lambda batch: [generator(source(batch), training=False) for _ in range(samples)]
 
 
-def compile_columns(columns: dict[str, Column], networks: Networks) -> Callable[[Batch], dict]:
-    """Compiles the function of a batch that generates and measures all columns, as one graph."""
+def compile_columns(columns: dict[str, Column], networks: Networks, kind: str = "image") -> Callable[[Batch], dict]:
+    """Compiles the function of a batch that generates and measures all columns, as one graph.
+
+    Args:
+      columns: by name.
+      networks: those that some metrics need.
+      kind: of the targets, one of metrics.KINDS.
+    """
     networks = networks.traced_once()
 
     @tf.function(reduce_retracing=True)
@@ -100,7 +107,7 @@ def compile_columns(columns: dict[str, Column], networks: Networks) -> Callable[
         outputs = {}
         for name, generate in columns.items():
             samples = generate(batch)
-            outputs[name] = list(samples), taken_of(batch, samples, networks)
+            outputs[name] = list(samples), taken_of(batch, samples, networks, kind)
         real = {}
         if networks.inception:
             real["features"] = networks.inception(batch["target"])
@@ -109,14 +116,21 @@ def compile_columns(columns: dict[str, Column], networks: Networks) -> Callable[
     return run
 
 
-def taken_of(batch: Batch, samples: Sequence[tf.Tensor], networks: Networks) -> dict[str, tf.Tensor]:
+def taken_of(
+    batch: Batch, samples: Sequence[tf.Tensor], networks: Networks, kind: str = "image"
+) -> dict[str, tf.Tensor]:
     """Measures one column's images: metrics `(N,)` as means over the samples, features and confusions."""
     target = batch["target"]
-    each = [image_metrics(target, generated) for generated in samples]
+    measure_one = label_metrics if kind == "labels" else image_metrics
+    each = [measure_one(target, generated) for generated in samples]
+    # Counts are summed, not averaged.
+    summed = {"label_confusions": tf.add_n([m.pop("label_confusions") for m in each])} if kind == "labels" else {}
+    if kind == "mask":
+        summed["mask_confusions"] = tf.add_n([mask_confusions(target, generated) for generated in samples])
     if networks.lpips:
         for metrics, generated in zip(each, samples, strict=True):
             metrics["lpips"] = networks.lpips(target, generated)
-    taken = {name: tf.add_n([metrics[name] for metrics in each]) / len(each) for name in each[0]}
+    taken = {name: tf.add_n([metrics[name] for metrics in each]) / len(each) for name in each[0]} | summed
     if len(samples) > 1:
         pairs = [(a, b) for i, a in enumerate(samples) for b in samples[:i]]
         taken["diversity_l1"] = tf.add_n([l1(a, b) for a, b in pairs]) / len(pairs)

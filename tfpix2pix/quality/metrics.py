@@ -10,6 +10,30 @@ MS_SSIM_SIDE = (SSIM_WINDOW - 1) * 2**4 + 1
 LPIPS_SIDE = 31
 
 
+# What a target is: it decides what is measured.
+KINDS = ("image", "labels", "mask")
+# By which metric of single images a page orders them.
+ORDERED_BY = {"image": "l1", "labels": "pixel_accuracy", "mask": "l1"}
+
+# The metrics by which a checkpoint can be chosen, and the kinds of targets that have them.
+BEST_BY = {
+    "l1": KINDS,
+    "psnr": ("image", "mask"),
+    "ssim": ("image", "mask"),
+    "ms_ssim": ("image", "mask"),
+    "lpips": ("image", "mask"),
+    "fid": ("image", "mask"),
+    "kid": ("image", "mask"),
+    "pixel_accuracy": ("labels",),
+    "class_accuracy": ("labels",),
+    "class_iou": ("labels",),
+    "iou": ("mask",),
+    "f1": ("labels", "mask"),
+}
+# Their networks read gray or RGB photographs, with alpha or without.
+OF_PHOTOGRAPHS = ("lpips", "fid", "kid")
+
+
 @dataclasses.dataclass(frozen=True)
 class Metric:
     """How a metric is shown, and which direction is better.
@@ -47,6 +71,8 @@ METRICS = {
     "pixel_accuracy": Metric("pixel accuracy", True),
     "class_accuracy": Metric("class accuracy", True, is_of_set=True),
     "class_iou": Metric("class IoU", True, is_of_set=True),
+    "iou": Metric("IoU", True, is_of_set=True),
+    "f1": Metric("F1", True, is_of_set=True),
     "diversity_l1": Metric("diversity, L1", True),
     "diversity_lpips": Metric("diversity, LPIPS", True),
 }

@@ -9,8 +9,11 @@ import tensorflow as tf
 from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
 from tfpix2pix.quality.kid import MAX_RESAMPLED, kernel_distance, resampled_distances
+from tfpix2pix.quality.label_metrics import label_scores, mask_scores
 from tfpix2pix.quality.segmentation import scores
 
+# Counts that are summed over images, `(N, K, K)`, and what is computed of the sums.
+SCORES = {"confusions": scores, "label_confusions": label_scores, "mask_confusions": mask_scores}
 # KID draws subsets (Bińkowski et al. 2018, section 4), the same ones each time.
 KID_SEED = 0
 # Images at a time in sums over all of them.
@@ -41,9 +44,9 @@ class Tally:
         self._spools: dict[str, Spool] = {}
 
     def add(self, taken: dict[str, tf.Tensor]) -> None:
-        """Adds a batch: `features`, `confusions`, and metrics of single images, each `(N, ...)`."""
+        """Adds a batch: `features`, what SCORES has, and metrics of single images, each `(N, ...)`."""
         for name, value in taken.items():
-            if name in ("features", "confusions"):
+            if name == "features" or name in SCORES:
                 self._spools.setdefault(name, Spool()).add(value.numpy())
             else:
                 self._images.setdefault(name, []).append(value.numpy())
@@ -61,11 +64,13 @@ class Tally:
         counts = counts_of(len(images["l1"]), resamples)
         if "features" in self._spools:
             self._add_distances(result, self._spools["features"].array(), real._spools["features"].array(), counts)
-        if "confusions" in self._spools:
-            confusions = self._spools["confusions"].array()
+        for spool, score in SCORES.items():
+            if spool not in self._spools:
+                continue
+            confusions = self._spools[spool].array()
             every = np.ones((1, len(confusions)))
-            result.means.update(scores(_sums(every, confusions)[0]))
-            found = [scores(confusion) for confusion in _sums(counts, confusions)]
+            result.means.update(score(_sums(every, confusions)[0]))
+            found = [score(confusion) for confusion in _sums(counts, confusions)]
             result.resampled.update({name: np.array([each[name] for each in found]) for name in (found or [{}])[0]})
         return result
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images.display import PLAIN, Display
 from pipelines.storage.sample import spread_indices
 from tfpix2pix.quality.measure import Batch
 from tfpix2pix.report.page import Card
@@ -24,14 +25,23 @@ class Gallery:
       names: of all images of the split, in order.
       columns: whose images are shown; the errors are those of the first.
       max_images: images on the page, at most; a larger split is sampled at even distances.
+      displays: how sources are shown, then how targets and generated images are.
     """
 
-    def __init__(self, folder: pathlib.Path, names: Sequence[str], columns: Sequence[str], max_images: int):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        names: Sequence[str],
+        columns: Sequence[str],
+        max_images: int,
+        displays: tuple[Display, Display] = (PLAIN, PLAIN),
+    ):
         self.shown = spread_indices(len(names), max_images)
         self._is_shown = frozenset(self.shown)
         self._folder = folder
         self._names = names
         self._columns = columns
+        self._displays = displays
         self._titles: list[str] = []
         self._pool = concurrent.futures.ThreadPoolExecutor()
 
@@ -46,10 +56,16 @@ class Gallery:
         self._titles = ["source", *columns, "target", "error"]
         places = [place for place in range(len(target)) if first + place in self._is_shown]
 
+        of_source, of_target = self._displays
+
         def draw(place: int) -> None:
             images = [source, *columns.values(), target]
-            cells = [webp(array[place], CELL_PIXELS) for array in images]
-            cells.append(error_map(target[place], images[1][place], CELL_PIXELS))
+            shown = [of_source, *[of_target] * (len(images) - 1)]
+            cells = [
+                webp(display.to_rgb(array[place][None])[0], CELL_PIXELS)
+                for display, array in zip(shown, images, strict=True)
+            ]
+            cells.append(error_map(target[place], images[1][place], CELL_PIXELS, of_target))
             for number, cell in enumerate(cells):
                 self._file(first + place, number).write_bytes(cell)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import jinja2
 
+from pipelines.images.display import PLAIN, Display
 from pipelines.system.disk import whole_file
 from tfpix2pix.report import pictures
 from tfpix2pix.report.plots import Panel
@@ -65,8 +66,10 @@ class Legend:
     ticks: list[str]
 
 
-def error_legend() -> Legend:
+def error_legend(display: Display = PLAIN) -> Legend:
     """Returns the legend of pictures.error_map."""
+    if display.colors is not None:
+        return Legend("error: where the class is not the target's", pictures.error_scale(), ["right", "wrong"])
     full = pictures.ERROR_FULL
     ticks = [f"{full * part:g}" for part in (0, 0.25, 0.5, 0.75)]
     return Legend(

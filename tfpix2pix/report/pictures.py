@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from pipelines.images.display import PLAIN, Display
 from pipelines.images.transforms import to_uint8
 
 # WebP's quality, 0 to 100: a photo of 256×256 takes 16 kB and is off by 2 of 255 levels in the mean.
@@ -26,26 +27,26 @@ def webp(image: np.ndarray, max_side: int = MAX_SIDE) -> bytes:
     """Encodes an image as a WebP file: with quality QUALITY, or lossless up to LOSSLESS_PIXELS.
 
     Args:
-      image: `(H, W, C)` float32, clipped to [-1, 1]; C is 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGBA).
+      image: `(H, W, C)` float32, clipped to [-1, 1], or uint8; C is 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGBA).
       max_side: pixels of the longest side; larger images are scaled down, none is scaled up.
     """
-    pixels = to_uint8(image).numpy()
+    pixels = image if image.dtype == np.uint8 else to_uint8(image).numpy()
     if pixels.shape[-1] < 3:
         pixels = np.concatenate([np.repeat(pixels[..., :1], 3, axis=-1), pixels[..., 1:]], axis=-1)
     picture = Image.fromarray(pixels)
     return _encode(picture.resize(_fitting(picture.size, max_side), Image.Resampling.LANCZOS))
 
 
-def error_map(target: np.ndarray, generated: np.ndarray, max_side: int = MAX_SIDE) -> bytes:
+def error_map(target: np.ndarray, generated: np.ndarray, max_side: int = MAX_SIDE, display: Display = PLAIN) -> bytes:
     """Draws where an image differs from its target, as a WebP file: black for no error, brightest from ERROR_FULL on.
 
     Args:
       target: `(H, W, C)` float32 in [-1, 1].
-      generated: likewise; the absolute difference is averaged over channels, alpha included, as in L1.
+      generated: likewise.
       max_side: pixels of the longest side.
+      display: tells what an error is.
     """
-    error = np.abs(np.asarray(target, np.float32) - np.asarray(generated, np.float32)).mean(axis=-1)
-    picture = Image.fromarray(error)
+    picture = Image.fromarray(display.error(target, generated))
     # Errors can be averaged, colors cannot: so first the size, then the color.
     error = np.asarray(picture.resize(_fitting(picture.size, max_side), Image.Resampling.BOX))
     return _encode(_colored(error))

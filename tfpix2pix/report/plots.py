@@ -8,12 +8,17 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Title to the metrics drawn under it.
+from tfpix2pix.quality.metrics import METRICS
+
+# Title to the metrics drawn under it. A training has some of these, by the kind of its targets.
 PANELS = {
+    "validation IoU and F1": ("validation/class_iou", "validation/iou", "validation/f1"),
+    "validation accuracy": ("validation/pixel_accuracy", "validation/class_accuracy"),
     "validation L1 on [-1, 1]": ("validation/l1",),
     "validation PSNR, dB": ("validation/psnr",),
     "validation SSIM": ("validation/ssim",),
     "generator's L1 in training": ("generator/l1",),
+    "generator's cross-entropy in training": ("generator/cross_entropy",),
     "adversarial losses": ("discriminator/real", "discriminator/fake", "generator/adversarial"),
     "discriminator's accuracy": ("discriminator/accuracy",),
 }
@@ -41,13 +46,18 @@ class Panel:
 
 
 def curves(records: list[dict[str, float]]) -> Figure:
-    """Draws one panel for each of PANELS, over epochs, in one figure.
+    """Draws one panel for each of PANELS that has data, over epochs, in one figure.
 
     Training's curves are means over a hundredth of the run, with the single values pale behind them.
     """
-    figure = Figure((15, 7), dpi=100, layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(2, 3).flat, PANELS.items(), strict=True):
-        _draw(axes, records, title, names)
+    titles = _titles(records)
+    rows = max(1, -(-len(titles) // 3))
+    figure = Figure((15, 3.5 * rows), dpi=100, layout="constrained")
+    for place, axes in enumerate(figure.subplots(rows, 3, squeeze=False).flat):
+        if place < len(titles):
+            _draw(axes, records, titles[place], PANELS[titles[place]])
+        else:
+            axes.axis("off")
     return figure
 
 
@@ -55,9 +65,14 @@ def panels(records: list[dict[str, float]]) -> list[Panel]:
     """Draws the same panels one by one, those that have data."""
     return [
         Panel(title, light=_svg(records, title, LIGHT_INK), dark=_svg(records, title, DARK_INK))
-        for title, names in PANELS.items()
-        if any(name in record for record in records for name in names)
+        for title in _titles(records)
     ]
+
+
+def _titles(records: list[dict[str, float]]) -> list[str]:
+    """Returns the titles of the panels that have data."""
+    there = {name for record in records for name in record}
+    return [title for title, names in PANELS.items() if there.intersection(names)]
 
 
 def _svg(records: list[dict[str, float]], title: str, ink: str) -> bytes:
@@ -94,10 +109,11 @@ def _draw(axes: Axes, records: list[dict[str, float]], title: str, names: tuple[
         if not points:
             continue
         epochs, values = zip(*points, strict=True)
-        label = name.split("/")[0][0].upper() + " " + name.split("/")[1]
         if name.startswith("validation/"):
-            axes.plot(epochs, values, marker="o", markersize=3)
+            label = METRICS[name.removeprefix("validation/")].label
+            axes.plot(epochs, values, marker="o", markersize=3, label=label)
         else:
+            label = name.split("/")[0][0].upper() + " " + name.split("/")[1]
             window = max(1, len(values) // 100)
             (line,) = axes.plot(*_means(epochs, values, window), label=label)
             axes.plot(epochs, values, color=line.get_color(), alpha=0.15, linewidth=0.5)

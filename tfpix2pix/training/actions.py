@@ -2,8 +2,9 @@
 
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from pipelines.images.display import Display
 from pipelines.images.figure import image_rows, to_array
 from pipelines.system.disk import whole_file
 from pipelines.system.terminal import InputError
@@ -111,6 +112,7 @@ class Validate:
         folder: pathlib.Path,
         is_interrupted: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        displays: Mapping[str, Display] | None = None,
     ):
         self.validation = validation
         self.journal = journal
@@ -119,6 +121,7 @@ class Validate:
         self.folder = folder
         self.is_interrupted = is_interrupted
         self.clock = clock
+        self.displays = displays
         self._epoch_start = clock()
 
     def __call__(self, step: int, metrics: Metrics) -> None:
@@ -140,7 +143,7 @@ class Validate:
         self.journal.line(f"epoch {self.schedule.epoch(step):g}  step {step}  validation: {words}  ({seconds:.0f} s)")
 
     def _show(self, step: int, rows: dict) -> None:
-        figure = image_rows(rows)
+        figure = image_rows(rows, self.displays)
         self.folder.mkdir(exist_ok=True)
         with whole_file(self.folder / f"step-{step:08d}.png") as temporary:
             figure.savefig(temporary, format="png")

@@ -199,9 +199,16 @@ class Training:
             config.samples,
             self.data.networks or Networks(),
             recover=feed.recover,
+            kind=config.target_kind,
         )
         validate = actions.Validate(
-            validation, journal, schedule, stopwatch, self.run_dir / "samples", self.interruption.__bool__
+            validation,
+            journal,
+            schedule,
+            stopwatch,
+            self.run_dir / "samples",
+            self.interruption.__bool__,
+            displays=config.displays(),
         )
         # Validation comes before the agreement, where the other workers wait for it.
         return [log, validate, self.agreement, save], save

@@ -33,11 +33,12 @@ class Validation:
         samples: int,
         networks: Networks = Networks(),  # noqa: B008 (frozen)
         recover: Recover | None = None,
+        kind: str = "image",
     ):
         self._take(dataset, batches)
         self.samples = samples
         self.recover = recover
-        self._run = compile_columns({"generated": generator_column(generator)}, networks)
+        self._run = compile_columns({"generated": generator_column(generator)}, networks, kind)
 
     def __call__(
         self, is_cancelled: Callable[[], bool] = lambda: False
