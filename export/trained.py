@@ -15,12 +15,14 @@ from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, parse_size
+from pipelines.storage.kind import warn_of_single_images
 from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file
 from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
+from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
 
@@ -113,6 +115,8 @@ def open_trained(
         raise InputError(str(error)) from None
     form = config.pair_format(size)
     val = locate.dataset_folder(data or config.data, config.data_dir, make=bool(data)) / "val"
+    if data:
+        warn_of_single_images(open_files(val), data_json.load_aspects(folder), config.axes, config.max_pixels)
     return Trained(
         generator,
         dataclasses.replace(config, norm_statistics=norm_statistics or config.norm_statistics),

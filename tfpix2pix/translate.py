@@ -27,6 +27,7 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     output = pathlib.Path(values.output)
     outputs = plan_outputs(pathlib.Path(values.input), output, f".{values.format}")
+    check_kind(values, list(outputs))
     channels = config_json.load(pathlib.Path(values.run_dir)).target_channels
     if values.format == "jpg" and channels in (2, 4):
         raise InputError(f"format=jpg has no alpha, and this generator gives {channels} channels; use --format=png")
@@ -39,11 +40,35 @@ def main(argv: list[str]) -> int:
     )
     make_folders(output, outputs.values())
     print(f"{len(outputs)} images by {values.run_dir}, step {run.step}", flush=True)
-    bad = run.translate_files(outputs, pairs=values.pairs, batch_size=values.batch_size, max_pixels=values.max_pixels)
+    bad = run.translate_files(
+        outputs, pairs=bool(values.pairs), batch_size=values.batch_size, max_pixels=values.max_pixels
+    )
     for file, reason in bad.items():
         terminal.print_error(f"{file}: {reason}; it was left out")
     print(f"{len(outputs) - len(bad)} images in {output}")
     return 1 if bad else 0
+
+
+def check_kind(values: flags.FlagValues, files: list[pathlib.Path]) -> None:
+    """Says it if the images look like pairs and are read as single ones, or the other way round.
+
+    Raises:
+      InputError: they look like pairs, and nothing says what they are.
+    """
+    from pipelines.storage.kind import guess_kind
+    from tfpix2pix.run_dir import config_json, data_json
+
+    run_dir = pathlib.Path(values.run_dir)
+    config = config_json.load(run_dir)
+    max_pixels = values.max_pixels or config.max_pixels
+    kind = guess_kind(files, data_json.load_aspects(run_dir), config.axes, max_pixels)
+    if kind == "pairs" and values.pairs is None:
+        raise InputError(
+            f"input={values.input} looks like side-by-side pairs; give --pairs to translate their source half, or "
+            "--nopairs if they are single images"
+        )
+    if kind == "images" and values.pairs:
+        terminal.print_warning(f"input={values.input} looks like single images, and --pairs takes half of each")
 
 
 def define_flags() -> None:
@@ -51,7 +76,7 @@ def define_flags() -> None:
     flags.DEFINE_string("run_dir", None, "a training's run directory", required=True)
     flags.DEFINE_string("input", None, "an image, or a folder of images at any depth", required=True)
     flags.DEFINE_string("output", None, "folder for the results; made if it does not exist", required=True)
-    flags.DEFINE_bool("pairs", False, "the input is side-by-side pairs; translate their source half")
+    flags.DEFINE_bool("pairs", None, "the input is side-by-side pairs: translate their source half")
     flags.DEFINE_string("checkpoint", "best", "best (by the run's best_by), latest, or a step")
     flags.DEFINE_enum("norm_statistics", None, NORM_STATISTICS, "what batch norm uses; default: as in the run's config")
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")

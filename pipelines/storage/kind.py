@@ -11,6 +11,7 @@ from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.image_set import ImageSet, Readable
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.validity import read_file
+from pipelines.system.terminal import print_warning
 
 # Images whose header is read, and whose middle is looked at; they stand for all.
 HEADERS = 32
@@ -73,6 +74,16 @@ def guess_kind(
     if halves and not wholes and pairs >= images:
         return "pairs"
     return "images" if wholes and not halves and images >= pairs else None
+
+
+def warn_of_single_images(
+    files: ImageSet, aspects: Aspects | None, axes: str = "", max_pixels: int = MAX_PIXELS
+) -> None:
+    """Prints a warning if a set that is read as side-by-side pairs looks like single images; as `guess_kind`."""
+    if guess_kind(files, aspects, axes, max_pixels) == "images":
+        print_warning(
+            f"{files.folder} looks like single images, and each is read as a side-by-side pair; combine them to pairs"
+        )
 
 
 def _each(files: Files, count: int, look: Callable[[bytes], Result], max_pixels: int) -> Iterator[Result]:

@@ -147,6 +147,11 @@ def print_error(text: str) -> None:
     print(one_line(f"error: {text}"), file=sys.stderr)
 
 
+def print_warning(text: str) -> None:
+    """Prints a line that begins with `warning:`, on standard output as all notes of a command."""
+    print(one_line(f"warning: {text}"), flush=True)
+
+
 def reason(error: Exception) -> str:
     """Returns what TensorFlow says is wrong, without its frame: `{{node}} ... [Op:RestoreV2]`."""
     text = str(error) or type(error).__name__

@@ -232,3 +232,35 @@ def test_jpeg_results(run_dir, photos, tmp_path):
     assert Image.open(tmp_path / "jpg" / "a.jpg").format == "JPEG"
     for name, pixels in got.items():
         assert abs(pixels.astype(int) - exact[name.replace(".jpg", ".png")]).mean() < 5
+
+
+def smooth(height, width, phase):
+    """A picture that goes on in its middle, as photos do."""
+    rows, columns = np.mgrid[:height, :width]
+    values = np.sin(columns / 9 + phase) + np.cos(rows / 7 + columns / 15 + phase)
+    return np.repeat((values * 63 + 128)[..., None], 3, axis=-1).astype(np.uint8)
+
+
+def test_pairs_given_as_single_images_are_refused_until_it_is_said_what_they_are(run_dir, tmp_path, capsys):
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for i in range(4):
+        pair = np.concatenate([smooth(64, 64, i), 255 - smooth(64, 64, i)], axis=1)
+        Image.fromarray(pair).save(folder / f"{i}.png")
+    arguments = (f"--run_dir={run_dir}", f"--input={folder}", f"--output={tmp_path / 'out'}")
+    with pytest.raises(InputError, match="--nopairs"):
+        call(translate, *arguments)
+    assert entries(tmp_path / "out") is None
+    assert call(translate, *arguments, "--nopairs") == 0
+    assert call(translate, *arguments, "--pairs") == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_single_images_given_as_pairs_are_said_to_be_none(run_dir, tmp_path, capsys):
+    for i in range(4):
+        Image.fromarray(smooth(64, 64, i)).save(tmp_path / f"{i}.png")
+    arguments = (f"--run_dir={run_dir}", f"--input={tmp_path}", f"--output={tmp_path}-out")
+    assert call(translate, *arguments) == 0
+    assert "warning" not in capsys.readouterr().out
+    assert call(translate, *arguments, "--pairs") == 0
+    assert "warning" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.quality.metrics import METRICS, ORDERED_BY
 from tfpix2pix.report import plots
 from tfpix2pix.report.gallery import Gallery
-from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir import config_json, data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import read_log
 
@@ -68,7 +68,7 @@ def evaluate(
     name = folder_name(options, "all" if checkpoint == "all" else str(leader), norm_statistics, dropout_at_inference)
     output = pathlib.Path(output or run_dir / "evaluation" / name)
     check_writable(output, "output")
-    subject = open_subject(config, options)
+    subject = open_subject(config, options, data_json.load_aspects(run_dir))
     columns = {
         f"step {step}": checkpoint_column(run_dir, step, norm_statistics, dropout_at_inference, samples)
         for step in steps

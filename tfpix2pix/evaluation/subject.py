@@ -12,6 +12,7 @@ from pipelines.datasets import locate
 from pipelines.images.display import Display
 from pipelines.loader import eval_dataset
 from pipelines.pairs import Pairs, naming_unreadable, open_pairs
+from pipelines.storage.kind import Aspects, warn_of_single_images
 from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
@@ -87,12 +88,13 @@ class Subject:
         return found or {}  # it is None only if it is cancelled
 
 
-def open_subject(config: Config, options: MeasureOptions) -> Subject:
+def open_subject(config: Config, options: MeasureOptions, aspects: Aspects | None = None) -> Subject:
     """Opens the split and the networks that the options name.
 
     Args:
       config: of the run.
       options: what is measured.
+      aspects: of the run's own sources, if they are known.
 
     Raises:
       InputError: there is no such split, it has bad files that the run would not skip, or a file that the options name
@@ -102,6 +104,8 @@ def open_subject(config: Config, options: MeasureOptions) -> Subject:
     split_folder(config, options.split, is_asked_for=bool(options.data))  # before weights are downloaded
     networks, missing = available_networks(config, options)
     pairs = open_split(config, options)
+    if options.data:
+        warn_of_single_images(pairs.files, aspects, config.axes, config.max_pixels)
     if len(pairs) < 2:
         missing["FID and KID"] = "a single image has no distribution"
     keras.utils.set_random_seed(config.seed)

@@ -74,5 +74,5 @@ def claim(run_dir: pathlib.Path, config: Config, train: Pairs, val: Pairs) -> No
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / NOTE_FILE).unlink(missing_ok=True)
-    data_json.check(run_dir, train, val, config.bad_images)
+    data_json.check(run_dir, train, val, config.bad_images, config.axes)
     config_json.save(config, run_dir)

@@ -1,10 +1,12 @@
 """Records in data.json the pairs that a run was begun with, so that it resumes with the same or says which differ."""
 
 import json
+import math
 import pathlib
 import re
 
 from pipelines.pairs import LostPair, Pairs
+from pipelines.storage.kind import Aspects, source_aspects
 from pipelines.storage.listing import list_files
 from pipelines.system.disk import write_whole
 from pipelines.system.paths import AnyPath, is_below
@@ -14,7 +16,7 @@ from pipelines.system.untrusted_json import parse_json
 DATA_FILE = "data.json"
 
 
-def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> None:
+def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str, axes: str = "") -> None:
     """Writes data.json, or compares the pairs with it if it exists.
 
     Args:
@@ -22,6 +24,7 @@ def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> N
       train: the training pairs.
       val: the validation pairs; if they differ, a note says so, or an error unless bad_images is `skip`.
       bad_images: of the run's config.
+      axes: likewise.
 
     Raises:
       InputError: the run was begun with other files (names the first), so the order of the data would change.
@@ -29,6 +32,7 @@ def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> N
     path = run_dir / DATA_FILE
     now = {**_described(train), "validation": _described(val)}
     if not path.exists():
+        now["aspects"] = source_aspects(train.files, train.form.direction, axes, train.form.max_pixels)
         write_whole(path, json.dumps(now, indent=2) + "\n")
         return
     before = _load(path)
@@ -47,6 +51,17 @@ def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str) -> N
         print(
             one_line(f"note: the run was begun with {reason}; the validation numbers do not compare with earlier ones")
         )
+
+
+def load_aspects(run_dir: pathlib.Path) -> Aspects | None:
+    """Returns width divided by height of the sources that the run was begun with, the smallest and the largest.
+
+    It is None if they are not known, as of older runs, or data.json cannot be read.
+    """
+    try:
+        return _load(run_dir / DATA_FILE)["aspects"]
+    except (InputError, OSError):
+        return None
 
 
 def missing_pairs(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
@@ -101,8 +116,14 @@ def _load(path: pathlib.Path) -> dict:
                 # Size and digest.
                 if not is_below(name) or not re.fullmatch(r"\d{1,18} [0-9a-f]{16}", known):
                     raise ValueError("a file's name, size or digest is not one")
+        aspects = before.setdefault("aspects", None)
+        if aspects is not None:
+            low, high = map(float, aspects)
+            if not 0 < low <= high < math.inf:
+                raise ValueError("an aspect is not one")
+            before["aspects"] = low, high
         return before
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InputError(
             f"{path} cannot be read; restore it, or delete it to resume with the data as it is now"
         ) from None

@@ -8,6 +8,7 @@ import pytest
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY, assert_same_state, make_pairs
+from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import read_log
 
@@ -116,3 +117,24 @@ def test_only_damaged_checkpoints_are_refused_each_time(folder):
     for path in (folder / "r" / "checkpoints").glob("damaged-*"):
         shutil.rmtree(path)
     assert resume(folder, "--max_steps=1") == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "aspects"),
+    [
+        ("[0.75, 1.5]", (0.75, 1.5)),
+        ("null", None),
+        ("[1]", None),
+        ("[2, 1]", None),
+        ("[0, 1]", None),
+        ("[1, NaN]", None),
+        ("[1, 1e400]", None),
+        ('"ab"', None),
+        ("{}", None),
+    ],
+)
+def test_aspects_are_those_of_data_json_or_unknown(tmp_path, written, aspects):
+    path = tmp_path / data_json.DATA_FILE
+    assert data_json.load_aspects(tmp_path) is None
+    path.write_text(f'{{"pairs": 1, "fingerprint": "", "aspects": {written}}}')
+    assert data_json.load_aspects(tmp_path) == aspects
