@@ -16,6 +16,7 @@ import tensorflow as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.label_colors import PALETTES
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
@@ -57,7 +58,8 @@ def main(facades: str, size: int, epochs: int, output: str) -> None:
 
 def open_split(folder: pathlib.Path, size: int) -> Pairs:
     """Opens photos as sources and labels as targets, resized so that label colors do not mix."""
-    return open_pairs(folder, PairFormat("AtoB", (size, size), "nearest"), cache_mib=2048)
+    nearest = ImageFormat(resize_method="nearest")
+    return open_pairs(folder, PairFormat("AtoB", (size, size), nearest, nearest), cache_mib=2048)
 
 
 def make_network(size: int, steps: int) -> keras.Model:

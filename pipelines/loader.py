@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from pipelines.images import transforms
 from pipelines.images.augment import Augmentation
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, check_load_size, format_size, paper_load_size, parse_size
 from pipelines.pairs import Pairs, open_pairs
@@ -96,7 +97,7 @@ def train_dataset(
     if not 0 <= worker < workers or batch_size % workers:
         raise InputError(f"batch_size={batch_size}, worker={worker} and workers={workers} do not fit together")
     augmentation = Augmentation(image_size, flip, flip_vertical, rotate90, color_jitter, scale_jitter)
-    methods = (pairs.form.resize_method, pairs.form.resize_method)
+    methods = (pairs.form.source.resize_method, pairs.form.target.resize_method)
     read = pairs.reader()
 
     def pair_at(position: tf.Tensor) -> transforms.Pair:
@@ -109,6 +110,8 @@ def train_dataset(
     dataset = tf.data.Dataset.range(first_step * share, ENDLESS // workers if last_step is None else last_step * share)
     dataset = dataset.map(lambda i: i // share * batch_size + worker * share + i % share)
     # Many pairs are read, decoded and jittered at once; they keep the order of the positions.
+    # They are TensorFlow's operations already, and AutoGraph would take a second to find that out.
+    pair_at = tf.autograph.experimental.do_not_convert(pair_at)
     dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.batch(share, drop_remainder=True)
     # The next batches are made while the device computes this one.
@@ -141,10 +144,10 @@ def eval_dataset(
     _check_batch_size(batch_size)
     read = pairs.reader()
     dataset = tf.data.Dataset.range(len(pairs))
-    dataset = dataset.map(
-        lambda index: tuple(transforms.normalize(image) for image in read(index)),
-        num_parallel_calls=tf.data.AUTOTUNE,
+    normalized = tf.autograph.experimental.do_not_convert(
+        lambda index: tuple(transforms.normalize(image) for image in read(index))
     )
+    dataset = dataset.map(normalized, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
@@ -172,13 +175,11 @@ def _format(
     target_channels: int | None,
 ) -> PairFormat:
     """Fills in the defaults of the commands."""
-    return PairFormat(
-        "AtoB" if direction is None else direction,
-        size,
-        "bicubic" if resize_method is None else resize_method,
-        3 if source_channels is None else source_channels,
-        3 if target_channels is None else target_channels,
+    method = "bicubic" if resize_method is None else resize_method
+    source, target = (
+        ImageFormat(3 if channels is None else channels, method) for channels in (source_channels, target_channels)
     )
+    return PairFormat("AtoB" if direction is None else direction, size, source, target)
 
 
 def _check_same(
@@ -195,9 +196,9 @@ def _check_same(
     for name, given, opened in (
         ("direction", direction, form.direction),
         (size_name, size and format_size(size), format_size(form.size)),
-        ("resize_method", resize_method, form.resize_method),
-        ("source_channels", source_channels, form.source_channels),
-        ("target_channels", target_channels, form.target_channels),
+        ("resize_method", resize_method, form.source.resize_method),
+        ("source_channels", source_channels, form.source.channels),
+        ("target_channels", target_channels, form.target.channels),
     ):
         if given is not None and given != opened:
             raise InputError(f"{name}={given}, and the pairs were opened with {name}={opened}; leave it out")

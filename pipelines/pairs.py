@@ -93,7 +93,11 @@ class Pairs:
             if self.lost:
                 is_lost = tf.equal(lost, index)
                 index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, replacements, 0)), index)
-            return (sources[index], targets[index]) if self.cache else self.form.read(contents(index))
+            return (
+                (sources[index], targets[index])
+                if self.cache
+                else self.form.read(contents(index), self.files.is_packed)
+            )
 
         return read
 
@@ -175,7 +179,7 @@ def open_pairs(
     if files.kind not in (None, "pairs"):
         raise InputError(f"{folder} holds shards of single images, not of pairs; give another folder")
     check_value("bad_images", bad_images, choices=("fail", "skip"))
-    channels = form.source_channels + form.target_channels
+    channels = form.source.channels + form.target.channels
     pair_bytes = form.size[0] * form.size[1] * channels * FLOAT_BYTES
     check_memory(f"a pair of size {format_size(form.size)}", pair_bytes, "take a smaller image_size or load_size")
     fits = len(files) * pair_bytes <= cache_mib * MIB
@@ -197,7 +201,7 @@ def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, 
     sizes: np.ndarray = np.zeros(count, np.int64)
     digests: np.ndarray = np.zeros((count, 8), np.uint8)
     cache = (
-        (_no_images(count, form, form.source_channels), _no_images(count, form, form.target_channels)) if keep else None
+        (_no_images(count, form, form.source.channels), _no_images(count, form, form.target.channels)) if keep else None
     )
     known = {files.index_of(pair.name, pair.index): pair for pair in lost}
     bad: dict[int, str] = {}

@@ -46,6 +46,7 @@ from tfpix2pix.quality.metrics import BEST_BY, LPIPS_SIDE, MS_SSIM_SIDE, OF_PHOT
 
 if TYPE_CHECKING:
     from pipelines.images.display import Display
+    from pipelines.images.image_format import ImageFormat
     from pipelines.images.pair_format import PairFormat
 
 # Far beyond what has been of use; from 2^20 on a single kernel has more bytes than any machine.
@@ -436,14 +437,47 @@ class Config:
         """Tells how this run's files become pairs of one size, as validation, evaluate and translate see them."""
         from pipelines.images.pair_format import PairFormat  # it needs TensorFlow, and --help does not
 
+        size = size or self.image_size
         return PairFormat(
             self.direction,
-            size or self.image_size,
-            self.resize_method,
-            self.source_channels,
-            self.target_channels,
-            self.max_pixels,
+            size,
+            self.image_format("source"),
+            self.image_format("target"),
+            preprocess=self.preprocess,
+            crop=size,
+            resize_to=self.resize_to,
+            max_pixels=self.max_pixels,
         )
+
+    def train_format(self) -> "PairFormat":
+        """Tells how this run's files become pairs of load_size, from which training crops."""
+        return dataclasses.replace(self.pair_format(self.load_size), crop=None)
+
+    def image_format(self, side: str) -> "ImageFormat":
+        """Tells how a file of one side, `source` or `target`, becomes numbers."""
+        from pipelines.images.image_format import ImageFormat
+        from pipelines.images.label_colors import read_palette
+
+        labels, numbers = getattr(self, f"{side}_labels"), getattr(self, f"{side}_range")
+        palette = read_palette(self.label_colors) if labels and self.label_colors else None
+        own_method = getattr(self, f"{side}_resize_method")
+        percentiles = self.source_normalize if side == "source" else ""
+        return ImageFormat(
+            channels=labels or getattr(self, f"{side}_channels"),
+            resize_method=own_method or ("nearest" if labels else self.resize_method),
+            value_range=parse_range(numbers) if numbers else None,
+            percentiles=parse_percentiles(percentiles) if percentiles else None,
+            labels=labels,
+            palette=(*palette.classes.values(), *palette.ignored) if palette else None,
+            axes=self.axes,
+            background=parse_color(self.background),
+            max_pixels=self.max_pixels,
+        )
+
+    @property
+    def result_type(self) -> str:
+        """The type of the numbers in results; runs before version 0.3 have 8 bits."""
+        return "uint8" if self.target_type == "auto" else self.target_type
 
     def to_json(self) -> str:
         """Returns all options as JSON, one a line."""

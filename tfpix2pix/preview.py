@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     config = config_from_flags(flags.FLAGS)
     config = config.resolved(usual_direction(config.data))
     folder = dataset_folder(config.data, config.data_dir) / "train"
-    pairs = open_pairs(folder, config.pair_format(config.load_size), config.bad_images)
+    pairs = open_pairs(folder, config.train_format(), config.bad_images)
     rows = preview(config, pairs, flags.FLAGS.count)
     output = flags.FLAGS.output
     try:

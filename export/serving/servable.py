@@ -37,7 +37,7 @@ class Servable(tf.Module):
         self.translate_bytes = tf.function(
             self._translate_bytes, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
         )
-        sources = tf.TensorSpec((None, None, None, form.source_channels), tf.float32, name="source")
+        sources = tf.TensorSpec((None, None, None, form.source.channels), tf.float32, name="source")
         self.translate = tf.function(self._translate, input_signature=[sources])
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -46,13 +46,13 @@ class Servable(tf.Module):
 
     def _translate_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Translates JPEG or PNG files, `(N,)`, to PNG files, `(N,)`."""
-        shape = (*self.form.size, self.form.source_channels)
+        shape = (*self.form.size, self.form.source.channels)
         sources = tf.map_fn(
             self._source,
             (tf.range(tf.size(image_bytes)), image_bytes),
             fn_output_signature=tf.TensorSpec(shape, tf.float32),
         )
-        generated = tf.ensure_shape(self._batched(sources), (None, *self.form.size, self.form.target_channels))
+        generated = tf.ensure_shape(self._batched(sources), (None, *self.form.size, self.form.target.channels))
         return {
             "image_bytes": tf.map_fn(
                 lambda image: transforms.encode(image, ".png"),
@@ -64,7 +64,7 @@ class Servable(tf.Module):
     def _source(self, image: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
         place, contents = image
         name = tf.strings.format("image {}", place)
-        return transforms.normalize(self.form.read_source(contents, pair=False, name=name))
+        return transforms.normalize(self.form.read_source(contents, pair=False, name=name, in_model=True))
 
     def _translate(self, source: tf.Tensor) -> dict[str, tf.Tensor]:
         """Translates images `(N, H, W, source_channels)` in [-1, 1] to `(N, H, W, target_channels)`."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-from pipelines.images import header, transforms
+from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.listing import list_files
@@ -68,7 +68,7 @@ def combine(
 
 
 def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Joins two images to one PNG: 16 bits a channel if either has 16, with alpha if either has alpha.
+    """Joins two images, upright, to one PNG: 16 bits a channel if either has 16, with alpha if either has alpha.
 
     Args:
       left: an image file.
@@ -88,15 +88,14 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
                 raise InputError(f"{file}: {error.reason}") from None
         return found
 
-    contents = read(bytes)
-    with_alpha = any(_has_transparency(c) for c in contents)
-    deep = any(_png_byte(c, header.PNG_DEPTH_BYTE) == 16 for c in contents)
-    pair = read(lambda c: transforms.decode(tf.constant(c), with_alpha, max_pixels))
+    stored = read(lambda c: transforms.decode_stored(tf.constant(c), max_pixels))
+    with_alpha = any(transforms.has_alpha(each.image.shape[-1]) for each in stored)
+    pair = [transforms.to_channels(each.image, 4 if with_alpha else 3) for each in stored]
     sizes = ["x".join(map(str, image.shape[:2])) for image in pair]
     if sizes[0] != sizes[1]:
         raise InputError(f"{left} has {sizes[0]} pixels and {right} has {sizes[1]}; the two halves must have one size")
-    levels, dtype = (65535.0, tf.uint16) if deep else (255.0, tf.uint8)
-    return tf.io.encode_png(tf.cast(tf.round(tf.concat(pair, axis=1) * levels), dtype)).numpy()
+    dtype = tf.uint16 if any(each.white > 255 for each in stored) else tf.uint8
+    return tf.io.encode_png(tf.cast(tf.round(tf.concat(pair, axis=1) * float(dtype.max)), dtype)).numpy()
 
 
 def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
@@ -108,14 +107,3 @@ def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
             raise InputError(f"{files[name]} and {file} have the same name; remove or rename one of them")
         files[name] = file
     return files
-
-
-def _png_byte(contents: bytes, position: int) -> int | None:
-    is_png = contents.startswith(header.PNG_SIGNATURE) and len(contents) > position
-    return contents[position] if is_png else None
-
-
-def _has_transparency(contents: bytes) -> bool:
-    """Tells whether a PNG has an alpha channel, or a transparent color: a tRNS chunk before the first IDAT."""
-    in_chunk = contents.startswith(header.PNG_SIGNATURE) and header.has_transparent_color(contents)
-    return in_chunk or _png_byte(contents, header.PNG_COLOR_BYTE) in header.PNG_COLORS_WITH_ALPHA

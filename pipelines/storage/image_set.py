@@ -49,6 +49,11 @@ class ImageSet(abc.ABC):
     left_out: Mapping[AnyPath, str] = {}
     was_read: bool = True
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether its images are packed pairs of two files."""
+        return False
+
     @abc.abstractmethod
     def __len__(self) -> int: ...
 

@@ -29,6 +29,7 @@ class PairedFiles(FileSet[FilePair]):
     """
 
     kind = "pairs"
+    is_packed = True
 
     def __init__(
         self,

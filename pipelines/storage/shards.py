@@ -1,6 +1,7 @@
 """Reads encoded images from TFRecord shards: any one by its index, in one read."""
 
 import concurrent.futures
+import functools
 import hashlib
 import pathlib
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images.packed_pair import is_packed
 from pipelines.storage import manifest, records
 from pipelines.storage.image_files import Files
 from pipelines.storage.image_set import ImageSet
@@ -73,6 +75,14 @@ class Shards(ImageSet):
         # In an object store each record would cost a request.
         wrong = records.wrong_lengths(path, offsets) if isinstance(path, pathlib.Path) else np.array([], np.int64)
         return offsets, wrong
+
+    @functools.cached_property
+    def is_packed(self) -> bool:
+        """Whether its images are packed pairs of two files, as the first record tells."""
+        try:
+            return len(self) > 0 and is_packed(self[0].read_bytes())
+        except OSError:
+            return False
 
     def __len__(self) -> int:
         return self.manifest.records if self._rows is None else len(self._rows)

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-from pipelines.images import header, transforms
+from pipelines.images import codecs, header, transforms
 from pipelines.images.header import BadImageError
+from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.file_pair import FilePair
 from pipelines.storage.image_set import ImageSet, Readable
@@ -29,7 +30,7 @@ def read_file(file: Readable, decode: Callable[[bytes], Result], max_pixels: int
     """Reads a file and returns what `decode` makes of its bytes.
 
     Args:
-      file: should be a JPEG or PNG.
+      file: should be an image, or a pair.
       decode: looks at the header first, as transforms.decode does; raises BadImageError, or
         tf.errors.InvalidArgumentError if the bytes are damaged.
       max_pixels: a file longer than any image with this number of pixels is not read.
@@ -85,13 +86,28 @@ def length_of(file: Readable) -> int:
     return file.size() if isinstance(file, FilePair) else file_size(file)
 
 
-def check_pair(contents: bytes, max_pixels: int) -> bytes:
-    """Decodes and splits a side-by-side image, and returns its bytes, unchanged; raises as read_file's `decode`."""
-    transforms.split(transforms.decode(tf.constant(contents), max_pixels=max_pixels), "AtoB")
+def check_pair(contents: bytes, max_pixels: int, axes: str = "") -> bytes:
+    """Decodes a pair, and returns its bytes, unchanged; raises as read_file's `decode`."""
+    if not is_packed(contents):
+        if _decoded_width(contents, max_pixels, axes) % 2:
+            raise BadImageError(transforms.ODD_WIDTH)
+        return contents
+    for side, file in zip("AB", unpack(contents), strict=True):
+        try:
+            check_image(file, max_pixels, axes)
+        except BadImageError as error:
+            raise BadImageError(f"side {side}: {error.reason}") from None
     return contents
 
 
-def check_image(contents: bytes, max_pixels: int) -> bytes:
+def check_image(contents: bytes, max_pixels: int, axes: str = "") -> bytes:
     """Decodes an image, and returns its bytes, unchanged; raises as read_file's `decode`."""
-    transforms.decode(tf.constant(contents), max_pixels=max_pixels)
+    _decoded_width(contents, max_pixels, axes)
     return contents
+
+
+def _decoded_width(contents: bytes, max_pixels: int, axes: str) -> int:
+    """Decodes an image as training does, and returns its width."""
+    if codecs.format_of(contents) in ("jpeg", "png"):
+        return transforms.decode_stored(tf.constant(contents), max_pixels).image.shape[1]
+    return codecs.decode(contents, axes, max_pixels).values.shape[1]

@@ -174,7 +174,7 @@ def test_nothing_left_to_learn(pairs, tmp_path):
     [
         ("--nrom=batch", flags.UnrecognizedFlagError),
         ("--image_size=big", flags.IllegalFlagValueError),
-        ("--source_channels=5", flags.IllegalFlagValueError),
+        ("--source_channels=257", flags.IllegalFlagValueError),
         ("--dropout=1", flags.IllegalFlagValueError),
         ("--batch_size=0", flags.IllegalFlagValueError),
         ("--seed=4294967296", flags.IllegalFlagValueError),  # Keras takes 32 bits

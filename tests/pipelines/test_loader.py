@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.images.header import DAMAGED
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import ODD_WIDTH, to_uint8
 from pipelines.loader import eval_dataset, train_dataset
@@ -43,8 +44,9 @@ def folder(tmp_path_factory):
     return make_folder(tmp_path_factory.mktemp("pairs") / "train")
 
 
-def open_folder(folder, cache_mib=0, direction="AtoB", size=SIZE, **options):
-    return open_pairs(folder, PairFormat(direction, size, **options), cache_mib=cache_mib)
+def open_folder(folder, cache_mib=0, direction="AtoB", size=SIZE, source_channels=3, target_channels=3):
+    form = PairFormat(direction, size, ImageFormat(source_channels), ImageFormat(target_channels))
+    return open_pairs(folder, form, cache_mib=cache_mib)
 
 
 def batches(pairs, first_step=0, last_step=14, batch_size=2, seed=3, flip=True, image_size=CROP, **options):
@@ -190,7 +192,9 @@ def test_channels(tmp_path, cache_mib, source_channels, target_channels):
     pairs = open_folder(folder, cache_mib, source_channels=source_channels, target_channels=target_channels)
     rgba = np.asarray(Image.open(folder / "0.png")) / 255
     gray = rgba[..., :3] @ [[0.299], [0.587], [0.114]]
-    expected = {1: gray, 2: np.concatenate([gray, rgba[..., 3:]], axis=-1), 3: rgba[..., :3], 4: rgba}
+    # Without an alpha channel the image is laid over white.
+    shown = [color * rgba[..., 3:] + 1 - rgba[..., 3:] for color in (gray, rgba[..., :3])]
+    expected = {1: shown[0], 2: np.concatenate([gray, rgba[..., 3:]], axis=-1), 3: shown[1], 4: rgba}
     source, target = eval_dataset(pairs, 1).get_single_element()
     np.testing.assert_allclose(source[0], expected[source_channels][:, : SIZE[1]] * 2 - 1, rtol=0, atol=1e-6)
     np.testing.assert_allclose(target[0], expected[target_channels][:, SIZE[1] :] * 2 - 1, rtol=0, atol=1e-6)
@@ -201,7 +205,7 @@ def test_channels(tmp_path, cache_mib, source_channels, target_channels):
 
 def test_a_source_is_read_as_in_its_pair(folder):
     contents = (folder / "4.png").read_bytes()
-    form = PairFormat("BtoA", (12, 11), source_channels=1)
+    form = PairFormat("BtoA", (12, 11), ImageFormat(1))
     source, _ = form.read(tf.constant(contents))
     np.testing.assert_array_equal(form.read_source(tf.constant(contents), pair=True), source)
 
@@ -225,7 +229,7 @@ def with_bad_files(tmp_path):
     (folder / "0.text.jpg").write_text("not an image")
     Image.new("RGB", (15, 8)).save(folder / "odd.png")
     return folder, {
-        folder / "0.text.jpg": "it is neither JPEG nor PNG, whatever its name says",
+        folder / "0.text.jpg": "it is no JPEG, PNG, TIFF, WebP, BMP or NPY, whatever its name says",
         folder / "cut.jpg": DAMAGED,
         folder / "empty.png": "it is empty",
         folder / "odd.png": ODD_WIDTH,
@@ -323,7 +327,7 @@ def test_a_data_set_without_a_last_step_does_not_end(folder):
         ({"direction": "auto"}, "direction='auto' .* AtoB, BtoA"),
         ({"direction": "btoa"}, "direction='btoa'"),
         ({"resize_method": "cubic"}, "resize_method='cubic' .* bicubic"),
-        ({"source_channels": 5}, "source_channels=5"),
+        ({"source_channels": 257}, "source_channels=257"),
         ({"target_channels": 0}, "target_channels=0"),
         ({"image_size": (0, 8)}, r"image_size=\(0, 8\)"),
         ({"image_size": "8x8"}, "image_size='8x8'"),

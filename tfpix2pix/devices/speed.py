@@ -90,7 +90,7 @@ def median_seconds(run: Callable[[], object], times: int) -> float:
 def pipeline_images_per_second(config: Config) -> float:
     """Counts the training pairs that the input pipeline alone reads from files in a second."""
     folder = locate.dataset_folder(config.data, config.data_dir)
-    pairs = Pairs(open_files(folder / "train"), config.pair_format(config.load_size), skipped={})
+    pairs = Pairs(open_files(folder / "train"), config.train_format(), skipped={})
     batches = -(-PIPELINE_PAIRS // config.batch_size)
     batch_size = min(config.batch_size, len(pairs))
     dataset = iter(

@@ -43,10 +43,10 @@ def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
     """
     config = contender.config
     generator, _, _ = load_generator(contender.folder, str(contender.step), None, config.norm_statistics)
-    if config.resize_method == pairs.form.resize_method:
+    form = dataclasses.replace(pairs.form, source=config.pair_format().source)
+    if form == pairs.form:
         return {contender.name: generator_column(generator)}, {}
-    form = dataclasses.replace(pairs.form, resize_method=config.resize_method)
-    need = f"resized {form.resize_method}"
+    need = f"sources of {contender.name}"
     column = generator_column(generator, source=lambda batch: batch[need][0])
     return {contender.name: column}, {need: Pairs(pairs.files, form, skipped={})}
 

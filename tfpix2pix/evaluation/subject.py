@@ -148,7 +148,8 @@ def open_split(config: Config, options: MeasureOptions) -> Pairs:
 
 def label_maps(pairs: Pairs) -> dict[str, Pairs]:
     """Returns the pairs once more, as `labels`, resized by `nearest`, which does not mix the colors of label maps."""
-    return {"labels": Pairs(pairs.files, dataclasses.replace(pairs.form, resize_method="nearest"), skipped={})}
+    nearest = dataclasses.replace(pairs.form.source, resize_method="nearest")
+    return {"labels": Pairs(pairs.files, dataclasses.replace(pairs.form, source=nearest), skipped={})}
 
 
 def batches_of(pairs: Pairs, batch_size: int, **others: Pairs) -> tf.data.Dataset:

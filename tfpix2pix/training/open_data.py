@@ -3,8 +3,17 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
 from pipelines.datasets import locate
+from pipelines.images import codecs
+from pipelines.images.choices import NUMBER_TYPES
+from pipelines.images.packed_pair import is_packed, unpack
+from pipelines.images.pair_format import PairFormat
 from pipelines.pairs import Pairs, open_pairs
+from pipelines.storage.image_set import Readable
+from pipelines.storage.sample import spread_indices
+from pipelines.storage.validity import read_file
 from pipelines.system.terminal import InputError, one_line
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
@@ -12,6 +21,9 @@ from tfpix2pix.evaluation.metric_networks import networks_for
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.lost_pairs import Lost
+
+# Targets whose type stands for that of all.
+SAMPLED_TARGETS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +66,27 @@ def open_data(config: Config, run_dir: pathlib.Path, workers: Workers) -> Data:
     return Data(train, val, lost, networks)
 
 
+def with_target_type(config: Config, train: Pairs) -> Config:
+    """Fills in target_type, if it is auto, from the files of the training's targets."""
+    if config.target_type != "auto":
+        return config
+    if config.target_labels:
+        return dataclasses.replace(config, target_type="uint8")
+    found = [_target_type(train.files[index], train.form) for index in spread_indices(len(train), SAMPLED_TARGETS)]
+    # The widest of them; of integers that no type of results holds, floats.
+    widest = np.result_type(*found).name
+    return dataclasses.replace(config, target_type=widest if widest in NUMBER_TYPES else "float32")
+
+
+def _target_type(file: Readable, form: PairFormat) -> np.dtype:
+    """Returns the type of the numbers in a pair's target."""
+    contents = read_file(file, bytes, form.max_pixels)
+    if is_packed(contents):
+        contents = unpack(contents)[form.direction == "AtoB"]
+    dtype = codecs.probe(contents, form.target.axes).dtype
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+
+
 def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
     """Opens train/ at load_size and val/ at image_size, after it has read every file in them once."""
     folder = locate.dataset_folder(config.data, config.data_dir)
@@ -69,8 +102,10 @@ def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pair
                 without[pair.index] = pair
                 place = folder / "train" / pair.name
                 print(one_line(f"lost {place}: it is gone since the run began; another pair replaces it"))
-    for split, size, kept in (("train", config.load_size, [*without.values()]), ("val", config.image_size, [])):
-        form = config.pair_format(size)
+    for split, form, kept in (
+        ("train", config.train_format(), [*without.values()]),
+        ("val", config.pair_format(), []),
+    ):
         pairs = open_pairs(folder / split, form, config.bad_images, config.cache_mib, kept)
         if pairs.skipped:
             print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")

@@ -1,5 +1,6 @@
 """Operations on one pair against Pillow and NumPy, eagerly and inside tf.data."""
 
+import functools
 import io
 import struct
 import zlib
@@ -28,8 +29,11 @@ def file_of(image, kind, **options):
     return buffer.getvalue()
 
 
-def png_by_hand(pixels, depth, color):
-    """A PNG after the specification, without filters; pixels are (H, W, C), packed where depth is under 8."""
+def png_by_hand(pixels, depth, color, **more):
+    """A PNG after the specification, without filters; pixels are (H, W, C), packed where depth is under 8.
+
+    More chunks stand before the pixels.
+    """
     height, width, _ = pixels.shape
     if depth < 8:
         bits = np.unpackbits(pixels.astype(np.uint8), axis=-1)[..., -depth:]
@@ -38,6 +42,7 @@ def png_by_hand(pixels, depth, color):
         rows = pixels.astype(f">u{depth // 8}").reshape(height, -1)
     chunks = {
         b"IHDR": struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0),
+        **{name.encode(): content for name, content in more.items()},
         b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
         b"IEND": b"",
     }
@@ -55,8 +60,27 @@ def both_ways(function, *inputs):
     return tf.nest.map_structure(lambda x: x.numpy(), eager)
 
 
-def decoded(contents, with_alpha=False):
-    return both_ways(lambda c: transforms.decode(c, with_alpha), contents)
+@functools.cache
+def decoder(channels, **options):
+    """One graph for many files, since tracing takes longer than all of them."""
+    return tf.function(
+        lambda c: transforms.decode(c, channels, **options), input_signature=[tf.TensorSpec((), tf.string)]
+    )
+
+
+def decoded(contents, channels=3, **options):
+    """The result, once eager and graph agree to the last bit."""
+    eager = transforms.decode(tf.constant(contents), channels, **options).numpy()
+    np.testing.assert_array_equal(decoder(channels, **options)(contents), eager)
+    return eager
+
+
+def test_decode_in_a_data_set():
+    """Where several threads decode at once."""
+    files = [FILES["JPEG RGB"], FILES["PNG RGBA"], FILES["PNG gray"], FILES["PNG palette"]] * 3
+    dataset = tf.data.Dataset.from_tensor_slices(files).map(transforms.decode, num_parallel_calls=4)
+    for file, got in zip(files, dataset, strict=True):
+        np.testing.assert_array_equal(got, decoded(file))
 
 
 RGB = Image.fromarray(noise(HEIGHT, WIDTH, 3))
@@ -82,11 +106,75 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def over(picture, background):
+    """As Pillow lays a picture over a color, in RGB; it rounds to whole levels."""
+    ground = Image.new("RGBA", picture.size, background)
+    return np.asarray(Image.alpha_composite(ground, picture.convert("RGBA")).convert("RGB"))
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_decode_gives_pillows_pixels(name, mode):
-    pixels = np.asarray(Image.open(io.BytesIO(FILES[name])).convert(mode))
-    np.testing.assert_array_equal(decoded(FILES[name], mode == "RGBA"), pixels / np.float32(255))
+def test_decode_gives_pillows_pixels(name):
+    picture = Image.open(io.BytesIO(FILES[name]))
+    np.testing.assert_array_equal(decoded(FILES[name], 4), np.asarray(picture.convert("RGBA")) / np.float32(255))
+    if "alpha" in name or "transparent" in name or "RGBA" in name:
+        for background in ((255, 255, 255), (10, 200, 30)):
+            got = decoded(FILES[name], background=background) * 255
+            # Pillow's alpha compositing rounds, and so does its alpha of 8 bits.
+            assert abs(got - over(picture, background)).max() <= 1.01
+    else:
+        np.testing.assert_array_equal(decoded(FILES[name]), np.asarray(picture.convert("RGB")) / np.float32(255))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("is_transparent", [False, True])
+def test_decode_keeps_gray_of_every_depth(depth, is_transparent):
+    """A transparent level stands in a chunk behind the header; none makes an opaque image."""
+    largest = 2**depth - 1
+    levels = noise(HEIGHT, WIDTH, 1, dtype=np.uint16) >> (16 - depth)
+    contents = (
+        png_by_hand(levels, depth, 0, tRNS=struct.pack(">H", int(levels[3, 3, 0])))
+        if is_transparent
+        else (png_by_hand(levels, depth, 0))
+    )
+    alpha = levels != levels[3, 3] if is_transparent else np.ones_like(levels)
+    gray = (levels / largest).astype(np.float32)
+    np.testing.assert_array_equal(decoded(contents, 2), np.concatenate([gray, alpha], axis=-1))
+    np.testing.assert_array_equal(decoded(contents, 4), np.concatenate([gray] * 3 + [alpha], axis=-1))
+    np.testing.assert_array_equal(decoded(contents, 1), np.where(alpha, gray, 1))
+    np.testing.assert_allclose(decoded(contents, 1, background=(0, 255, 0)), np.where(alpha, gray, 0.587), atol=1e-6)
+
+
+def test_black_strokes_on_nothing_are_black_on_white():
+    drawing = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+    drawing.paste((0, 0, 0, 255), (2, 4, 18, 6))
+    paper = np.ones((10, 20, 3), np.float32)
+    paper[4:6, 2:18] = 0
+    for kind in ("RGBA", "LA"):
+        contents = file_of(drawing.convert(kind), "PNG")
+        np.testing.assert_array_equal(decoded(contents), paper)
+        np.testing.assert_array_equal(decoded(contents, 1), paper[..., :1])
+        np.testing.assert_array_equal(decoded(contents, 4)[..., :3], np.zeros((10, 20, 3)))
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [(np.uint8, 0, 4), (np.uint8, 20, 220), (np.uint16, 0, 4095)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_ranges_are_in_the_files_own_numbers(dtype, low, high, channels):
+    """Of colors alone: alpha has a range of its own."""
+    stored = RNG.integers(0, high + 30 if high < 255 else high + 900, (HEIGHT, WIDTH, channels)).astype(dtype)
+    stored[0, 0], stored[0, 1] = low, high
+    depth, color = 8 * np.dtype(dtype).itemsize, {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    got = decoded(png_by_hand(stored, depth, color), channels, value_range=(low, high))
+    wanted = np.clip((stored.astype(np.float64) - low) / (high - low), 0, 1)
+    if channels in (2, 4):
+        wanted[..., -1] = stored[..., -1] / np.iinfo(dtype).max
+    np.testing.assert_array_equal(got, wanted.astype(np.float32))
+    flipped = decoded(png_by_hand(stored, depth, color), channels, value_range=(high, low))
+    np.testing.assert_allclose(flipped[..., 0], 1 - got[..., 0], atol=1e-7)
+
+
+def test_more_channels_than_a_png_has():
+    with pytest.raises(BadImageError, match="12 are asked for"):
+        transforms.decode(tf.constant(FILES["PNG RGB"]), 12)
 
 
 @pytest.mark.parametrize("transform", [0, 2], ids=["CMYK", "YCCK"])
@@ -101,7 +189,7 @@ def test_decode_mixes_inks(transform):
     np.testing.assert_array_equal(got, (light[..., :3] * light[..., 3:] // 255).astype(np.float32) / 255)
     # Pillow rounds where TensorFlow cuts off.
     assert abs(got * 255 - np.asarray(picture.convert("RGB"))).max() <= 1.001
-    np.testing.assert_array_equal(decoded(bytes(contents), with_alpha=True)[..., 3], np.ones((HEIGHT, WIDTH)))
+    np.testing.assert_array_equal(decoded(bytes(contents), 4)[..., 3], np.ones((HEIGHT, WIDTH)))
 
 
 @pytest.mark.parametrize(("color", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
@@ -113,8 +201,11 @@ def test_decode_keeps_16_bits(color, channels):
     alpha = pixels[..., -1:] if color in (4, 6) else np.full((HEIGHT, WIDTH, 1), 65535)
     rgb = pixels[..., :3] if color in (2, 6) else np.repeat(pixels[..., :1], 3, axis=-1)
     expected = np.concatenate([rgb, alpha], axis=-1).astype(np.float32) / 65535
-    np.testing.assert_array_equal(decoded(contents, with_alpha=True), expected)
-    np.testing.assert_array_equal(decoded(contents), expected[..., :3])
+    np.testing.assert_array_equal(decoded(contents, 4), expected)
+    composed = expected[..., :3].astype(np.float64) * expected[..., 3:] + (1 - expected[..., 3:].astype(np.float64))
+    np.testing.assert_allclose(decoded(contents), composed, rtol=0, atol=2e-7)
+    stored = both_ways(lambda c: transforms.decode_stored(c).image, contents)
+    np.testing.assert_array_equal(stored, pixels.astype(np.float32) / 65535)
 
 
 @pytest.mark.parametrize("contents", [b"", b"text", FILES["JPEG RGB"][:-1], FILES["PNG RGB"][:-20], b"\x89PNG"])
@@ -128,19 +219,45 @@ def test_decode_refuses_damaged_files(contents):
 def test_to_channels():
     rgba = noise(HEIGHT, WIDTH, 4)
     unit = rgba / np.float32(255)
-    got = {channels: both_ways(lambda x, c=channels: transforms.to_channels(x, c), unit) for channels in (1, 2, 3, 4)}
-    np.testing.assert_array_equal(got[4], unit)
-    np.testing.assert_array_equal(got[3], unit[..., :3])
+
+    def converted(image, channels, **options):
+        """The same where a graph knows the number of channels, and where it does not."""
+        known = both_ways(lambda x: transforms.to_channels(x, channels, **options), image)
+        unknown = tf.function(
+            lambda x: transforms.to_channels(x, channels, **options),
+            input_signature=[tf.TensorSpec((None, None, None), tf.float32)],
+        )
+        np.testing.assert_allclose(unknown(image), known, rtol=0, atol=1e-7)
+        return known
+
+    rgb = unit[..., :3]
+    np.testing.assert_array_equal(converted(unit, 4), unit)
+    np.testing.assert_array_equal(converted(rgb, 3), rgb)
+    np.testing.assert_array_equal(converted(rgb, 4), np.concatenate([rgb, np.ones_like(rgb[..., :1])], axis=-1))
+    gray = converted(rgb, 1)
     # Pillow has the same weights to 4e-6, and rounds to whole levels.
     luminance = np.asarray(Image.fromarray(rgba[..., :3]).convert("L"))
-    assert abs(got[1][..., 0] * 255 - luminance).max() <= 0.502
-    np.testing.assert_array_equal(got[2], np.concatenate([got[1], unit[..., 3:]], axis=-1))
+    assert abs(gray[..., 0] * 255 - luminance).max() <= 0.502
+    np.testing.assert_array_equal(converted(unit, 2), np.concatenate([gray, unit[..., 3:]], axis=-1))
+    np.testing.assert_array_equal(converted(rgb, 2), np.concatenate([gray, np.ones_like(gray)], axis=-1))
     np.testing.assert_allclose(
         transforms.to_channels(np.eye(3, dtype=np.float32)[None], 1)[0, :, 0], [0.299, 0.587, 0.114]
     )
-    # What was gray stays what it was.
-    gray = np.repeat(unit[..., :1], 3, axis=-1)
-    np.testing.assert_allclose(transforms.to_channels(gray, 1), gray[..., :1], atol=1e-6)
+    # What is gray stays to the last bit.
+    for channels in (1, 3):
+        np.testing.assert_array_equal(converted(gray, channels), np.repeat(gray, channels, axis=-1))
+    gray_and_alpha = unit[..., 2:]
+    np.testing.assert_array_equal(
+        converted(gray_and_alpha, 4), np.concatenate([unit[..., 2:3]] * 3 + [unit[..., 3:]], axis=-1)
+    )
+    alpha = unit[..., 3:]
+    for background in ((255, 255, 255), (0, 128, 255)):
+        color = rgb * alpha + np.array(background) / 255 * (1 - alpha)
+        np.testing.assert_allclose(converted(unit, 3, background=background), color, rtol=0, atol=1e-6)
+        weighed = (color * transforms.LUMINANCE).sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(converted(unit, 1, background=background), weighed, rtol=0, atol=1e-6)
+        color = gray_and_alpha[..., :1] * alpha + np.array(background) / 255 * (1 - alpha)
+        np.testing.assert_allclose(converted(gray_and_alpha, 3, background=background), color, rtol=0, atol=1e-6)
 
 
 def test_split():

@@ -32,6 +32,8 @@ RENAMED = {
 # for a folder it stands for the commands' defaults, as test_a_folder_is_read_as_the_command_reads_it shows.
 DIFFERENT = {
     (BatchNormalization, "epsilon"),
+    # A size there, a switch here.
+    (PairFormat, "crop"),
     *(
         (train_dataset, option)
         for option in ("direction", "load_size", "resize_method", "source_channels", "target_channels")

@@ -1,0 +1,203 @@
+"""Reads the file of one side of a pair as numbers in [0, 1], and turns generated images back into stored numbers."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.images import codecs, labels, transforms
+from pipelines.images.color import Color
+from pipelines.images.header import BadImageError
+from pipelines.images.plain import decode_plain, is_plain
+from pipelines.images.size import MAX_PIXELS
+from pipelines.images.value_range import Range
+
+WHITE = (255, 255, 255)
+Result = TypeVar("Result")
+
+# Channels of which the last is alpha, if the file has one.
+WITH_ALPHA = (2, 4)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFormat:
+    """Describes how stored numbers of one side become what networks see, and back.
+
+    Attributes:
+      channels: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA; any other number, or one of these without alpha, as stored.
+      resize_method: one of choices.RESIZE_METHODS.
+      value_range: the stored numbers that become 0 and 1; None: all numbers of the integer type. Floats need a range.
+      percentiles: each image's own percentiles become 0 and 1; there is no way back.
+      labels: the number of classes of a label map, whose channels are one-hot; 0 for other images.
+      palette: the colors of the classes, for label maps that are stored in colors.
+      axes: of arrays whose file does not say, such as CYX.
+      background: the color behind a transparent image that is read without alpha.
+      max_pixels: a file with more pixels, by its header, is not decoded.
+    """
+
+    channels: int = 3
+    resize_method: str = "bicubic"
+    value_range: Range | None = None
+    percentiles: Range | None = None
+    labels: int = 0
+    palette: Sequence[Color] | None = None
+    axes: str = ""
+    background: Color = WHITE
+    max_pixels: int = MAX_PIXELS
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is alpha, if the file has one."""
+        return self.channels in WITH_ALPHA and not self.labels
+
+    @property
+    def needs_python(self) -> bool:
+        """Whether TensorFlow's kernels, which know gray, RGB and alpha, cannot read it, whatever the file."""
+        return bool(self.labels or self.percentiles or self.axes or self.channels > max(WITH_ALPHA))
+
+    def read(self, contents: tf.Tensor, name: tf.Tensor | str = "it", in_model: bool = False) -> transforms.Image:
+        """Reads a whole file: `(H, W, channels)` float32 in [0, 1], upright, in sRGB.
+
+        Plain JPEG and PNG files are decoded by TensorFlow's kernels, all others in Python.
+
+        Args:
+          contents: the file's bytes, a scalar string.
+          name: names the image in the errors of a graph.
+          in_model: whether the graph is exported: it has kernels only, and refuses what they cannot read.
+
+        Raises:
+          BadImageError: eagerly, if it is damaged or does not fit.
+          tf.errors.OpError: in a graph, likewise.
+        """
+
+        def by_kernels() -> transforms.Image:
+            return self.from_stored(decode_plain(contents, self.has_alpha, self.max_pixels, name))
+
+        def in_python() -> transforms.Image:
+            (image,) = call_python(lambda raw: [self.read_bytes(raw)], contents, [self.channels])
+            return image
+
+        if in_model:
+            return self.from_stored(transforms.decode_stored(contents, self.max_pixels, name))
+        return choose_reader(contents, by_kernels, in_python, self.needs_python)
+
+    def from_stored(self, stored: transforms.Stored) -> transforms.Image:
+        """Converts what TensorFlow's kernels decoded to `(H, W, channels)` in [0, 1]."""
+        return transforms.to_channels(transforms.to_range(stored, self.value_range), self.channels, self.background)
+
+    def read_bytes(self, contents: bytes, window: codecs.Window | None = None) -> np.ndarray:
+        """Does what `read` does, in Python and for every format."""
+        as_indices = bool(self.labels) and self.palette is None
+        raster = codecs.decode(contents, self.axes, self.max_pixels, indices=as_indices, window=window)
+        return self.from_raster(raster)
+
+    def from_raster(self, raster: codecs.Raster) -> np.ndarray:
+        """Converts stored numbers `(H, W, C)` to `(H, W, channels)` float32 in [0, 1].
+
+        Raises:
+          BadImageError: it has another number of channels, or holds floats and there is no range.
+        """
+        values = raster.values
+        if self.labels:
+            return labels.one_hot_of(values, raster.has_alpha, self.labels, self.palette)
+        span = type_range(values.dtype)
+        alpha = _scale(values[..., -1:], span) if raster.has_alpha else None
+        colors = values[..., :-1] if raster.has_alpha else values
+        unit = _scale(colors, self._range_of(colors, span, values.dtype))
+        if alpha is not None and not self.has_alpha:
+            unit = _over(unit, alpha, self.background)
+        if self.has_alpha and (alpha is not None or unit.shape[-1] != self.channels):
+            alpha = np.ones_like(unit[..., :1]) if alpha is None else alpha
+            unit = np.concatenate([_with_channels(unit, self.channels - 1), alpha], axis=-1)
+        else:
+            unit = _with_channels(unit, self.channels)
+        return unit.astype(np.float32)
+
+    def to_stored(self, image: tf.Tensor, dtype: str) -> tf.Tensor:
+        """Converts generated images `(..., channels)` in [-1, 1] to the numbers of files; label maps to `(..., 1)`.
+
+        Args:
+          image: of the generator.
+          dtype: one of choices.NUMBER_TYPES. Integers are rounded, and clipped to their type. Floats without a range
+            are in [0, 1].
+        """
+        if self.labels:
+            return tf.cast(tf.argmax(image, axis=-1)[..., None], dtype)
+        kind = tf.as_dtype(dtype)
+        low, high = self.value_range or ((0, kind.max) if kind.is_integer else (0, 1))
+        wide = tf.float64 if kind.size > 2 else tf.float32
+        unit = tf.clip_by_value(tf.cast(image, wide), -1.0, 1.0) + 1.0
+        numbers = unit * ((high - low) / 2) + low
+        if not kind.is_integer:
+            return tf.cast(numbers, kind)
+        return tf.cast(tf.clip_by_value(tf.round(numbers), kind.min, kind.max), kind)
+
+    def _range_of(self, colors: np.ndarray, span: Range, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray] | Range:
+        """Returns the stored numbers that become 0 and 1; `span` is that of their type."""
+        if self.percentiles is not None:
+            low, high = np.percentile(colors, self.percentiles, axis=(0, 1))
+            return low, high
+        if self.value_range is not None:
+            return self.value_range
+        if np.issubdtype(dtype, np.floating):
+            raise BadImageError(
+                "it holds floats, and nothing says which of them are black and white; give a range, such as the one "
+                "that `pipelines.prepare check` proposes"
+            )
+        return span
+
+
+def choose_reader(
+    contents: tf.Tensor, by_kernels: Callable[[], Result], in_python: Callable[[], Result], needs_python: bool
+) -> Result:
+    """Reads a file by TensorFlow's kernels if it is a plain JPEG or PNG, else in Python."""
+    if needs_python:
+        return in_python()
+    if tf.executing_eagerly():
+        return by_kernels() if is_plain(contents) else in_python()
+    return tf.cond(is_plain(contents), by_kernels, in_python)
+
+
+def call_python(
+    read: Callable[[bytes], list[np.ndarray]], contents: tf.Tensor, channels: Sequence[int]
+) -> list[tf.Tensor]:
+    """Calls `read(bytes)`, which returns an image for each number of channels, eagerly or in a graph of tf.data."""
+    if tf.executing_eagerly():
+        return [tf.constant(image) for image in read(contents.numpy())]
+    images = tf.numpy_function(read, [contents], [tf.float32] * len(channels))
+    return [tf.ensure_shape(image, (None, None, count)) for image, count in zip(images, channels, strict=True)]
+
+
+def type_range(dtype: np.dtype) -> Range:
+    """Returns the smallest and the largest integer of a type; 0 and 1 of others."""
+    if not np.issubdtype(dtype, np.integer):
+        return 0.0, 1.0
+    info = np.iinfo(dtype)
+    return float(info.min), float(info.max)
+
+
+def _scale(values: np.ndarray, span: tuple[Any, Any]) -> np.ndarray:
+    """Maps the range to [0, 1], float64, and clips. A range without extent, as a constant image has it, becomes 0."""
+    low, high = (np.asarray(bound, np.float64) for bound in span)
+    return np.clip((values.astype(np.float64) - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+
+
+def _over(colors: np.ndarray, alpha: np.ndarray, background: Color) -> np.ndarray:
+    """Composes colors in [0, 1] over the background."""
+    behind = np.asarray(background) / 255
+    if colors.shape[-1] != len(behind):
+        behind = behind @ np.asarray(transforms.LUMINANCE)
+    return colors * alpha + behind * (1 - alpha)
+
+
+def _with_channels(colors: np.ndarray, channels: int) -> np.ndarray:
+    stored = colors.shape[-1]
+    if stored == channels:
+        return colors
+    if (stored, channels) == (1, 3):
+        return np.repeat(colors, 3, axis=-1)
+    if (stored, channels) == (3, 1):
+        return colors @ np.asarray(transforms.LUMINANCE)[:, None]
+    raise BadImageError(f"it has {stored} channels, and {channels} are asked for")
