@@ -29,6 +29,7 @@ TARGETS = {
     "cluster": ("pipelines.system.untrusted_json", "tfpix2pix.devices.cluster"),
     "config": ("pipelines.system.untrusted_json", "tfpix2pix.config", "tfpix2pix.run_dir.config_json"),
     "flags": ("pipelines.system.terminal", "pipelines.images.size", "tfpix2pix.config", "absl.flags._flagvalues"),
+    "images": ("pipelines.images.formats", "tifffile", "PIL.BmpImagePlugin", "numpy.lib.format", "zipfile"),
     "manifest": ("pipelines.storage.manifest", "pipelines.system.untrusted_json", "pipelines.storage.shards"),
     "run_dir": (
         "pipelines.system.untrusted_json",
