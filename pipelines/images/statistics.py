@@ -17,6 +17,8 @@ SMALL_SHARES = {1: 0.25, 2: 0.5, 4: 0.5, 8: 0.5}
 INNER_SHARE = 0.25
 # Floats and long integers are counted by the upper bits of their float32, which are good to 0.05 %.
 FLOAT_BITS = 20
+# Numbers that are counted at a time: NumPy takes 8 bytes for each.
+CHUNK = 2**20
 
 
 class Statistics:
@@ -46,7 +48,9 @@ class Statistics:
         self.count += values.size
         self.minimum = min(self.minimum, values.min().item())
         self.maximum = max(self.maximum, values.max().item())
-        self._histogram += np.bincount(self._bins_of(values), minlength=len(self._histogram))
+        for start in range(0, values.size, CHUNK):
+            bins = self._bins_of(values[start : start + CHUNK])
+            self._histogram += np.bincount(bins, minlength=len(self._histogram))
         if self._is_short:
             used = np.flatnonzero(self._histogram)[: MAX_CLASSES + 2]
             self._keep_distinct((used + self.type_range[0]).tolist())
