@@ -6,6 +6,9 @@ open_place    opens the pairs of one split's folder or folders
 matching      matches the files of two folders to pairs
 side          has one side's files by name, and finds out why a file has no partner
 division      divides pairs into train, val and test by a hash of the name, or by lists
+survey        looks at every pair: numbers, sizes, equal images
+side_survey   collects what one side of the pairs is
+findings      says what is odd about a survey
 locate        finds a data set's folder by name; makes or fetches it
 catalogue     lists the published data sets
 fetch         downloads, checks and unpacks one of them

@@ -92,3 +92,20 @@ def test_process_of_preview(tmp_path):
     result = run("tfpix2pix.preview", f"--data={make_pairs(tmp_path / 'p')}", f"--output={output}")
     assert_one_clear_line(result, f"output={output}", ".png")
     assert not output.exists()
+
+
+def test_preview_says_what_is_odd(tmp_path, capsys):
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        for i in range(3):
+            # 12 bits in 16, and all sources alike.
+            ramp = np.linspace(0, 4000, 32 * 32).reshape(32, 32).astype(np.uint16)
+            pair = np.concatenate([ramp, np.roll(ramp, 7 * i + 1, axis=0)], axis=1)
+            Image.fromarray(pair).save(tmp_path / split / f"{i}.png")
+    arguments = (f"--data={tmp_path}", "--image_size=32", f"--output={tmp_path / 'preview.png'}")
+    assert call(preview, *arguments) == 0
+    told = capsys.readouterr().out
+    for words in ("12-bit data in 16-bit files", "--source_range=0,4095", "all 3 sources are the same image"):
+        assert words in told
+    assert call(preview, *arguments, "--source_range=0,4095", "--target_range=0,4095") == 0
+    assert "_range" not in capsys.readouterr().out

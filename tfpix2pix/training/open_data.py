@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 
 from pipelines.datasets import locate
+from pipelines.datasets.findings import find
+from pipelines.datasets.survey import survey_sample
 from pipelines.images import codecs
 from pipelines.images.choices import NUMBER_TYPES
 from pipelines.images.packed_pair import is_packed, unpack
@@ -14,7 +16,7 @@ from pipelines.pairs import Pairs, open_pairs
 from pipelines.storage.image_set import Readable
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.validity import read_file
-from pipelines.system.terminal import InputError, one_line
+from pipelines.system.terminal import InputError, one_line, print_warning
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.evaluation.metric_networks import networks_for
@@ -63,7 +65,19 @@ def open_data(config: Config, run_dir: pathlib.Path, workers: Workers) -> Data:
     train, val = workers.together(lambda: open_splits(config, run_dir, lost))
     if not workers.have_same(train.fingerprint()):
         raise InputError(f"data={config.data} differs between workers in its training pairs; give all the same files")
+    if not (run_dir / data_json.DATA_FILE).exists():
+        workers.on_chief(lambda: warn(config, train, val))
     return Data(train, val, lost, networks)
+
+
+def warn(config: Config, train: Pairs, val: Pairs) -> None:
+    """Prints what is odd about some training pairs, and about files that are in both splits."""
+    survey = survey_sample(train.files, train.form)
+    for words in find(survey, target_mask=config.target_mask):
+        print_warning(f"of {len(survey)} training pairs: {words}")
+    digests = {identity.digest for identity in train.files.identities()}
+    if seen := [identity.name for identity in val.files.identities() if identity.digest in digests]:
+        print_warning(f"{len(seen)} of {len(val)} validation pairs are training pairs too, such as {seen[0]}")
 
 
 def with_target_type(config: Config, train: Pairs) -> Config:
