@@ -102,7 +102,7 @@ class ImageFormat:
         values = raster.values
         if self.labels:
             return labels.one_hot_of(values, raster.has_alpha, self.labels, self.palette)
-        span = type_range(values.dtype)
+        span = type_range(values.dtype, raster.bits)
         alpha = _scale(values[..., -1:], span) if raster.has_alpha else None
         colors = values[..., :-1] if raster.has_alpha else values
         unit = _scale(colors, self._range_of(colors, span, values.dtype))
@@ -170,10 +170,12 @@ def call_python(
     return [tf.ensure_shape(image, (None, None, count)) for image, count in zip(images, channels, strict=True)]
 
 
-def type_range(dtype: np.dtype) -> Range:
-    """Returns the smallest and the largest integer of a type; 0 and 1 of others."""
+def type_range(dtype: np.dtype, bits: int = 0) -> Range:
+    """Returns the smallest and the largest integer of a type, or of the bits that a file uses; 0 and 1 of others."""
     if not np.issubdtype(dtype, np.integer):
         return 0.0, 1.0
+    if bits and np.issubdtype(dtype, np.unsignedinteger):
+        return 0.0, float(2**bits - 1)
     info = np.iinfo(dtype)
     return float(info.min), float(info.max)
 

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 from PIL import Image as Pillow
 
 from pipelines.images.codecs import Raster
@@ -128,3 +129,14 @@ def test_halves_of_one_file_that_python_reads():
     np.testing.assert_allclose(target, values[:, :6] / 65535, rtol=1e-6)
     with pytest.raises(BadImageError, match="odd"):
         form.read(tf.constant(npy(values[:, 1:])))
+
+
+def test_white_is_the_largest_number_of_the_bits_that_a_file_tells():
+    """A TIFF of 12 bits is not almost black."""
+    values = np.array([[0, 2048, 4095]], np.uint16)
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, bitspersample=12)
+    found = ImageFormat(channels=1).read_bytes(file.getvalue())
+    np.testing.assert_allclose(found[0, :, 0], values[0] / 4095, rtol=1e-6)
+    found = ImageFormat(channels=1, value_range=(0, 8190)).read_bytes(file.getvalue())
+    np.testing.assert_allclose(found[0, :, 0], values[0] / 8190, rtol=1e-6)
