@@ -54,16 +54,20 @@ def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
 def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     """Returns the source itself, the mean training target, and the target whose training source is nearest.
 
+    Labels have the most frequent class of the training besides.
+
     Args:
       subject: what is measured; what it has no baseline for is added to its `missing`.
       baseline_pairs: training pairs that are read, at most.
     """
     config, pairs, missing = subject.config, subject.pairs, subject.missing
     columns: dict[str, Column] = {}
-    if config.source_channels == config.target_channels:
-        columns["identity"] = lambda batch: [batch["source"]]
-    else:
+    if config.source_labels != config.target_labels:
+        missing["the identity"] = "source and target are not of one kind"
+    elif config.source_channels != config.target_channels:
         missing["the identity"] = "source and target have different numbers of channels"
+    else:
+        columns["identity"] = lambda batch: [batch["source"]]
     try:
         files = open_files(split_folder(config, "train", is_asked_for=bool(subject.options.data)))
     except InputError as error:
@@ -72,6 +76,9 @@ def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     training = Training(pairs.form, files.select(spread_indices(len(files), baseline_pairs)))
     mean = training.mean_target()
     columns["mean target"] = lambda batch: [tf.broadcast_to(mean, tf.shape(batch["target"]))]
+    if config.target_labels:
+        frequent = training.most_frequent_class()
+        columns["most frequent class"] = lambda batch: [tf.broadcast_to(frequent, tf.shape(batch["target"]))]
     columns["nearest neighbor"] = lambda batch: [batch["nearest"][1]]
     with naming_unreadable(pairs):
         return columns, {"nearest": training.nearest(pairs)}

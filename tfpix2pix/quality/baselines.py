@@ -50,6 +50,11 @@ class Training:
         """Returns the mean of all targets, `(H, W, C)` in [-1, 1]."""
         return normalize(tf.constant(self._mean))
 
+    def most_frequent_class(self) -> tf.Tensor:
+        """Returns the class that most pixels of the targets have, one-hot `(classes,)` in [-1, 1]."""
+        classes = self._mean.shape[-1]
+        return normalize(tf.one_hot(np.argmax(self._mean.sum((0, 1))), classes))
+
     def nearest(self, pairs: Pairs) -> Pairs:
         """Finds the training pair with the nearest source for each pair, by the sketches' mean square difference.
 
