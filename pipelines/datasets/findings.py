@@ -181,7 +181,7 @@ def _of_numbers(name: str, numbers: Statistics, form: ImageFormat) -> Iterator[s
         share = "a few outliers apart, little" if numbers.has_outliers else f"{numbers.share:.1%}"
         bits, kind = max(numbers.bits, 1), 8 * numbers.dtype.itemsize
         guess = f", {bits}-bit data in {kind}-bit files" if numbers.minimum >= 0 and 8 <= bits < kind else ""
-        yield f"{name}s use {share} of their type{guess}: {describe_numbers(numbers)}; give {proposed}"
+        yield f"{name}s use {share} of their type's range{guess}: {describe_numbers(numbers)}; give {proposed}"
 
 
 def _of_mask(side: SideSurvey) -> Iterator[str]:
