@@ -65,13 +65,14 @@ class PairFormat:
         """Returns (source, target) in [0, 1], from the bytes of a side-by-side file or of a packed pair.
 
         Args:
-          contents: a scalar string.
+          contents: a scalar string, or bytes.
           is_packed: whether it is a packed pair; None looks at the bytes, for which a graph has both ways.
 
         Raises:
           BadImageError: eagerly, if a file is bad or does not fit; it names the side.
           tf.errors.OpError: in a graph, likewise.
         """
+        contents = tf.convert_to_tensor(contents)
         if is_packed is None and tf.executing_eagerly():
             is_packed = packed_pair.is_packed(contents.numpy())
         if is_packed is not None:
