@@ -1,5 +1,6 @@
 """Opens the data of a training, and makes sure of everything about it before the first step."""
 
+import contextlib
 import dataclasses
 import pathlib
 
@@ -10,6 +11,7 @@ from pipelines.datasets.findings import find
 from pipelines.datasets.survey import survey_sample
 from pipelines.images import codecs
 from pipelines.images.choices import NUMBER_TYPES
+from pipelines.images.header import BadImageError
 from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.images.pair_format import PairFormat
 from pipelines.pairs import Pairs, open_pairs
@@ -86,19 +88,32 @@ def with_target_type(config: Config, train: Pairs) -> Config:
         return config
     if config.target_labels:
         return dataclasses.replace(config, target_type="uint8")
-    found = [_target_type(train.files[index], train.form) for index in spread_indices(len(train), SAMPLED_TARGETS)]
+    found = []
+    for index in spread_indices(len(train), SAMPLED_TARGETS):
+        # A lost pair, whose file may be gone, says nothing.
+        with contextlib.suppress(BadImageError):
+            found.append(_target_type(train.files[index], train.form))
     # The widest of them; of integers that no type of results holds, floats.
-    widest = np.result_type(*found).name
+    widest = np.result_type(*found).name if found else "uint8"
     return dataclasses.replace(config, target_type=widest if widest in NUMBER_TYPES else "float32")
 
 
 def _target_type(file: Readable, form: PairFormat) -> np.dtype:
-    """Returns the type of the numbers in a pair's target."""
+    """Returns the type of the numbers in a pair's target.
+
+    Raises:
+      InputError: the file uses fewer bits than the type has, so that results would have other numbers.
+    """
     contents = read_file(file, bytes, form.max_pixels)
     if is_packed(contents):
         contents = unpack(contents)[form.direction == "AtoB"]
-    dtype = codecs.probe(contents, form.target.axes).dtype
-    return np.dtype(np.uint8) if dtype.kind == "b" else dtype
+    found = codecs.probe(contents, form.target.axes)
+    if found.bits < 8 * found.dtype.itemsize and form.target.value_range is None:
+        raise InputError(
+            f"{file}: its target has {found.bits} bits, and results would have {8 * found.dtype.itemsize}; give "
+            f"--target_range=0,{2**found.bits - 1}"
+        )
+    return np.dtype(np.uint8) if found.dtype.kind == "b" else found.dtype
 
 
 def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
