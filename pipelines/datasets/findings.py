@@ -77,7 +77,7 @@ def describe_numbers(numbers: Statistics) -> str:
     """Returns type, smallest and largest number and the outer percentiles, in words."""
     low, high = map(number, numbers.bounds())
     return (
-        f"{numbers.dtype.name} {number(numbers.minimum)} to {number(numbers.maximum)} "
+        f"{numbers.name} {number(numbers.minimum)} to {number(numbers.maximum)} "
         f"({PERCENTILES[0]} % below {low}, {100 - PERCENTILES[1]:.1f} % above {high})"
     )
 
@@ -179,7 +179,7 @@ def _of_numbers(name: str, numbers: Statistics, form: ImageFormat) -> Iterator[s
         )
     elif numbers.uses_little:
         share = "a few outliers apart, little" if numbers.has_outliers else f"{numbers.share:.1%}"
-        bits, kind = max(numbers.bits, 1), 8 * numbers.dtype.itemsize
+        bits, kind = max(numbers.bits, 1), numbers.type_bits
         guess = f", {bits}-bit data in {kind}-bit files" if numbers.minimum >= 0 and 8 <= bits < kind else ""
         yield f"{name}s use {share} of their type's range{guess}: {describe_numbers(numbers)}; give {proposed}"
 

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.images.detail import lost_detail
 from pipelines.images.formats.raster import Raster
 from pipelines.images.size import Size
-from pipelines.images.statistics import Statistics
+from pipelines.images.statistics import Statistics, type_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,10 @@ class SideSurvey:
     def count(self, raster: Raster) -> None:
         """Counts the numbers of an image; in any order, by one thread at a time."""
         values = colors_of(raster)
-        self.statistics.setdefault(values.dtype.name, Statistics(values.dtype)).add(values)
+        name = type_name(values.dtype, raster.bits)
+        if name not in self.statistics:
+            self.statistics[name] = Statistics(values.dtype, raster.bits)
+        self.statistics[name].add(values)
 
     def add(self, look: Look) -> None:
         """Adds the next image."""

@@ -26,14 +26,16 @@ class Statistics:
 
     Attributes:
       dtype: of the numbers.
+      type_bits: bits of a number that the files use: 12 of a TIFF of 12 bits, which is read as uint16.
       count: how many were added.
       minimum: the smallest.
       maximum: the largest.
       values: the distinct ones, ascending; None if they are more than classes can be.
     """
 
-    def __init__(self, dtype: np.dtype):
+    def __init__(self, dtype: np.dtype, type_bits: int = 0):
         self.dtype = dtype
+        self.type_bits = type_bits or 8 * dtype.itemsize
         self.count = 0
         self.minimum: float = math.inf
         self.maximum: float = -math.inf
@@ -60,15 +62,22 @@ class Statistics:
             self._keep_distinct(some if len(some) > MAX_CLASSES + 1 else some.union(np.unique(values).tolist()))
 
     @property
+    def name(self) -> str:
+        """The type in words."""
+        return type_name(self.dtype, self.type_bits)
+
+    @property
     def is_integer(self) -> bool:
         """Whether they are integers, whose type has a range."""
         return self.dtype.kind in "bui"
 
     @property
     def type_range(self) -> tuple[int, int]:
-        """The smallest and the largest number of the integer type."""
+        """The smallest and the largest number of the integer type, in the bits that are used."""
         if self.dtype.kind == "b":
             return 0, 1
+        if self.dtype.kind == "u":
+            return 0, 2**self.type_bits - 1
         limits = np.iinfo(self.dtype)
         return int(limits.min), int(limits.max)
 
@@ -174,6 +183,11 @@ class Statistics:
 
     def _keep_distinct(self, found: Collection[float]) -> None:
         self.values = sorted(found) if len(found) <= MAX_CLASSES + 1 else None
+
+
+def type_name(dtype: np.dtype, bits: int) -> str:
+    """Names a type, of which files use so many bits."""
+    return dtype.name if bits == 8 * dtype.itemsize else f"{dtype.name} of {bits} bits"
 
 
 def number(value: float) -> str:

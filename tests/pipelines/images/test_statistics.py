@@ -42,6 +42,14 @@ def test_little_is_a_quarter_of_8_bits_and_half_of_more(dtype, values, little):
     assert counted(np.array(values, dtype)).uses_little is little
 
 
+def test_12_bits_that_a_file_declares_are_all_of_its_range():
+    numbers = Statistics(np.dtype(np.uint16), 12)
+    numbers.add(np.array([0, 3000], np.uint16))
+    assert numbers.type_range == (0, 4095)
+    assert not numbers.uses_little
+    assert numbers.name == "uint16 of 12 bits"
+
+
 def test_signed_integers_and_floats_propose_what_is_there():
     assert counted(np.array([-1000, 3000], np.int16)).proposed_range() == (-1000, 3000)
     assert counted(np.array([-1.5, 0.25, 30.0], np.float32)).proposed_range() == (-1.5, 30.0)
