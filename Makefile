@@ -30,7 +30,7 @@ help:
 	@echo "make docs-serve   show the site at http://$(HOST):8000"
 	@echo "make tensorboard  watch RUN_DIR=$(RUN_DIR) at http://$(HOST):6006"
 	@echo "make stress       cause faults in real trainings, many times each; prints a table"
-	@echo "make hostile      300 spoiled inputs through every command; prints a table"
+	@echo "make hostile      360 spoiled inputs through every command; prints a table"
 	@echo "make fuzz         TARGET=torch for SECONDS=600; targets are tests/fuzz/fuzz_*.py"
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
 	@echo "make audit        look up known vulnerabilities of the packages in .venv"

@@ -11,6 +11,7 @@ from pipelines.images import codecs
 from pipelines.images.formats.encoders import HOLDS
 from pipelines.images.header import BadImageError
 from pipelines.system.terminal import InputError
+from tests.hostile import pictures
 
 TYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
 HEIGHT, WIDTH = 40, 50
@@ -186,3 +187,10 @@ def test_axes(axes):
 def test_wrong_axes(axes):
     with pytest.raises(InputError, match=axes):
         codecs.check_axes(axes)
+
+
+def test_interlaced_and_progressive():
+    rgb = numbers("uint8", 3)
+    assert_read(pictures.interlaced(rgb), rgb)
+    contents = pictures.saved(Image.fromarray(rgb), "JPEG", progressive=True)
+    assert_read(contents, by_pillow(contents))
