@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
+from pipelines.images.kernels import decode_stored
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.listing import list_files
 from pipelines.storage.validity import read_file
@@ -88,7 +89,7 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
                 raise InputError(f"{file}: {error.reason}") from None
         return found
 
-    stored = read(lambda c: transforms.decode_stored(tf.constant(c), max_pixels))
+    stored = read(lambda c: decode_stored(tf.constant(c), max_pixels))
     with_alpha = any(transforms.has_alpha(each.image.shape[-1]) for each in stored)
     pair = [transforms.to_channels(each.image, 4 if with_alpha else 3) for each in stored]
     sizes = ["x".join(map(str, image.shape[:2])) for image in pair]

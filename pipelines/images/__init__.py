@@ -1,12 +1,13 @@
 """One image in memory.
 
-transforms   decodes, splits, resizes, crops, flips, normalizes and encodes
+transforms   converts channels, splits, resizes, normalizes and encodes
 codecs       reads and writes files of every format, each in formats/
 pair_format  reads a side-by-side file, or two files, as a source and a target
 image_format  reads the file of one side as numbers, and goes back
-plain        reads plain JPEG and PNG files by TensorFlow's kernels
+kernels      reads JPEG and PNG files by TensorFlow's kernels
 metadata     finds EXIF data and color profiles, in graphs
 orientation  turns images upright, in graphs
+rare         keeps what is rarely needed out of the way of graphs
 packed_pair  packs the two files of a pair into one string of bytes
 header       checks an image's header before decoding
 size         checks sizes, and makes flags of them

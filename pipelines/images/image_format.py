@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.images import codecs, labels, transforms
 from pipelines.images.color import Color
 from pipelines.images.header import BadImageError
-from pipelines.images.plain import decode_plain, is_plain
+from pipelines.images.kernels import Stored, can_read, decode_stored, to_range
 from pipelines.images.size import MAX_PIXELS
 from pipelines.images.value_range import Range
 
@@ -60,7 +60,7 @@ class ImageFormat:
     def read(self, contents: tf.Tensor, name: tf.Tensor | str = "it", in_model: bool = False) -> transforms.Image:
         """Reads a whole file: `(H, W, channels)` float32 in [0, 1], upright, in sRGB.
 
-        Plain JPEG and PNG files are decoded by TensorFlow's kernels, all others in Python.
+        JPEG and PNG files in sRGB are decoded by TensorFlow's kernels, all others in Python.
 
         Args:
           contents: the file's bytes, a scalar string.
@@ -73,19 +73,19 @@ class ImageFormat:
         """
 
         def by_kernels() -> transforms.Image:
-            return self.from_stored(decode_plain(contents, self.has_alpha, self.max_pixels, name))
+            return self.from_stored(decode_stored(contents, self.max_pixels, name))
 
         def in_python() -> transforms.Image:
             (image,) = call_python(lambda raw: [self.read_bytes(raw)], contents, [self.channels])
             return image
 
         if in_model:
-            return self.from_stored(transforms.decode_stored(contents, self.max_pixels, name))
+            return by_kernels()
         return choose_reader(contents, by_kernels, in_python, self.needs_python)
 
-    def from_stored(self, stored: transforms.Stored) -> transforms.Image:
+    def from_stored(self, stored: Stored) -> transforms.Image:
         """Converts what TensorFlow's kernels decoded to `(H, W, channels)` in [0, 1]."""
-        return transforms.to_channels(transforms.to_range(stored, self.value_range), self.channels, self.background)
+        return transforms.to_channels(to_range(stored, self.value_range), self.channels, self.background)
 
     def read_bytes(self, contents: bytes, window: codecs.Window | None = None) -> np.ndarray:
         """Does what `read` does, in Python and for every format."""
@@ -152,12 +152,12 @@ class ImageFormat:
 def choose_reader(
     contents: tf.Tensor, by_kernels: Callable[[], Result], in_python: Callable[[], Result], needs_python: bool
 ) -> Result:
-    """Reads a file by TensorFlow's kernels if it is a plain JPEG or PNG, else in Python."""
+    """Reads a file by TensorFlow's kernels if it is a JPEG or PNG in sRGB, else in Python."""
     if needs_python:
         return in_python()
     if tf.executing_eagerly():
-        return by_kernels() if is_plain(contents) else in_python()
-    return tf.cond(is_plain(contents), by_kernels, in_python)
+        return by_kernels() if can_read(contents) else in_python()
+    return tf.cond(can_read(contents), by_kernels, in_python)
 
 
 def call_python(

@@ -1,145 +1,151 @@
-"""Finds what a JPEG or PNG says of itself besides its pixels: its EXIF data, its color profile, a transparent color.
+"""Finds what a JPEG or PNG says of itself besides its pixels: EXIF data, a color profile, a transparent color.
 
-`read` takes files in Python and in graphs alike, and finds the same in both.
+All functions take a file's bytes, a scalar string, eagerly and in graphs, and find the same in both. What is damaged is
+not found.
 """
-
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from pipelines.images import header
+from pipelines.images.rare import rare
 
 # Chunks of a PNG that say something of the pixels stand before them, in the first bytes; EXIF data also stand behind
 # them (PNG specification, 5.6), in the last bytes.
 START_BYTES = 2**16
 PROFILE_NAME_BYTES = 80
-# A gray PNG's transparent level, and an RGB PNG's transparent color: length and name of the chunk.
-TRANSPARENT_LEVEL = b"\0\0\0\2tRNS"
-TRANSPARENT_COLOR = b"\0\0\0\6tRNS"
+# A gray PNG's transparent level, and an RGB PNG's transparent color, by their color type: length and name of the chunk.
+TRANSPARENT = {b"\0": b"\0\0\0\2tRNS", b"\2": b"\0\0\0\6tRNS"}
 
 # A JPEG's metadata stand in its first segments, APP0 to APP15 and COM, before all tables (EXIF 2.3, 4.5.4). A profile
 # alone may have 255 of them.
 MAX_SEGMENTS = 512
-EXIF_START = b"Exif\0\0"
-PROFILE_START = b"ICC_PROFILE\0"
-# Marker and length, then the longer of the two names.
-SEGMENT_HEAD = 4
-READ_AHEAD = SEGMENT_HEAD + len(PROFILE_START)
-# The number of a profile's segment and the number of its segments follow its name.
-PROFILE_HEAD = len(PROFILE_START) + 2
+SEGMENT_HEAD = 4  # two bytes of marker, two of length
+# The marker, and the name that the segment begins with. The numbers of a segment and of all segments follow a
+# profile's name.
+EXIF = (0xE1, b"Exif\0\0")
+PROFILE = (0xE2, b"ICC_PROFILE\0")
+# Segment APP0 as all programs write it, without a thumbnail, then the first table.
+JFIF_HEAD = b"\xff\xe0\0\x10"
+TABLE_PLACE, TABLE = 20, b"\xff\xdb"
 
 
-class Metadata(NamedTuple):
-    """What was found; scalars.
-
-    Attributes:
-      exif: the EXIF data, from their byte order on, or more bytes than these; empty if there are none.
-      profile: of a JPEG, the color profile's first segment; of a PNG, its name and some more bytes; empty without one.
-      has_transparent_color: whether it is a gray or RGB PNG, without an alpha channel, with a transparent color.
-    """
-
-    exif: tf.Tensor | bytes
-    profile: tf.Tensor | bytes
-    has_transparent_color: tf.Tensor | bool
-
-
-def read(contents: tf.Tensor) -> Metadata:
-    """Returns the metadata of a JPEG or PNG file, a scalar string; of a damaged one, what it can find."""
+def exif_of(contents: tf.Tensor) -> tf.Tensor:
+    """Returns the EXIF data from their byte order on, and perhaps bytes that follow them; empty if there are none."""
     if tf.executing_eagerly():
         file = tf.convert_to_tensor(contents).numpy()
-        return _of_png(file) if file.startswith(header.PNG_SIGNATURE) else _of_jpeg(file)
-    is_png = header.starts_with(contents, header.PNG_SIGNATURE)
-    return tf.cond(is_png, lambda: _of_png_in_graph(contents), lambda: _of_jpeg_in_graph(contents))
-
-
-def _of_png(file: bytes) -> Metadata:
-    start = file[:START_BYTES].split(b"IDAT", 1)[0]
-    end = file[max(len(start), len(file) - START_BYTES) :]
-    color = file[header.PNG_COLOR_BYTE : header.PNG_COLOR_BYTE + 1]
-    transparent = {b"\0": TRANSPARENT_LEVEL, b"\2": TRANSPARENT_COLOR}.get(color)
-    return Metadata(
-        exif=_behind(start + end, b"eXIf"),
-        profile=_behind(start, b"iCCP")[:PROFILE_NAME_BYTES],
-        has_transparent_color=transparent is not None and transparent in start,
+        return tf.constant(_behind(_ends(file), b"eXIf") if _is_png(file) else _segment(file, *EXIF))
+    return tf.cond(
+        header.starts_with(contents, header.PNG_SIGNATURE),
+        lambda: _behind_in_graph(_ends_in_graph(contents), b"eXIf"),
+        lambda: _segment_in_graph(contents, *EXIF),
     )
 
 
-def _of_png_in_graph(contents: tf.Tensor) -> Metadata:
-    start = _split(tf.strings.substr(contents, 0, START_BYTES), b"IDAT")[0]
-    length = tf.strings.length(contents)
-    end = tf.strings.substr(contents, tf.maximum(tf.strings.length(start), length - START_BYTES), START_BYTES)
-    color = tf.strings.substr(contents, tf.minimum(header.PNG_COLOR_BYTE, length), 1)
-    has_level = tf.equal(color, b"\0") & (tf.size(_split(start, TRANSPARENT_LEVEL)) > 1)
-    has_color = tf.equal(color, b"\2") & (tf.size(_split(start, TRANSPARENT_COLOR)) > 1)
-    return Metadata(
-        exif=_behind_in_graph(start + end, b"eXIf"),
-        profile=tf.strings.substr(_behind_in_graph(start, b"iCCP"), 0, PROFILE_NAME_BYTES),
-        has_transparent_color=has_level | has_color,
+def profile_of(contents: tf.Tensor) -> tf.Tensor:
+    """Returns a JPEG's color profile, its first segment; a PNG's name of it, and more bytes; empty without one."""
+    if tf.executing_eagerly():
+        file = tf.convert_to_tensor(contents).numpy()
+        found = _behind(_start(file), b"iCCP")[:PROFILE_NAME_BYTES] if _is_png(file) else _segment(file, *PROFILE)
+        return tf.constant(found)
+    return tf.cond(
+        header.starts_with(contents, header.PNG_SIGNATURE),
+        lambda: tf.strings.substr(_behind_in_graph(_start_in_graph(contents), b"iCCP"), 0, PROFILE_NAME_BYTES),
+        lambda: _segment_in_graph(contents, *PROFILE),
     )
+
+
+def has_transparent_color(png: tf.Tensor) -> tf.Tensor:
+    """Tells whether a gray or RGB PNG, without an alpha channel, has a transparent color; its header was checked."""
+    if tf.executing_eagerly():
+        file = tf.convert_to_tensor(png).numpy()
+        chunk = TRANSPARENT.get(file[header.PNG_COLOR_BYTE : header.PNG_COLOR_BYTE + 1])
+        return chunk is not None and chunk in _start(file)
+    color = tf.strings.substr(png, header.PNG_COLOR_BYTE, 1)
+    (gray, level), (_, rgb) = TRANSPARENT.items()
+    chunk = tf.where(tf.equal(color, gray), level, rgb)
+    return tf.reduce_any(tf.equal(color, list(TRANSPARENT))) & (tf.size(_split(_start_in_graph(png), chunk)) > 1)
+
+
+def _is_png(file: bytes) -> bool:
+    return file.startswith(header.PNG_SIGNATURE)
+
+
+def _start(png: bytes) -> bytes:
+    """Returns what stands before the pixels."""
+    return png[:START_BYTES].split(b"IDAT", 1)[0]
+
+
+def _start_in_graph(png: tf.Tensor) -> tf.Tensor:
+    return _split(tf.strings.substr(png, 0, START_BYTES), b"IDAT")[0]
+
+
+def _ends(png: bytes) -> bytes:
+    """Returns what stands before the pixels, and the last bytes."""
+    start = _start(png)
+    return start + png[max(len(start), len(png) - START_BYTES) :]
+
+
+def _ends_in_graph(png: tf.Tensor) -> tf.Tensor:
+    start = _start_in_graph(png)
+    behind = tf.maximum(tf.strings.length(start), tf.strings.length(png) - START_BYTES)
+    return start + tf.strings.substr(png, behind, START_BYTES)
 
 
 def _behind(text: bytes, part: bytes) -> bytes:
+    """Returns what follows the first such part; nothing if there is none."""
     return text.partition(part)[2]
 
 
 def _behind_in_graph(text: tf.Tensor, part: bytes) -> tf.Tensor:
-    # Without the part nothing follows the text, so the last of two is empty.
-    return tf.concat([_split(text, part), [b""]], axis=0)[1]
+    return tf.strings.reduce_join(_split(text, part)[1:])
 
 
-def _split(text: tf.Tensor, part: bytes) -> tf.Tensor:
+def _split(text: tf.Tensor, part: bytes | tf.Tensor) -> tf.Tensor:
     """Splits a scalar string at the first such part: one or two strings."""
     return tf.raw_ops.StringSplitV2(input=[text], sep=part, maxsplit=1).values
 
 
-def _of_jpeg(file: bytes) -> Metadata:
-    exif = profile = b""
+def _segment(jpeg: bytes, marker: int, name: bytes) -> bytes:
+    """Returns what follows the name in the first segment with this marker and name; empty if there is none."""
     position = 2
     for _ in range(MAX_SEGMENTS):
-        head = file[position : position + READ_AHEAD].ljust(READ_AHEAD, b"\0")
-        marker, length = head[1], head[2] * 256 + head[3]
-        if head[:2] == b"\xff\xff":  # a byte to fill, before a marker
+        head = jpeg[position : position + SEGMENT_HEAD].ljust(SEGMENT_HEAD, b"\0")
+        length = head[2] * 256 + head[3]
+        if head[0] != 0xFF or not (0xE0 <= head[1] <= 0xEF or head[1] >= 0xFE):
+            break
+        if head[1] == 0xFF:  # fills the space before a marker
             position += 1
             continue
-        if head[0] != 0xFF or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
-            break
-        body = file[position + SEGMENT_HEAD : position + 2 + length]
-        if not exif and marker == 0xE1 and body.startswith(EXIF_START):
-            exif = body[len(EXIF_START) :]
-        if not profile and marker == 0xE2 and body.startswith(PROFILE_START):
-            profile = body[PROFILE_HEAD:]
+        body = jpeg[position + SEGMENT_HEAD : position + 2 + length]
+        if head[1] == marker and body.startswith(name):
+            return body[len(name) :]
         position += 2 + length
-    return Metadata(exif, profile, has_transparent_color=False)
+    return b""
 
 
-def _of_jpeg_in_graph(contents: tf.Tensor) -> Metadata:
-    end = tf.strings.length(contents)
+def _segment_in_graph(jpeg: tf.Tensor, marker: int, name: bytes) -> tf.Tensor:
+    # Most files have no metadata. To find that out takes less time than the search.
+    place = tf.minimum(TABLE_PLACE, tf.strings.length(jpeg))
+    is_jfif = tf.equal(tf.strings.substr(jpeg, 2, len(JFIF_HEAD)), JFIF_HEAD)
+    is_plain = is_jfif & tf.equal(tf.strings.substr(jpeg, place, len(TABLE)), TABLE)
+    return tf.cond(is_plain, lambda: b"", lambda: _search(jpeg, marker, name))
 
-    def body_of(position: tf.Tensor, length: tf.Tensor, skip: int) -> tf.Tensor:
-        start = tf.minimum(position + SEGMENT_HEAD + skip, end)
-        return tf.strings.substr(contents, start, tf.maximum(length - 2 - skip, 0))
 
-    def step(
-        position: tf.Tensor, exif: tf.Tensor, profile: tf.Tensor, _: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        head = tf.strings.substr(contents, tf.minimum(position, end), READ_AHEAD)
-        numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(head + bytes(4), 0, 4), tf.uint8), tf.int32)
-        first, marker, length = numbers[0], numbers[1], numbers[2] * 256 + numbers[3]
-        is_fill = (first == 0xFF) & (marker == 0xFF)
-        goes_on = (first == 0xFF) & ((marker >= 0xE0) & (marker <= 0xEF) | (marker == 0xFE))
-        name = tf.strings.substr(head, tf.minimum(SEGMENT_HEAD, tf.strings.length(head)), READ_AHEAD)
-        name = tf.strings.substr(name, 0, tf.maximum(length - 2, 0))
-        is_exif = tf.equal(exif, b"") & (marker == 0xE1) & header.starts_with(name, EXIF_START) & goes_on
-        is_profile = tf.equal(profile, b"") & (marker == 0xE2) & header.starts_with(name, PROFILE_START) & goes_on
-        return (
-            position + tf.where(is_fill, 1, 2 + length),
-            tf.cond(is_exif, lambda: body_of(position, length, len(EXIF_START)), lambda: exif),
-            tf.cond(is_profile, lambda: body_of(position, length, PROFILE_HEAD), lambda: profile),
-            is_fill | goes_on,
-        )
+@rare
+def _search(jpeg: tf.Tensor, marker: int, name: bytes) -> tf.Tensor:
+    """Returns the same as _segment."""
+    end = tf.strings.length(jpeg)
 
-    nothing = tf.constant(b"")
-    _, exif, profile, _ = tf.while_loop(
-        lambda *state: state[-1], step, (2, nothing, nothing, True), maximum_iterations=MAX_SEGMENTS
-    )
-    return Metadata(exif, profile, tf.constant(False))
+    def step(position: tf.Tensor, found: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        head = tf.strings.substr(jpeg, tf.minimum(position, end), SEGMENT_HEAD) + bytes(SEGMENT_HEAD)
+        numbers = tf.cast(tf.io.decode_raw(tf.strings.substr(head, 0, SEGMENT_HEAD), tf.uint8), tf.int32)
+        length = numbers[2] * 256 + numbers[3]
+        is_segment = (numbers[0] == 0xFF) & ((numbers[1] >= 0xE0) & (numbers[1] <= 0xEF) | (numbers[1] >= 0xFE))
+        place = tf.minimum(position + SEGMENT_HEAD, end)
+        body = tf.strings.substr(jpeg, place, tf.maximum(length - 2, 0))
+        is_it = is_segment & (numbers[1] == marker) & header.starts_with(body, name)
+        found = tf.where(is_it, tf.strings.substr(body, tf.where(is_it, len(name), 0), 2**16), found)
+        return position + tf.where(numbers[1] == 0xFF, 1, 2 + length), found, is_segment & ~is_it
+
+    start = (tf.constant(2), tf.constant(b""), tf.constant(True))
+    return tf.while_loop(lambda *state: state[-1], step, start, maximum_iterations=MAX_SEGMENTS)[1]

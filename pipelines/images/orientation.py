@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from pipelines.images.rare import rare
+
 # How the stored rows and columns lie in the picture (EXIF 2.3, 4.6.4): 1 is upright, 6 has to be turned clockwise.
 UPRIGHT = 1
 ORIENTATION_TAG = 0x0112
@@ -19,6 +21,7 @@ MIRRORED_ROWS = (3, 4, 7, 8)
 MIRRORED_COLUMNS = (2, 3, 6, 7)
 
 
+@rare
 def orientation_of(exif: tf.Tensor) -> tf.Tensor:
     """Returns the orientation, 1 to 8, int32, that EXIF data say; 1 if they say none, or are damaged.
 

@@ -9,7 +9,7 @@ from pipelines.images import codecs, packed_pair, transforms
 from pipelines.images.choices import DIRECTIONS, MAX_CHANNELS, PREPROCESS, RESIZE_METHODS, RESIZE_TO
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat, call_python, choose_reader
-from pipelines.images.plain import decode_plain
+from pipelines.images.kernels import decode_stored
 from pipelines.images.size import MAX_PIXELS, Size, parse_size
 from pipelines.system.terminal import InputError
 
@@ -113,8 +113,7 @@ class PairFormat:
         """Reads a side-by-side file, which is decoded once."""
 
         def by_kernels() -> transforms.Pair:
-            with_alpha = self.source.has_alpha or self.target.has_alpha
-            stored = decode_plain(contents, with_alpha, self.max_pixels)
+            stored = decode_stored(contents, self.max_pixels)
             source, target = transforms.split(stored.image, self.direction)
             return (
                 self.source.from_stored(stored._replace(image=source)),

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from pipelines.images import codecs, header, transforms
 from pipelines.images.header import BadImageError
+from pipelines.images.kernels import decode_stored
 from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.file_pair import FilePair
@@ -109,5 +110,5 @@ def check_image(contents: bytes, max_pixels: int, axes: str = "") -> bytes:
 def _decoded_width(contents: bytes, max_pixels: int, axes: str) -> int:
     """Decodes an image as training does, and returns its width."""
     if codecs.format_of(contents) in ("jpeg", "png"):
-        return transforms.decode_stored(tf.constant(contents), max_pixels).image.shape[1]
+        return decode_stored(tf.constant(contents), max_pixels).image.shape[1]
     return codecs.decode(contents, axes, max_pixels).values.shape[1]

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pipelines import prepare
 from pipelines.datasets.combine import combine, side_by_side
-from pipelines.images.transforms import decode
+from pipelines.images.kernels import decode
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, entries
 

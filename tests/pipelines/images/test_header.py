@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipelines.images.header import DAMAGED, MAX_PARTS, BadImageError, check_header, check_header_in_graph, check_length
-from pipelines.images.transforms import decode
+from pipelines.images.kernels import decode
 
 MAX_PIXELS = 1000
 
