@@ -5,7 +5,7 @@
 
 The input is a folder of images, or of shards, as `pipelines.prepare shard --kind=images` makes them. After a stop, the
 same command resumes. Images that cannot be translated are listed in OUTPUT/failed.jsonl with the reason, all others are
-translated, and the exit code is 1.
+translated, and the exit code is 1. A result that exists is left alone without --overwrite.
 """
 
 import functools
@@ -20,11 +20,13 @@ from pipelines.system import terminal
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from export.bulk_job import FAILED_FILE, translate_all
+    from pipelines.storage.input_output import kept_line
+    from pipelines.storage.result_files import unplaced_line
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
     beam.import_beam()
-    translated, failed = translate_all(
+    done = translate_all(
         values.model,
         values.input,
         values.output,
@@ -33,11 +35,16 @@ def main(argv: list[str]) -> int:
         batch_size=values.batch_size,
         block_size=values.block,
         max_pixels=values.max_pixels,
+        overwrite=values.overwrite,
     )
-    print(f"{translated} images in {values.output}")
-    if failed:
-        terminal.print_error(f"{len(failed)} images could not be translated; see {values.output}/{FAILED_FILE}")
-    return 1 if failed else 0
+    print(f"{done.images} images in {values.output}")
+    if done.kept:
+        print(kept_line(done.kept))
+    if done.unplaced:
+        print(unplaced_line(done.unplaced))
+    if done.failed:
+        terminal.print_error(f"{len(done.failed)} images could not be translated; see {values.output}/{FAILED_FILE}")
+    return 1 if done.failed else 0
 
 
 def define_flags() -> None:
@@ -49,6 +56,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
     flags.DEFINE_integer("block", 256, "images that a worker does at a time, and loses if it dies", lower_bound=1)
     define_max_pixels()
+    flags.DEFINE_bool("overwrite", False, "make results again that exist")
     beam.define_flags()
     flags.adopt_module_key_flags(beam)
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from pipelines.images.header import BadImageError, check_header
+from export.serving.sendable import as_sendable
+from pipelines.images import codecs
+from pipelines.images.header import BadImageError
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory
 from pipelines.storage import records
 from pipelines.storage.manifest import SHARD_SUFFIX
+from pipelines.storage.result_files import place_result
 from pipelines.storage.validity import read_files
 from pipelines.system import terminal
 from pipelines.system.disk import whole_file
@@ -54,7 +57,10 @@ def load_model(path: str) -> Translate:
     signature = model.signatures.get(SIGNATURE)
     inputs = signature.structured_input_signature[1] if signature else {}
     if list(inputs) != [TENSOR] or TENSOR not in signature.structured_outputs:
-        raise InputError(f"model={path} has no {SIGNATURE} from {TENSOR} to {TENSOR}; export it by export.saved_model")
+        raise InputError(
+            f"model={path} has no {SIGNATURE} from {TENSOR} to {TENSOR}; export it by export.saved_model, or use "
+            "tfpix2pix.translate for a run whose files are not PNG's kind"
+        )
 
     def translate(files: list[bytes]) -> list[bytes]:
         # Through the model: a signature alone does not keep its variables alive.
@@ -75,29 +81,43 @@ def output_name(name: str) -> str:
 
 
 def translate_block(
-    block: Block, model: str, fingerprint: str, output: str, batch_size: int, to_shards: bool, max_pixels: int
+    block: Block,
+    model: str,
+    fingerprint: str,
+    output: str,
+    batch_size: int,
+    to_shards: bool,
+    max_pixels: int,
+    overwrite: bool = False,
+    side_cars: bool = False,
 ) -> None:
     """Translates a block's images and writes the results, unless that was done before.
 
     Args:
-      block: its result says how many images were `translated`, and which were `skipped` and why.
+      block: its result says how many images were `translated`, which were `skipped` and why, how many results were
+        `kept`, since they existed, and of how many images the place on a map was not carried over.
       model: a SavedModel.
       fingerprint: of the model.
       output: a folder.
       batch_size: images at a time.
       to_shards: whether the results become one shard, in place of files.
       max_pixels: an image of more is not given to the model, which has a limit of its own.
+      overwrite: whether results that exist are made again.
+      side_cars: whether the images may have side-cars, which say where on a map they lie.
     """
 
     def work() -> dict:
         skipped: dict[str, str] = {}
         inventory = Inventory()
-        translated = translations(block, load_model(model), batch_size, max_pixels, skipped)
         if not to_shards:
-            return {"translated": write_files(block, translated, output, skipped), "skipped": skipped}
+            todo = block if overwrite else without_results(block, output)
+            kept = len(block.images) - len(todo.images)
+            translated = translations(todo, load_model(model), batch_size, max_pixels, skipped)
+            count, unplaced = write_files(todo, translated, output, skipped, side_cars)
+            return {"translated": count, "skipped": skipped, "kept": kept, "unplaced": unplaced}
 
         def counted() -> Iterator[tuple[str, bytes]]:
-            for name, contents in translated:
+            for name, contents in translations(block, load_model(model), batch_size, max_pixels, skipped):
                 inventory.add(contents)
                 yield output_name(name), contents
 
@@ -109,7 +129,14 @@ def translate_block(
             **inventory.to_dict(),
         }
 
-    block.once(f"{fingerprint} {batch_size} {to_shards} {max_pixels}", work)
+    recipe = f"{fingerprint} {batch_size} {to_shards} {max_pixels}"
+    block.once(f"{recipe} {overwrite}" if overwrite else recipe, work)
+
+
+def without_results(block: Block, output: str) -> Block:
+    """Returns the block with those of its images that have no result yet."""
+    paths = ((name, file, parse_path(output) / output_name(name)) for name, file in block.images)
+    return dataclasses.replace(block, images=tuple((name, file) for name, file, path in paths if not path.is_file()))
 
 
 def translations(
@@ -118,10 +145,10 @@ def translations(
     """Yields the name of each image and the PNG of its result, in order; adds the others to `skipped`, with reasons."""
 
     def check(contents: bytes) -> bytes:
-        check_header(contents, max_pixels)
-        return contents
+        codecs.check(contents, max_pixels)
+        return as_sendable(contents, max_pixels)
 
-    names, files = zip(*block.images, strict=True)
+    names, files = [name for name, _ in block.images], [file for _, file in block.images]
     good: list[tuple[str, bytes]] = []
     for position, (name, contents) in enumerate(zip(names, read_files(files, check, max_pixels), strict=True), 1):
         if isinstance(contents, BadImageError):
@@ -150,12 +177,19 @@ def translate_batch(
     yield from zip(names, results, strict=True)
 
 
-def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: str, skipped: dict[str, str]) -> int:
-    """Writes each result whole or not at all; returns how many. Adds those that cannot have their name to `skipped`."""
+def write_files(
+    block: Block, translated: Iterator[tuple[str, bytes]], output: str, skipped: dict[str, str], side_cars: bool
+) -> tuple[int, int]:
+    """Writes each result whole or not at all, and adds those that cannot have their name to `skipped`.
+
+    Returns:
+      How many were written, and of how many the source's place on a map was not carried over.
+    """
+    files = dict(block.images)
     unfinished = parse_path(block.output) / UNFINISHED_FOLDER
     make_folders(unfinished)
     made: set[AnyPath] = set()
-    count = 0
+    count = unplaced = 0
     for name, contents in translated:
         path = parse_path(output) / output_name(name)
         try:
@@ -164,10 +198,13 @@ def write_files(block: Block, translated: Iterator[tuple[str, bytes]], output: s
                 made.add(path.parent)
             with whole_file(path, unfinished_in=unfinished) as temporary:
                 temporary.write_bytes(contents)
+            source = files[name]
+            if isinstance(source, AnyPath) and not place_result(source, path, contents, side_cars):
+                unplaced += 1
             count += 1
         except NO_SUCH_NAME as error:
             skipped[name] = f"its result cannot be written ({terminal.reason(error)})"
-    return count
+    return count, unplaced
 
 
 def make_folders(folder: AnyPath) -> None:

@@ -1,5 +1,6 @@
 """A bulk translation from the input's folder to the list of failures; the workers' part is in bulk_block."""
 
+import dataclasses
 import functools
 import json
 import pathlib
@@ -14,15 +15,33 @@ from pipelines.sharding import blocks
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import summed
 from pipelines.sharding.shard import remove_leftovers
+from pipelines.storage.georeference import is_side_car
 from pipelines.storage.manifest import is_sharded
 from pipelines.storage.shards import open_files
 from pipelines.system.disk import naming_full_disk, write_whole
-from pipelines.system.paths import AnyPath, is_below, is_inside, make_folder, parse_path
+from pipelines.system.paths import AnyPath, RemotePath, is_below, is_inside, make_folder, parse_path
 from pipelines.system.terminal import InputError
 
 # Below the output.
 BLOCKS_FOLDER = ".blocks"
 FAILED_FILE = "failed.jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class Translated:
+    """What a bulk translation did.
+
+    Attributes:
+      images: how many were translated.
+      failed: the reason for each image that could not be.
+      kept: how many were left out, since they have a result.
+      unplaced: of how many the place on a map was not carried over.
+    """
+
+    images: int
+    failed: dict[str, str]
+    kept: int
+    unplaced: int
 
 
 def translate_all(
@@ -35,7 +54,8 @@ def translate_all(
     batch_size: int = 8,
     block_size: int = 256,
     max_pixels: int = MAX_PIXELS,
-) -> tuple[int, dict[str, str]]:
+    overwrite: bool = False,
+) -> Translated:
     """Translates all images of a folder or of shards; does not repeat what an earlier call has done.
 
     Args:
@@ -47,9 +67,11 @@ def translate_all(
       batch_size: images that are translated at a time.
       block_size: images that one worker does at a time, and loses if it dies.
       max_pixels: an image of more is not given to the model, which has a limit of its own.
+      overwrite: whether results that exist are made again, such as those of another model. Shards of another model, or
+        of other options, always are.
 
     Returns:
-      How many images were translated, and the reason for each that could not be.
+      What was done.
 
     Raises:
       InputError: there is no such model or folder, or results would overwrite each other or the input.
@@ -66,6 +88,8 @@ def translate_all(
         batch_size=batch_size,
         to_shards=to_shards,
         max_pixels=max_pixels,
+        overwrite=overwrite,
+        side_cars=not to_shards and any_side_car(parse_path(source)),
     )
     with naming_full_disk(pathlib.Path(str(folder)), "the results"):
         run_blocks(work, todo)
@@ -101,7 +125,14 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
     return blocks.cut_blocks(names, files, -(-len(names) // block_size), output / BLOCKS_FOLDER, output.name)
 
 
-def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, dict[str, str]]:
+def any_side_car(source: AnyPath) -> bool:
+    """Tells whether a folder has files that say where on a map others lie."""
+    if is_sharded(source):
+        return False
+    return any(is_side_car(file) for file in (source.files() if isinstance(source, RemotePath) else source.rglob("*")))
+
+
+def finish(output: AnyPath, found: list[dict], to_shards: bool) -> Translated:
     """Writes the list of failures and, of shards, the manifest; returns what translate_all returns."""
     failed = {name: reason for result in found for name, reason in result["skipped"].items()}
     lines = (json.dumps({"name": name, "reason": reason}, ensure_ascii=False) + "\n" for name, reason in failed.items())
@@ -114,4 +145,5 @@ def finish(output: AnyPath, found: list[dict], to_shards: bool) -> tuple[int, di
     unfinished = str(output / BLOCKS_FOLDER / UNFINISHED_FOLDER)
     if tf.io.gfile.isdir(unfinished):
         tf.io.gfile.rmtree(unfinished)
-    return sum(result["translated"] for result in found), failed
+    images, kept, unplaced = (sum(result.get(key, 0) for result in found) for key in ("translated", "kept", "unplaced"))
+    return Translated(images, failed, kept, unplaced)

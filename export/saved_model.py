@@ -3,8 +3,9 @@
     python -m export.saved_model --run_dir=runs/facades --export_dir=models/facades
 
 writes models/facades/1/, the next time 2/, and so on. Signatures:
-  serving_default  image_bytes (JPEG or PNG of any size) to image_bytes (PNG)
+  serving_default  image_bytes (JPEG or PNG of any size) to image_bytes (PNG, of 8 or 16 bits as the targets)
   translate        source, float (N, H, W, channels) in [-1, 1], to generated, likewise
+A run whose files are of another kind, such as 12 channels or floats, has the signature translate alone.
 """
 
 import json
@@ -34,11 +35,13 @@ def main(argv: list[str]) -> int:
         **options.arguments(values),
     )
     made = json.loads((folder / EXPORT_FILE).read_text())
-    pngs = "within a level" if values.max_batch_size else "the same"
+    pngs = "" if made["left_out"] else f", and PNGs are {'within a level' if values.max_batch_size else 'the same'}"
     print(
         f"{folder}: step {made['step']} of {values.run_dir}; on {made['parity']['images']} images the largest "
-        f"difference from Keras is {made['parity']['max_difference']:.2g}, and PNGs are {pngs}"
+        f"difference from Keras is {made['parity']['max_difference']:.2g}{pngs}"
     )
+    for signature, reason in made["left_out"].items():
+        print(f"the signature {signature} was left out: it {reason}")
     return 0
 
 

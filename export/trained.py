@@ -58,6 +58,9 @@ class Trained:
             "step": self.step,
             "validation": self.validation,
             "image_size": list(self.form.size),
+            "target_type": self.config.result_type,
+            "source_range": self.config.source_range,
+            "target_range": self.config.target_range,
             "weights_sha256": weights_digest(self.generator),
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
@@ -115,6 +118,7 @@ def open_trained(
         raise InputError(str(error)) from None
     form = config.pair_format(size)
     val = locate.dataset_folder(data or config.data, config.data_dir, make=bool(data)) / "val"
+    pairs = read_pairs(val, form, max_pairs)
     if data:
         warn_of_single_images(open_files(val), data_json.load_aspects(folder), config.axes, config.max_pixels)
     return Trained(
@@ -123,7 +127,7 @@ def open_trained(
         form,
         step,
         Checkpoints(folder).validation(step),
-        read_pairs(val, form, max_pairs),
+        pairs,
     )
 
 

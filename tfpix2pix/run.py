@@ -1,7 +1,7 @@
 """A trained run in Python: its generator, and images through it.
 
 run = load_run("runs/facades")
-image = run.translate("labels/a.png")          # (H, W, C) uint8
+image = run.translate("labels/a.png")          # (H, W, C), uint8 or the type of the targets
 images = run.translate(["a.png", "b.png"])     # a list of them
 """
 
@@ -17,19 +17,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import transforms
+from pipelines.images import result_format, transforms
+from pipelines.images.array_file import encode_array
 from pipelines.images.header import DAMAGED, BadImageError
 from pipelines.images.pair_format import PairFormat
+from pipelines.images.result_format import ResultFormat
 from pipelines.images.size import Size, parse_size
+from pipelines.storage.result_files import write_result
 from pipelines.storage.validity import read_file
-from pipelines.system.disk import naming_full_disk, whole_file
+from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, check_value, progress_bar
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
 
-# A file by its path, the bytes of a JPEG or PNG file, or a uint8 array (H, W, C) or (H, W).
+# A file by its path, the bytes of a file, or an array (H, W, C) or (H, W).
 ImageLike: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray
 # A source in [-1, 1], (H, W, C), or why there is none.
 Source: TypeAlias = tf.Tensor | BadImageError
@@ -118,13 +121,15 @@ class Run:
             images = run.translate([pathlib.Path("a.jpg"), png_bytes, np.zeros((256, 256, 3), np.uint8)])
 
         Args:
-          images: a path, the bytes of a JPEG or PNG file, a uint8 array `(H, W, C)` or `(H, W)`, or a list of such.
+          images: a path, the bytes of a file, an array `(H, W, C)` or `(H, W)`, or a list of such. An array holds the
+            numbers of a file: uint8 and uint16 are read as a PNG with 1 to 4 channels is, all others as an NPY file is.
           pairs: whether each image is a side-by-side pair, whose source half is translated.
           batch_size: images that are translated at a time.
           max_pixels: refuse larger images; by default as in the run's config.
 
         Returns:
-          A uint8 array `(height, width, target_channels)` of image_size; for a list, a list.
+          An array `(height, width, target_channels)` of image_size, with the numbers of a target's file: uint8, or the
+          config's target_type; of a label map `(height, width, 1)`, its classes. For a list, a list.
 
         Raises:
           InputError: an image cannot be read; it names the file, or the place in the list.
@@ -138,7 +143,7 @@ class Run:
             for result in batch:
                 if isinstance(result, BadImageError):
                     raise InputError(f"{names[len(found)]}: {result.reason}")
-                found.append(transforms.to_uint8(result).numpy())
+                found.append(self.result_format("npy").numbers(result))
         return found if isinstance(images, list | tuple) else found[0]
 
     def translate_files(
@@ -148,26 +153,27 @@ class Run:
         pairs: bool = False,
         batch_size: int = 8,
         max_pixels: int | None = None,
-    ) -> dict[pathlib.Path, str]:
+    ) -> tuple[dict[pathlib.Path, str], list[pathlib.Path]]:
         """Translates files into files, each whole or not at all.
 
         Args:
-          outputs: image file to result file, `.png` or `.jpg`, in a folder that exists.
+          outputs: image file to result file, with the suffix of its `result_format`, in a folder that exists.
           pairs: as `translate` has it.
           batch_size: as `translate` has it.
           max_pixels: as `translate` has it.
 
         Returns:
-          The files that cannot be read, with the reason.
+          The files that cannot be read, with the reason; and the files whose place on a map was not carried over.
         """
         bad: dict[pathlib.Path, str] = {}
+        unplaced: list[pathlib.Path] = []
+        formats = {suffix: self.result_format(suffix[1:]) for suffix in {path.suffix for path in outputs.values()}}
 
         def write(file: pathlib.Path, result: Source) -> None:
             if isinstance(result, BadImageError):
                 bad[file] = result.reason
-                return
-            with whole_file(outputs[file]) as temporary:
-                temporary.write_bytes(transforms.encode(result, outputs[file].suffix).numpy())
+            elif not write_result(file, outputs[file], result, formats[outputs[file].suffix], pairs):
+                unplaced.append(file)
 
         files = list(outputs)
         batches = self._batches(files, pairs, batch_size, max_pixels)
@@ -179,7 +185,15 @@ class Run:
         ):
             for i, batch in enumerate(progress_bar(batches, "translating", count)):
                 list(pool.map(write, files[i * batch_size :], batch))
-        return bad
+        return bad, unplaced
+
+    def result_format(self, name: str = "auto") -> ResultFormat:
+        """Returns the kind of file that results become; raises InputError if it cannot hold them.
+
+        Args:
+          name: png, jpg, tif, npy, webp, or auto: PNG if that can hold the targets' numbers, else TIFF.
+        """
+        return result_format.choose(name, self.config.image_format("target"), self.config.result_type)
 
     def _batches(
         self, images: Sequence[pathlib.Path | bytes], pairs: bool, batch_size: int, max_pixels: int | None
@@ -224,17 +238,15 @@ def _name(image: object, otherwise: str) -> str:
 
 
 def _encoded(image: ImageLike, name: str) -> pathlib.Path | bytes:
-    """Returns a path or the bytes of a file; an array becomes a PNG, so that it is read as a file would be."""
+    """Returns a path or the bytes of a file; an array becomes a file, so that it is read as one."""
     if isinstance(image, str | os.PathLike):
         return pathlib.Path(image)
     if isinstance(image, bytes):
         return image
-    pixels = np.asarray(image)
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or not 1 <= pixels.shape[-1] <= 4 or not pixels.size:
+    try:
+        return encode_array(np.asarray(image))
+    except ValueError as error:
         raise InputError(
-            f"{name} is {type(image).__name__} of type {pixels.dtype} and shape {np.shape(image)}; give a path, the "
-            "bytes of a JPEG or PNG file, or a uint8 array (H, W, C) with 1 to 4 channels"
-        )
-    return tf.io.encode_png(pixels, compression=0).numpy()
+            f"{name} is {type(image).__name__}, and as an array {error}; give a path, the bytes of a file, or an array "
+            "of numbers, (H, W) or (H, W, C)"
+        ) from None

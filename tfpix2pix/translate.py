@@ -3,14 +3,16 @@
     python -m tfpix2pix.translate --run_dir=runs/facades --input=labels/ --output=translated
     python -m tfpix2pix.translate --run_dir=runs/facades --input=data/facades/val --pairs --output=translated
 
-Size, direction and channels are read from the run directory. A file that cannot be read is named and left out, all
-others are translated, and the exit code is 1.
+Size, direction, channels and the numbers of results are read from the run directory. A file that cannot be read is
+named and left out, all others are translated, and the exit code is 1. A result that exists is left alone without
+--overwrite.
 """
 
 import pathlib
 
 from absl import flags
 
+from pipelines.images.choices import RESULT_FORMATS
 from pipelines.images.size import define_max_pixels, define_size
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
@@ -19,18 +21,20 @@ from tfpix2pix.networks.choices import NORM_STATISTICS
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    from pipelines.storage.input_output import make_folders, plan_outputs
+    from pipelines.images import result_format
+    from pipelines.storage.input_output import kept_line, make_folders, missing, plan_outputs
+    from pipelines.storage.result_files import unplaced_line
     from tfpix2pix.run import load_run
     from tfpix2pix.run_dir import config_json
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
     output = pathlib.Path(values.output)
-    outputs = plan_outputs(pathlib.Path(values.input), output, f".{values.format}")
-    check_kind(values, list(outputs))
-    channels = config_json.load(pathlib.Path(values.run_dir)).target_channels
-    if values.format == "jpg" and channels in (2, 4):
-        raise InputError(f"format=jpg has no alpha, and this generator gives {channels} channels; use --format=png")
+    config = config_json.load(pathlib.Path(values.run_dir))
+    form = result_format.choose(values.format, config.image_format("target"), config.result_type)
+    planned = plan_outputs(pathlib.Path(values.input), output, form.suffix)
+    check_kind(values, list(planned))
+    outputs = missing(planned, values.overwrite)
     run = load_run(
         values.run_dir,
         values.checkpoint,
@@ -40,12 +44,16 @@ def main(argv: list[str]) -> int:
     )
     make_folders(output, outputs.values())
     print(f"{len(outputs)} images by {values.run_dir}, step {run.step}", flush=True)
-    bad = run.translate_files(
+    bad, unplaced = run.translate_files(
         outputs, pairs=bool(values.pairs), batch_size=values.batch_size, max_pixels=values.max_pixels
     )
     for file, reason in bad.items():
         terminal.print_error(f"{file}: {reason}; it was left out")
     print(f"{len(outputs) - len(bad)} images in {output}")
+    if len(outputs) < len(planned):
+        print(kept_line(len(planned) - len(outputs)))
+    if unplaced:
+        print(unplaced_line(len(unplaced)))
     return 1 if bad else 0
 
 
@@ -83,7 +91,8 @@ def define_flags() -> None:
     define_size("image_size", (0, 0), "height x width that images are resized to; 0: training's")
     define_max_pixels(None)
     flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
-    flags.DEFINE_enum("format", "png", ("png", "jpg"), "of the results")
+    flags.DEFINE_enum("format", "auto", RESULT_FORMATS, "of the results; auto: PNG, or TIFF if PNG cannot hold them")
+    flags.DEFINE_bool("overwrite", False, "make results again that exist")
 
 
 if __name__ == "__main__":

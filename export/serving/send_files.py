@@ -1,5 +1,6 @@
 """Sends image files to a running TensorFlow Serving, and writes what it answers."""
 
+import functools
 import logging
 import pathlib
 import time
@@ -9,6 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from export.serving.answers import RefusedError, UnreachableError
+from export.serving.sendable import as_sendable
+from pipelines.images.header import BadImageError
+from pipelines.images.size import MAX_PIXELS
+from pipelines.storage.result_files import place_result
+from pipelines.storage.validity import read_file
 from pipelines.system.disk import naming_full_disk, write_whole
 from pipelines.system.terminal import InputError, check_value, progress_bar
 
@@ -35,7 +41,8 @@ def send_files(
     timeout: float = 30.0,
     retries: int = 3,
     repeat: int = 1,
-) -> tuple[dict[pathlib.Path, str], list[float]]:
+    max_pixels: int = MAX_PIXELS,
+) -> tuple[dict[pathlib.Path, str], list[float], set[pathlib.Path]]:
     """Sends all files, and writes each result whole or not at all.
 
     Args:
@@ -48,15 +55,17 @@ def send_files(
       timeout: seconds that a request may take.
       retries: how often a request is repeated if the server is unavailable.
       repeat: how often everything is sent, to measure the latency.
+      max_pixels: an image that has to be converted before it is sent, and has more pixels, is not decoded.
 
     Returns:
-      The files that the server refused, with its reasons; and the milliseconds of each request that was answered.
+      The files that cannot be sent or that the server refused, with the reasons; the milliseconds of each request that
+      was answered; and the files whose place on a map was not carried over.
 
     Raises:
       InputError: the server cannot be reached, or does not have the model.
     """
     check_value("protocol", protocol, choices=tuple(PORTS))
-    for name, value in (("batch_size", batch_size), ("repeat", repeat)):
+    for name, value in (("batch_size", batch_size), ("repeat", repeat), ("max_pixels", max_pixels)):
         check_value(name, value, least=1)
     # urllib3 logs every repetition.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -64,12 +73,13 @@ def send_files(
     client = _client(protocol, server, model, version, timeout, retries)
     milliseconds: list[float] = []
     refused: dict[pathlib.Path, str] = {}
+    unplaced: set[pathlib.Path] = set()
     for _ in progress_bar(range(repeat), "repeating", repeat):
         try:
-            refused = _send_once(client, outputs, batch_size, milliseconds)
+            refused = _send_once(client, outputs, batch_size, milliseconds, max_pixels, unplaced)
         except UnreachableError as error:
             raise InputError(f"server={server} cannot translate: {error}") from None
-    return refused, milliseconds
+    return refused, milliseconds, unplaced
 
 
 def latency(milliseconds: list[float]) -> str:
@@ -96,13 +106,23 @@ def _send_once(
     outputs: Mapping[pathlib.Path, pathlib.Path | None],
     batch_size: int,
     milliseconds: list[float],
+    max_pixels: int,
+    unplaced: set[pathlib.Path],
 ) -> dict[pathlib.Path, str]:
-    """Sends all files once; adds to `milliseconds`, and returns what was refused."""
+    """Sends all files once; adds to `milliseconds` and `unplaced`, and returns what was refused."""
     refused: dict[pathlib.Path, str] = {}
     files = list(outputs)
     batches = [files[i : i + batch_size] for i in range(0, len(files), batch_size)]
     for batch in progress_bar(batches, "sending", len(batches)):
-        contents = [file.read_bytes() for file in batch]
+        contents = []
+        for file in batch:
+            try:
+                contents.append(read_file(file, functools.partial(as_sendable, max_pixels=max_pixels), max_pixels))
+            except BadImageError as error:
+                refused[file] = error.reason
+        batch = [file for file in batch if file not in refused]
+        if not batch:
+            continue
         start = time.perf_counter()
         try:
             results = client.translate(contents)
@@ -119,4 +139,6 @@ def _send_once(
             if output:
                 with naming_full_disk(output.parent, "the results"):
                     write_whole(output, result)
+                    if not place_result(file, output, result):
+                        unplaced.add(file)
     return refused

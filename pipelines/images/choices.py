@@ -15,3 +15,5 @@ MAX_CHANNELS = 256
 MAX_PLAIN_CHANNELS = 4
 # Label maps are stored in a byte, and 255 is no class.
 MAX_LABELS = 255
+# Kinds of result files; auto: PNG, or TIFF for numbers that PNG cannot hold.
+RESULT_FORMATS = ("auto", "png", "jpg", "tif", "npy", "webp")

@@ -45,6 +45,16 @@ def plan_outputs(source: pathlib.Path, folder: pathlib.Path, suffix: str) -> dic
     return {file: output for output, file in inputs.items()}
 
 
+def missing(outputs: dict[pathlib.Path, pathlib.Path], overwrite: bool) -> dict[pathlib.Path, pathlib.Path]:
+    """Returns the inputs whose outputs are to be made, with these: those that do not exist, or all to `overwrite`."""
+    return {file: output for file, output in outputs.items() if overwrite or not output.exists()}
+
+
+def kept_line(count: int) -> str:
+    """Says in one line that so many results are left as they are."""
+    return f"{count} results exist and are left as they are; --overwrite makes them again"
+
+
 def make_folders(folder: pathlib.Path, outputs: Iterable[pathlib.Path]) -> None:
     """Makes the folders of the outputs below `folder`.
 

@@ -25,7 +25,7 @@ REASONS = {
     "bad/cut.png": "Invalid PNG data",
     "bad/empty.jpg": "empty",
     "bad/large.png": "200x200 pixels, and at most 10000",
-    "bad/text.png": "neither JPEG nor PNG",
+    "bad/text.png": "no JPEG, PNG",
 }
 
 

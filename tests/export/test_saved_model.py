@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export import saved_model
-from export.formats.saved_model import export_saved_model, level_difference
+from export.formats.saved_model import export_saved_model, png_difference
 from export.serving.servable import Servable
 from export.trained import weights_digest
 from pipelines.images import transforms
@@ -175,11 +175,14 @@ def test_batches_over_requests_may_round_otherwise(short_run, tmp_path):
     assert export(short_run, tmp_path / "m", *options) == 0
 
 
-def test_level_difference():
+def test_png_difference():
     pngs = [
         transforms.encode(tf.fill((2, width, 3), value), ".png") for width, value in ((2, 0.0), (2, 3 / 255), (3, 0.0))
     ]
-    assert [level_difference(pngs[0], png) for png in pngs] == [0, 1, 256]
+    assert [png_difference(pngs[0], png) for png in pngs] == [(0, 0.0), (1, 1.0), (65536, 1.0)]
+    deep = [np.full((2, 2, 3), 300, np.uint16), np.full((2, 2, 3), 300, np.uint16)]
+    deep[1][0, 0, 0] = 303
+    assert png_difference(*map(tf.io.encode_png, deep)) == (3, 1 / 12)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 from PIL import Image
 
 from pipelines.system.terminal import InputError
@@ -14,6 +15,7 @@ from tests.helpers.runs import TINY, make_pairs, tensors
 from tfpix2pix import translate
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.run import load_run
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.config_json import save
 from tfpix2pix.run_dir.trained_generator import load_generator
@@ -264,3 +266,126 @@ def test_single_images_given_as_pairs_are_said_to_be_none(run_dir, tmp_path, cap
     assert "warning" not in capsys.readouterr().out
     assert call(translate, *arguments, "--pairs") == 0
     assert "warning" in capsys.readouterr().out
+
+
+def scaled(generator, source, low, high):
+    """What the generator makes of a source in [-1, 1], `(1, H, W, C)`, in the units of the targets."""
+    return low + (generator(source, training=False)[0].numpy().astype(np.float64).clip(-1, 1) + 1) / 2 * (high - low)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Two TIFFs of 12 bits in 16, as tifffile writes them."""
+    folder = tmp_path_factory.mktemp("scans")
+    rng = np.random.default_rng(8)
+    for name in ("a", "b"):
+        pixels = np.kron(rng.integers(0, 4096, (8, 8)), np.ones((8, 8))).astype(np.uint16)
+        tifffile.imwrite(folder / f"{name}.tif", pixels)
+    return folder
+
+
+SCANS = {"source_channels": 1, "target_channels": 1, "source_range": "0,4095"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--format=tif",), ("--format=npy",)])
+def test_16_bit_results(strategies, scans, tmp_path, arguments):
+    options = SCANS | {"target_range": "0,4095", "target_type": "uint16"}
+    run_dir = untrained(tmp_path / "r", strategies[1], **options)
+    output = tmp_path / "o"
+    assert call(translate, f"--run_dir={run_dir}", f"--input={scans}", f"--output={output}", *arguments) == 0
+    generator = load_generator(run_dir)[0]
+    suffix = arguments[0].partition("=")[2] if arguments else "png"
+    assert sorted(path.name for path in entries(output)) == [f"a.{suffix}", f"b.{suffix}"]
+    for name in ("a", "b"):
+        file = output / f"{name}.{suffix}"
+        reader = {"png": Image.open, "tif": tifffile.imread, "npy": np.load}[suffix]
+        found = np.asarray(reader(file)).squeeze()
+        source = tifffile.imread(scans / f"{name}.tif")[None, ..., None] / np.float32(2047.5) - 1
+        expected = scaled(generator, source, 0, 4095)[..., 0]
+        assert np.ptp(expected) > 300  # more than 8 bits have
+        assert len(np.unique(found)) > 256
+        assert abs(found - expected).max() < 0.6
+
+
+def test_floats_in_units_of_their_own(strategies, scans, tmp_path):
+    options = SCANS | {"target_range": "-40,125.5", "target_type": "float32"}
+    run_dir = untrained(tmp_path / "r", strategies[1], **options)
+    assert call(translate, f"--run_dir={run_dir}", f"--input={scans / 'a.tif'}", f"--output={tmp_path / 'o'}") == 0
+    found = tifffile.imread(tmp_path / "o" / "a.tif")
+    assert found.dtype == np.float32
+    source = tifffile.imread(scans / "a.tif")[None, ..., None] / np.float32(2047.5) - 1
+    np.testing.assert_allclose(found, scaled(load_generator(run_dir)[0], source, -40, 125.5)[..., 0], atol=1e-3)
+    np.testing.assert_allclose(load_run(run_dir).translate(scans / "a.tif")[..., 0], found, atol=1e-4)
+    with pytest.raises(InputError, match=r"format=png.*float32.*--format=tif"):
+        results(scans, tmp_path / "p", run_dir, "--format=png")
+
+
+def test_twelve_channels(strategies, tmp_path):
+    """Arrays are read and written as they are."""
+    options = {"source_channels": 12, "target_channels": 5, "source_range": "0,1", "target_range": "0,10"}
+    run_dir = untrained(tmp_path / "r", strategies[1], **options, target_type="float32")
+    source = np.random.default_rng(3).uniform(0, 1, (64, 64, 12)).astype(np.float32)
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", source)
+    common = (f"--run_dir={run_dir}", f"--input={tmp_path / 'in'}", f"--output={tmp_path / 'o'}", "--format=npy")
+    assert call(translate, *common) == 0
+    found = np.load(tmp_path / "o" / "a.npy")
+    np.testing.assert_allclose(found, scaled(load_generator(run_dir)[0], source[None] * 2 - 1, 0, 10), atol=1e-4)
+    # In Python an array needs no file.
+    np.testing.assert_allclose(load_run(run_dir).translate(source), found, atol=1e-4)
+
+
+def test_classes(strategies, photos, tmp_path):
+    run_dir = untrained(tmp_path / "r", strategies[1], target_labels=4, target_type="uint8")
+    assert call(translate, f"--run_dir={run_dir}", f"--input={photos / 'a.png'}", f"--output={tmp_path / 'o'}") == 0
+    written = Image.open(tmp_path / "o" / "a.png")
+    assert written.mode == "P"
+    scores = load_generator(run_dir)[0](normal(Image.open(photos / "a.png")), training=False)[0].numpy()
+    first, second = np.sort(scores, axis=-1)[..., -1], np.sort(scores, axis=-1)[..., -2]
+    is_clear = first - second > 1e-4
+    np.testing.assert_array_equal(np.asarray(written)[is_clear], scores.argmax(-1)[is_clear])
+    assert load_run(run_dir).translate(photos / "a.png").shape == (64, 64, 1)
+
+
+def test_results_that_exist_are_left_alone(run_dir, photos, tmp_path, capsys):
+    first = results(photos / "sub", tmp_path / "o", run_dir)
+    (tmp_path / "o" / "a.png").write_bytes(b"mine")
+    (tmp_path / "o" / "folder" / "a.png").unlink()
+    common = (f"--run_dir={run_dir}", f"--input={photos / 'sub'}", f"--output={tmp_path / 'o'}")
+    capsys.readouterr()
+    assert call(translate, *common) == 0
+    said = capsys.readouterr().out
+    assert "1 images in" in said
+    assert "1 results exist" in said
+    assert "--overwrite" in said
+    assert (tmp_path / "o" / "a.png").read_bytes() == b"mine"
+    assert (tmp_path / "o" / "folder" / "a.png").exists()
+    assert call(translate, *common, "--overwrite") == 0
+    assert "--overwrite" not in capsys.readouterr().out
+    for name, pixels in first.items():
+        assert abs(np.asarray(Image.open(tmp_path / "o" / name)).astype(int) - pixels).max() <= 1
+
+
+def test_the_place_on_a_map(strategies, tmp_path, capsys):
+    """Of the source's size the result lies where the source does; of another size it lies nowhere, and that is said."""
+    tags = [(33550, 12, 3, (2.0, 2.0, 0.0), True), (33922, 12, 6, (0.0, 0.0, 0.0, 100.0, 200.0, 0.0), True)]
+    (tmp_path / "in").mkdir()
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for name, part in (("whole", pixels), ("small", pixels[:32])):
+        tifffile.imwrite(tmp_path / "in" / f"{name}.tif", part, photometric="rgb", extratags=tags)
+    Image.fromarray(pixels).save(tmp_path / "in" / "side.png")
+    (tmp_path / "in" / "side.pgw").write_text("2\n0\n0\n-2\n101\n199\n")
+    run_dir = untrained(tmp_path / "r", strategies[1])
+    common = (f"--run_dir={run_dir}", f"--input={tmp_path / 'in'}")
+    assert call(translate, *common, f"--output={tmp_path / 'tif'}", "--format=tif") == 0
+    assert "places of 1 images" in capsys.readouterr().out
+    found = {path.name for path in entries(tmp_path / "tif")}
+    assert found == {"whole.tif", "small.tif", "side.tif", "side.tfw"}
+    placed = Image.open(tmp_path / "tif" / "whole.tif").tag_v2
+    assert (placed[33550], placed[33922]) == (tags[0][3], tags[1][3])
+    assert 33550 not in Image.open(tmp_path / "tif" / "small.tif").tag_v2
+    assert call(translate, *common, f"--output={tmp_path / 'png'}") == 0
+    assert {path.name for path in entries(tmp_path / "png")} == {
+        *("whole.png", "whole.pgw", "small.png", "side.png", "side.pgw")
+    }
+    assert [float(line) for line in (tmp_path / "png" / "whole.pgw").read_text().split()] == [2, 0, 0, -2, 101, 199]

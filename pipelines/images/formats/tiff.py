@@ -21,7 +21,8 @@ MAX_SHARING = 4
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Tags that tell where on earth a picture lies (OGC GeoTIFF 1.1, Annex B), and their types' numbers.
-GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
+# OGC GeoTIFF 1.1, annex A; the last one has the coefficients of a satellite's camera.
+GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 50844)
 ICC_TAG, ORIENTATION_TAG = 34675, 274
 
 
@@ -77,10 +78,16 @@ def decode(
 
 
 def geo_tags(contents: bytes | StoredFile) -> list[tuple[int, int, int, object]]:
-    """Returns the tags that tell where on earth a TIFF's picture lies, as `encode` takes them; none for other files."""
+    """Returns the tags that tell where on earth a TIFF's picture lies, as `encode` takes them; none for other files.
+
+    Nor for a picture that lies on its side: the tags are those of the pixels as stored. What GDAL adds is left out: its
+    statistics, and the number that stands for 'no data', are of the file's values.
+    """
     if not contents.startswith(SIGNATURES):
         return []
     with tiff_stack.opened(contents) as tif:
+        if _orientation(tif.pages.first) != 1:
+            return []
         tags = [tag for tag in tif.pages.first.tags if tag.code in GEO_TAGS]
         return [(tag.code, tag.dtype, tag.count, tag.value) for tag in tags]
 

@@ -3,6 +3,7 @@
 import io
 import threading
 
+import imagecodecs
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ from PIL import Image
 
 from export.serving.servable import Servable
 from pipelines.images import transforms
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from tfpix2pix.networks.generator import unet
 
@@ -149,3 +151,60 @@ def test_a_request_larger_than_a_batch(plain, files):
     results = serve(servable(max_batch_size=2), files * 3)
     for result, file in zip(results, files * 3, strict=True):
         assert np.abs(pixels(result) - pixels(expected(plain, file))).max() <= 1
+
+
+def network(source_channels, target_channels):
+    generator = unet((None, None), source_channels, target_channels, width=4, depth=DEPTH, norm_statistics="image")
+    rng = np.random.default_rng(4)
+    for variable in generator.trainable_variables:
+        variable.assign(rng.normal(0.1, 0.3, variable.shape))
+    return generator
+
+
+def test_16_bits_in_and_out():
+    """Numbers from 100 to 4095, of which a PNG of 16 bits holds each."""
+    side = ImageFormat(channels=1, value_range=(100.0, 4095.0))
+    model = Servable(network(1, 1), PairFormat("AtoB", SIZE, side, side), DEPTH, dtype="uint16")
+    source = np.random.default_rng(3).integers(100, 4096, SIZE, dtype=np.uint16)
+    (png,) = serve(model, [imagecodecs.png_encode(source)])
+    written = imagecodecs.png_decode(png)
+    assert written.dtype == np.uint16
+    unit = (source.astype(np.float32) - 100) / (3995 / 2) - 1
+    generated = model.generator(unit[None, ..., None], training=False)[0, ..., 0].numpy().clip(-1, 1)
+    expected = 100 + (generated.astype(np.float64) + 1) / 2 * 3995
+    assert len(np.unique(written)) > 256
+    assert abs(written - expected).max() < 0.6
+
+
+def test_classes_out():
+    target = ImageFormat(channels=5, labels=5, palette=[(i, 50 * i, 0) for i in range(5)])
+    model = Servable(network(3, 5), PairFormat("AtoB", SIZE, target=target), DEPTH)
+    source = np.random.default_rng(3).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    (png,) = serve(model, [imagecodecs.png_encode(source)])
+    written = Image.open(io.BytesIO(png))
+    assert written.mode == "P"
+    scores = model.generator(source[None] / np.float32(127.5) - 1, training=False)[0].numpy()
+    np.testing.assert_array_equal(np.asarray(written), scores.argmax(-1))
+    np.testing.assert_array_equal(np.asarray(written.convert("RGB"))[..., 1], 50 * scores.argmax(-1))
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "dtype", "words"),
+    [
+        ({"channels": 12}, {}, "uint8", "sources have 12 channels"),
+        ({"channels": 3, "labels": 3}, {}, "uint8", "sources are label maps"),
+        ({"percentiles": (1.0, 99.0)}, {}, "uint8", "percentiles"),
+        ({"value_range": (-1000.0, 3000.0)}, {}, "uint8", "-1000 to 3000"),
+        ({}, {"channels": 5}, "uint8", "5 channels"),
+        ({}, {"value_range": (0.0, 1.0)}, "float32", "float32"),
+    ],
+)
+def test_without_files(source, target, dtype, words):
+    """What TensorFlow's operations cannot read or write is said, and floats are served."""
+    form = PairFormat("AtoB", SIZE, ImageFormat(**source), ImageFormat(**target))
+    model = Servable(network(form.source.channels, form.target.channels), form, DEPTH, dtype=dtype)
+    assert words in model.no_files
+    assert set(model.signatures()) == {"translate"}
+    floats = np.random.default_rng(1).uniform(-1, 1, (1, *SIZE, form.source.channels)).astype(np.float32)
+    generated = model.translate(tf.constant(floats))["generated"]
+    np.testing.assert_allclose(generated, model.generator(floats, training=False), atol=1e-6)
