@@ -19,7 +19,7 @@ from pipelines.images.choices import (
     RESIZE_METHODS,
     RESIZE_TO,
 )
-from pipelines.images.color import parse_color
+from pipelines.images.color import Color, parse_color
 from pipelines.images.label_colors import PALETTES, default_colors, format_palette, read_palette
 from pipelines.images.size import (
     MAX_PIXELS,
@@ -156,6 +156,12 @@ class Config:
     label_colors: str = option(
         "", "colors of label maps, in files and in pictures: facades, cityscapes, or a file with a color a line"
     )
+    target_palette: str = option(
+        "",
+        "colors of the target's classes in pictures and results, as in label_colors; default: these, or the palette of "
+        "the targets' files",
+        may_change=True,
+    )
     target_mask: bool = option(False, "targets are masks, white on black: measure IoU and F1")
     target_type: str = option(
         "auto", "numbers in results; auto: as in the targets' files", choices=("auto", *NUMBER_TYPES), may_change=True
@@ -276,7 +282,8 @@ class Config:
             target_channels=self.target_labels or self.target_channels,
             direction=usual_direction if self.direction == "auto" else self.direction,
             depth=self._depth(),
-            label_colors=self._label_colors(),
+            label_colors=_written_out(self.label_colors),
+            target_palette=_written_out(self.target_palette),
         )
 
     @property
@@ -296,8 +303,7 @@ class Config:
 
         labels, channels = getattr(self, f"{side}_labels"), getattr(self, f"{side}_channels")
         if labels:
-            known = [*read_palette(self.label_colors).classes.values()] if self.label_colors else []
-            return Display(colors=known or default_colors(labels))
+            return Display(colors=self._shown_colors(side))
         is_chosen = self.show_channels and channels > MAX_PLAIN_CHANNELS
         return Display(parse_channels(self.show_channels) if is_chosen else None)
 
@@ -309,10 +315,11 @@ class Config:
     def _depth(self) -> int:
         return self.depth or default_depth(self.image_size)
 
-    def _label_colors(self) -> str:
-        """Returns label_colors such that a run directory needs no file besides: a file's colors are written out."""
-        is_file = self.label_colors and self.label_colors not in PALETTES
-        return format_palette(read_palette(self.label_colors)) if is_file else self.label_colors
+    def _shown_colors(self, side: str) -> tuple[Color, ...]:
+        """Returns the colors in which people see the classes of a side."""
+        text = (self.target_palette if side == "target" else "") or self.label_colors
+        colors = read_palette(text).classes.values() if text else default_colors(getattr(self, f"{side}_labels"))
+        return tuple(colors)
 
     def _check_sides(self) -> None:
         if bool(self.data_a) != bool(self.data_b):
@@ -354,17 +361,9 @@ class Config:
                 raise InputError(
                     f"{side}_resize_method={method} would mix the classes of {side}_labels={counts[side]}; give nearest"
                 )
-        if not self.label_colors:
-            return
-        given, colors = f"label_colors={self.label_colors:.100}", len(read_palette(self.label_colors).classes)
-        if not counts:
-            raise InputError(f"{given} needs a label map; give target_labels={colors} or source_labels={colors}")
-        for side, count in counts.items():
-            if count != colors:
-                raise InputError(
-                    f"{side}_labels={count}, and {given} has the colors of {colors} classes; give "
-                    f"{side}_labels={colors}, or other colors"
-                )
+        for name, labeled in (("label_colors", counts), ("target_palette", {"target": self.target_labels})):
+            if text := getattr(self, name):
+                _check_colors(f"{name}={text:.100}", len(read_palette(text, name).classes), labeled)
 
     def _check_shown(self) -> None:
         shown = parse_channels(self.show_channels) if self.show_channels else ()
@@ -469,6 +468,7 @@ class Config:
             percentiles=parse_percentiles(percentiles) if percentiles else None,
             labels=labels,
             palette=(*palette.classes.values(), *palette.ignored) if palette else None,
+            shown=self._shown_colors(side) if labels else None,
             axes=self.axes,
             background=parse_color(self.background),
             max_pixels=self.max_pixels,
@@ -490,6 +490,23 @@ class Config:
             for field in dataclasses.fields(self)
             if not field.metadata["may_change"] and getattr(self, field.name) != getattr(other, field.name)
         ]
+
+
+def _check_colors(given: str, colors: int, counts: dict[str, int]) -> None:
+    """Raises InputError if there are no label maps by side, or they have another number of classes than of colors."""
+    if not any(counts.values()):
+        raise InputError(f"{given} needs a label map; give target_labels={colors} or source_labels={colors}")
+    for side, count in counts.items():
+        if count != colors:
+            raise InputError(
+                f"{side}_labels={count}, and {given} has the colors of {colors} classes; give {side}_labels={colors}, "
+                "or other colors"
+            )
+
+
+def _written_out(colors: str) -> str:
+    """Returns label_colors such that a run directory needs no file besides: a file's colors are written out."""
+    return format_palette(read_palette(colors)) if colors and colors not in PALETTES else colors
 
 
 def define_config_flags() -> None:

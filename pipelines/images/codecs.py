@@ -5,6 +5,7 @@ Without TensorFlow's operations but for headers: Pillow, libpng, tifffile with i
 """
 
 from pipelines.images import header
+from pipelines.images.color import Color
 from pipelines.images.formats import arrays, photo, raster, tiff
 from pipelines.images.formats.encoders import encode
 from pipelines.images.formats.raster import Header, Raster, Window
@@ -113,6 +114,16 @@ def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
     if name in ("npy", "npz"):
         return arrays.probe(contents, axes)
     return photo.probe(contents[:], name)
+
+
+def palette(contents: bytes) -> list[Color] | None:
+    """Returns the colors of a file's palette, in the order of its indices; None if it has none, or is no PNG or BMP.
+
+    Raises:
+      BadImageError: it is damaged, or nothing that is taken.
+    """
+    name = format_of(contents)
+    return photo.palette(contents, name) if name in ("png", "bmp") else None
 
 
 def check(contents: bytes, max_pixels: int = MAX_PIXELS, axes: str = "") -> None:

@@ -85,11 +85,15 @@ PALETTES = {
 MAX_COLORS_BYTES = 100_000
 
 
-def read_palette(text: str) -> Palette:
+def read_palette(text: str, option: str = "label_colors") -> Palette:
     """Reads the colors of label maps: by a data set's name, from a file, or written out as `format_palette` does.
 
     A file has a color a line, class 0 first: `0,0,222 background` or `#0000de`. A color named `ignored` stands for
     pixels without a class.
+
+    Args:
+      text: one of these.
+      option: named in errors.
 
     Raises:
       InputError: there is no such file, or it has something else in a line.
@@ -100,22 +104,20 @@ def read_palette(text: str) -> Palette:
         classes, _, ignored = text.partition(";")
         lines = [*classes.split(","), *(f"{word} {IGNORED}" for word in ignored.split(",") if word)]
     else:
-        lines = _read_lines(text)
+        lines = _read_lines(text, option)
     named: dict[str, Color] = {}
     ignored_colors = []
     for line in lines:
         word, *names = line.split(maxsplit=1) or [""]
-        color, name = _color(word, text), names[0].strip() if names else str(len(named))
+        color, name = _color(word, f"{option}={text:.100}"), names[0].strip() if names else str(len(named))
         if name == IGNORED:
             ignored_colors.append(color)
         elif name in named or color in named.values():
-            raise InputError(
-                f"label_colors={text:.100} has {line:.50} twice; give each class a name and color of its own"
-            )
+            raise InputError(f"{option}={text:.100} has {line:.50} twice; give each class a name and color of its own")
         else:
             named[name] = color
     if len(named) < 2:
-        raise InputError(f"label_colors={text:.100} has {len(named)} colors of classes; give two or more, one a line")
+        raise InputError(f"{option}={text:.100} has {len(named)} colors of classes; give two or more, one a line")
     return Palette(named, tuple(ignored_colors))
 
 
@@ -140,23 +142,23 @@ def default_colors(classes: int) -> list[Color]:
     return colors
 
 
-def _read_lines(path: str) -> list[str]:
+def _read_lines(path: str, option: str) -> list[str]:
     try:
         contents = pathlib.Path(path).read_bytes()[:MAX_COLORS_BYTES]
     except (OSError, ValueError):
         known = ", ".join(PALETTES)
         raise InputError(
-            f"label_colors={path:.100} is neither a file nor one of {known}; give one of these, or a file with a color "
+            f"{option}={path:.100} is neither a file nor one of {known}; give one of these, or a file with a color "
             "a line, such as 0,0,222"
         ) from None
     return [line for line in contents.decode(errors="replace").splitlines() if line.strip()]
 
 
-def _color(word: str, text: str) -> Color:
+def _color(word: str, given: str) -> Color:
     try:
         return parse_color(word)
     except ValueError as error:
-        raise InputError(f"label_colors={text:.100}: {word:.20} {error}") from None
+        raise InputError(f"{given}: {word:.20} {error}") from None
 
 
 def _hexadecimal(color: Color) -> str:

@@ -73,6 +73,11 @@ TOGETHER = [
     ({"target_labels": 5, "target_resize_method": "bicubic"}, ["target_resize_method=bicubic", "=5", "nearest"]),
     ({"target_labels": 5, "label_colors": "facades"}, ["target_labels=5", "label_colors=facades", "target_labels=12"]),
     ({"label_colors": "cityscapes"}, ["label_colors=cityscapes", "target_labels=19", "source_labels=19"]),
+    ({"target_palette": "#ff0000,#00ff00"}, ["target_palette=#ff0000", "target_labels=2"]),
+    (
+        {"target_labels": 3, "target_palette": "#ff0000,#00ff00"},
+        ["target_labels=3", "target_palette=#ff0000", "2 classes"],
+    ),
     ({"source_labels": 12, "label_colors": "nowhere.txt"}, ["label_colors=nowhere.txt"]),
     ({"source_channels": 5, "show_channels": "1,5,6"}, ["show_channels=1,5,6", "source has 5"]),
     ({"best_by": "class_iou"}, ["best_by=class_iou", "images", "l1, psnr"]),
@@ -208,9 +213,11 @@ def test_what_a_target_is_and_how_it_is_shown(tmp_path):
     # The run needs the file no more.
     labels = Config(**dataclasses.asdict(labels))
     assert (labels.target_kind, labels.target_channels) == ("labels", 2)
-    assert labels.display("target").colors == [(1, 2, 3), (4, 5, 6)]
+    assert labels.display("target").colors == ((1, 2, 3), (4, 5, 6))
+    other = dataclasses.replace(labels, target_palette="#ff0000,#00ff00")
+    assert other.display("target").colors == ((255, 0, 0), (0, 255, 0))
     assert labels.display("source").channels == (3, 2, 1)
-    assert Config(source_labels=2).display("source").colors == [(0, 0, 0), (128, 0, 0)]
+    assert Config(source_labels=2).display("source").colors == ((0, 0, 0), (128, 0, 0))
     mask = Config(target_mask=True, best_by="iou", show_channels="9")
     assert (mask.target_kind, mask.display("target")) == ("mask", Config().display("target"))
     assert Config().target_kind == "image"

@@ -11,7 +11,9 @@ from pipelines.datasets.findings import find
 from pipelines.datasets.survey import survey_sample
 from pipelines.images import codecs
 from pipelines.images.choices import NUMBER_TYPES
+from pipelines.images.color import Color
 from pipelines.images.header import BadImageError
+from pipelines.images.label_colors import Palette, format_palette
 from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.images.pair_format import PairFormat
 from pipelines.pairs import Pairs, open_pairs
@@ -98,22 +100,43 @@ def with_target_type(config: Config, train: Pairs) -> Config:
     return dataclasses.replace(config, target_type=widest if widest in NUMBER_TYPES else "float32")
 
 
+def with_target_palette(config: Config, train: Pairs) -> Config:
+    """Fills in target_palette, if no option names colors, from the palette of the training's targets, if it has one."""
+    if not config.target_labels or config.target_palette or config.label_colors:
+        return config
+    found = [_target_colors(train.files[index], train.form) for index in spread_indices(len(train), SAMPLED_TARGETS)]
+    colors = (found[0] or [])[: config.target_labels]
+    # Colors of other files, or alike for two classes, would mislead.
+    if found.count(found[0]) < len(found) or len({*colors}) < config.target_labels:
+        return config
+    palette = Palette({str(number): color for number, color in enumerate(colors)})
+    return dataclasses.replace(config, target_palette=format_palette(palette))
+
+
 def _target_type(file: Readable, form: PairFormat) -> np.dtype:
     """Returns the type of the numbers in a pair's target.
 
     Raises:
       InputError: the file uses fewer bits than the type has, so that results would have other numbers.
     """
-    contents = read_file(file, bytes, form.max_pixels)
-    if is_packed(contents):
-        contents = unpack(contents)[form.direction == "AtoB"]
-    found = codecs.probe(contents, form.target.axes)
+    found = codecs.probe(_target_file(file, form), form.target.axes)
     if found.bits < 8 * found.dtype.itemsize and form.target.value_range is None:
         raise InputError(
             f"{file}: its target has {found.bits} bits, and results would have {8 * found.dtype.itemsize}; give "
             f"--target_range=0,{2**found.bits - 1}"
         )
     return np.dtype(np.uint8) if found.dtype.kind == "b" else found.dtype
+
+
+def _target_colors(file: Readable, form: PairFormat) -> list[Color] | None:
+    """Returns the palette of a pair's target."""
+    return codecs.palette(_target_file(file, form))
+
+
+def _target_file(file: Readable, form: PairFormat) -> bytes:
+    """Returns the file of a pair's target, or that of both sides."""
+    contents = read_file(file, bytes, form.max_pixels)
+    return unpack(contents)[form.direction == "AtoB"] if is_packed(contents) else contents
 
 
 def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:

@@ -23,7 +23,7 @@ from tfpix2pix.training.agreement import Agreement
 from tfpix2pix.training.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.training.finish import finish
 from tfpix2pix.training.interruption import Interruption
-from tfpix2pix.training.open_data import Data, agree_on_config, open_data, with_target_type
+from tfpix2pix.training.open_data import Data, agree_on_config, open_data, with_target_palette, with_target_type
 from tfpix2pix.training.validation import Validation
 
 OUTPUT = "the output of the training"
@@ -59,7 +59,7 @@ def train(
         lock_existing_run(run_dir, lock, workers)
         agree_on_config(config, workers)
         data = open_data(config, run_dir, workers)
-        config = with_target_type(config, data.train)
+        config = with_target_palette(with_target_type(config, data.train), data.train)
         claim_run_dir(config, run_dir, data, workers, lock)
         training = Training(config, run_dir, strategy, workers, data, interruption)
         step = training.run()

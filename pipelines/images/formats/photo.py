@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from pipelines.images.color import Color
 from pipelines.images.formats import color_profile, raster
 from pipelines.images.formats.raster import Header, Raster, Window
 from pipelines.images.header import DAMAGED, PNG_COLOR_BYTE, PNG_DEPTH_BYTE, PNG_SIZE, BadImageError, check_header
@@ -97,6 +98,16 @@ def decode(
         values = values[..., None]
     values = raster.part(raster.upright(values, orientation(contents, format_name)), window)
     return Raster(np.ascontiguousarray(values), values.shape[-1] in (2, 4))
+
+
+def palette(contents: bytes, format_name: str) -> list[Color] | None:
+    """Returns the colors of a palette, in the order of its indices; None if the file has none, which is decoded."""
+    image = _opened(contents, format_name)
+    try:
+        levels = image.getpalette("RGB") if image.mode == "P" else None
+    except Exception as error:  # As in decode.
+        raise BadImageError(DAMAGED) from error
+    return None if levels is None else [*zip(levels[::3], levels[1::3], levels[2::3], strict=True)]
 
 
 def orientation(contents: bytes, format_name: str) -> int:

@@ -194,3 +194,16 @@ def test_interlaced_and_progressive():
     assert_read(pictures.interlaced(rgb), rgb)
     contents = pictures.saved(Image.fromarray(rgb), "JPEG", progressive=True)
     assert_read(contents, by_pillow(contents))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP"])
+def test_a_palette_is_that_of_pillow(kind):
+    colors = [(1, 2, 3), (200, 100, 0), (255, 255, 254)]
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    image.putpalette([level for color in colors for level in color])
+    file = io.BytesIO()
+    image.save(file, kind)
+    assert codecs.palette(file.getvalue())[:3] == colors
+    gray = io.BytesIO()
+    Image.new("L", (3, 2)).save(gray, "PNG")
+    assert codecs.palette(gray.getvalue()) is None
