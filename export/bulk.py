@@ -20,12 +20,15 @@ from pipelines.system import terminal
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from export.bulk_job import FAILED_FILE, translate_all
-    from pipelines.storage.input_output import kept_line
+    from pipelines.storage.input_output import kept_line, left_out_line
     from pipelines.storage.result_files import unplaced_line
+    from pipelines.system.paths import parse_path
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
     beam.import_beam()
+    if line := left_out_line(parse_path(values.input)):
+        print(terminal.one_line(line))
     done = translate_all(
         values.model,
         values.input,

@@ -20,12 +20,21 @@ from pipelines.system import terminal
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from export.serving.send_files import latency, send_files
-    from pipelines.storage.input_output import kept_line, list_inputs, make_folders, missing, plan_outputs
+    from pipelines.storage.input_output import (
+        kept_line,
+        left_out_line,
+        list_inputs,
+        make_folders,
+        missing,
+        plan_outputs,
+    )
     from pipelines.storage.result_files import unplaced_line
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
     source = pathlib.Path(values.input)
+    if line := left_out_line(source):
+        print(terminal.one_line(line))
     outputs: Mapping[pathlib.Path, pathlib.Path | None]
     kept = 0
     if values.output:

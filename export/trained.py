@@ -10,15 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.datasets import locate
+from pipelines.datasets.layout import Dataset
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, parse_size
 from pipelines.storage.kind import warn_of_single_images
-from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file
-from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
@@ -117,10 +115,10 @@ def open_trained(
     except ValueError as error:
         raise InputError(str(error)) from None
     form = config.pair_format(size)
-    val = locate.dataset_folder(data or config.data, config.data_dir, make=bool(data)) / "val"
-    pairs = read_pairs(val, form, max_pairs)
+    dataset = (config.with_data(data) if data else config).open_dataset(make=bool(data))
+    pairs = read_pairs(dataset, form, max_pairs)
     if data:
-        warn_of_single_images(open_files(val), data_json.load_aspects(folder), config.axes, config.max_pixels)
+        warn_of_single_images(dataset.split("val"), data_json.load_aspects(folder), config.axes, config.max_pixels)
     return Trained(
         generator,
         dataclasses.replace(config, norm_statistics=norm_statistics or config.norm_statistics),
@@ -136,14 +134,14 @@ def hide_gpus() -> None:
     tf.config.set_visible_devices([], "GPU")
 
 
-def read_pairs(folder: AnyPath, form: PairFormat, max_pairs: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Reads the first pairs of a folder, in [-1, 1]; leaves out bad files.
+def read_pairs(dataset: Dataset, form: PairFormat, max_pairs: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Reads the first validation pairs of a data set, in [-1, 1]; leaves out bad files.
 
     Raises:
-      InputError: there is no such folder, or no good pair in it.
+      InputError: it has none, or no good one.
     """
     try:
-        files = open_files(folder)
+        files = dataset.split("val")
     except InputError as error:
         raise InputError(f"{error}; an export is compared on validation pairs, so give --data=FOLDER") from None
     pairs: list[tuple[np.ndarray, np.ndarray]] = []
@@ -154,7 +152,7 @@ def read_pairs(folder: AnyPath, form: PairFormat, max_pairs: int) -> list[tuple[
             source, target = read_file(file, form.read, form.max_pixels)
             pairs.append((transforms.normalize(source).numpy(), transforms.normalize(target).numpy()))
     if not pairs:
-        raise InputError(f"none of the {len(files)} files in {folder} is a pair; give --data=FOLDER with others")
+        raise InputError(f"none of the {len(files)} files in {files} is a pair; give --data=FOLDER with others")
     return pairs
 
 

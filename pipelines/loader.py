@@ -92,7 +92,7 @@ def train_dataset(
     _check_batch_size(batch_size)
     if batch_size > len(pairs):
         raise InputError(
-            f"batch_size={batch_size} is more than the {len(pairs)} pairs in {pairs.files.folder}; give a smaller one"
+            f"batch_size={batch_size} is more than the {len(pairs)} pairs in {pairs.files}; give a smaller one"
         )
     if not 0 <= worker < workers or batch_size % workers:
         raise InputError(f"batch_size={batch_size}, worker={worker} and workers={workers} do not fit together")

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.datasets.open_place import open_folder
+from pipelines.datasets.places import split_folders
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import format_size
 from pipelines.storage.file_set import digest_of
-from pipelines.storage.image_files import split_folders
 from pipelines.storage.image_set import ImageSet
-from pipelines.storage.shards import open_files
 from pipelines.storage.validity import read_file, read_files
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
@@ -121,7 +121,7 @@ class Pairs:
         """
         lost = {**self.lost, **lost}
         if sum(index < len(self) for index in lost) == len(self):
-            raise InputError(f"none of the {len(self)} pairs in {self.files.folder} can be read any more; restore them")
+            raise InputError(f"none of the {len(self)} pairs in {self.files} can be read any more; restore them")
         return dataclasses.replace(self, lost=lost)
 
     def select(self, rows: Sequence[int]) -> "Pairs":
@@ -150,7 +150,7 @@ class Pairs:
 
 
 def open_pairs(
-    folder: str | os.PathLike | AnyPath,
+    data: str | os.PathLike | AnyPath | ImageSet,
     form: PairFormat,
     bad_images: str = "fail",
     cache_mib: int = 0,
@@ -161,24 +161,27 @@ def open_pairs(
     Shards were read when they were made, and are read again only to keep them in memory.
 
     Args:
-      folder: such as `facades/train`, of files or of shards.
+      data: a split's files or shards, or its folder, such as `facades/train`.
       form: how a file becomes a pair.
       bad_images: `fail` names all bad files in an error, `skip` leaves them out.
       cache_mib: keep all pairs in memory, as they are before jitter, if they need no more MiB than this.
       lost: pairs that existed when the training began; they keep their indices, whatever has become of them.
 
     Raises:
-      InputError: the folder is a whole data set, or has no good pair, or has bad ones with `fail`; shards are damaged,
-        or hold single images.
+      InputError: the folder is a whole data set, or has no good pair, or has bad ones or files without a partner with
+        `fail`; shards are damaged, or hold single images.
     """
-    folder = parse_path(folder)
-    if len(splits := split_folders(folder)) > 1:
-        names = ", ".join(f"{split.name}/" for split in splits)
-        raise InputError(f"{folder} is a whole data set, with {names}; give one of them, such as {splits[0]}")
-    files = open_files(folder).with_missing(pair.name for pair in lost)
+    files = data if isinstance(data, ImageSet) else _open_split(parse_path(data))
+    files = files.with_missing(pair.name for pair in lost)
     if files.kind not in (None, "pairs"):
-        raise InputError(f"{folder} holds shards of single images, not of pairs; give another folder")
+        raise InputError(f"{files} holds shards of single images, not of pairs; give another folder")
     check_value("bad_images", bad_images, choices=("fail", "skip"))
+    if files.skipped and bad_images == "fail" and not files.was_read:
+        words = "; ".join(f"{file}: {reason}" for file, reason in files.skipped.items())
+        raise InputError(
+            f"{len(files.skipped)} files in {files} have no partner; repair or remove them, or give "
+            f"--bad_images=skip: {words}"
+        )
     channels = form.source.channels + form.target.channels
     pair_bytes = form.size[0] * form.size[1] * channels * FLOAT_BYTES
     check_memory(f"a pair of size {format_size(form.size)}", pair_bytes, "take a smaller image_size or load_size")
@@ -188,6 +191,13 @@ def open_pairs(
     else:
         pairs = _read_pairs(files, form, bad_images, fits, lost)
     return pairs.without({pair.index: pair for pair in lost}) if lost else pairs
+
+
+def _open_split(folder: AnyPath) -> ImageSet:
+    if folder.is_dir() and len(splits := split_folders(folder)) > 1:
+        names = ", ".join(f"{split.name}/" for split in splits)
+        raise InputError(f"{folder} is a whole data set, with {names}; give one of them, such as {splits[0]}")
+    return open_folder(folder)
 
 
 def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, lost: Sequence[LostPair]) -> Pairs:
@@ -205,7 +215,7 @@ def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, 
     )
     known = {files.index_of(pair.name, pair.index): pair for pair in lost}
     bad: dict[int, str] = {}
-    results = progress_bar(read_files(files, read, form.max_pixels), f"reading {files.folder}", count)
+    results = progress_bar(read_files(files, read, form.max_pixels), f"reading {files}", count)
     for index, result in enumerate(results):
         if not isinstance(result, BadImageError):
             sizes[index], digests[index], images = result
@@ -219,11 +229,11 @@ def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, 
     if bad and bad_images == "fail":
         words = "; ".join(f"{files[index]}: {reason}" for index, reason in bad.items())
         raise InputError(
-            f"{len(bad)} of {count} files in {files.folder} are not pairs; repair or remove them, or give "
+            f"{len(bad)} of {count} files in {files} are not pairs; repair or remove them, or give "
             f"--bad_images=skip: {words}"
         )
     if len(bad) == count:
-        raise InputError(f"none of the {count} files in {files.folder} is a pair; the first, {files[0]}: {bad[0]}")
+        raise InputError(f"none of the {count} files in {files} is a pair; the first, {files[0]}: {bad[0]}")
     skipped: dict[Any, str] = {**files.skipped}
     skipped.update({files[index]: reason for index, reason in bad.items()})
     pairs = Pairs(files.as_read(sizes, digests), form, skipped, cache)

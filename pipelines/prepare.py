@@ -7,13 +7,14 @@ python -m pipelines.prepare demo
 python -m pipelines.prepare combine --a=A --b=B --output=pairs
     joins images of one name in two folders to side-by-side pairs
 python -m pipelines.prepare check --data=pairs
-    reads every pair, and names all bad files; of shards, every record
+    reads every pair, and names all bad files and those that are left out; of shards, every record
 python -m pipelines.prepare shard --data=pairs --output=shards
     packs every split into TFRecord shards, which training reads like the folder; needs Apache Beam
 """
 
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -22,6 +23,9 @@ from pipelines.sharding import beam
 from pipelines.storage.manifest import KINDS
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
+
+if TYPE_CHECKING:
+    from pipelines.datasets.layout import Dataset
 
 
 def main(argv: list[str]) -> int:
@@ -58,54 +62,45 @@ def demo_command() -> int:
 def combine_command() -> int:
     """Joins --a and --b into --output."""
     from pipelines.datasets.combine import combine
+    from pipelines.storage.input_output import left_out_line
 
     options, output = flags.FLAGS, pathlib.Path(required("output"))
     a, b = pathlib.Path(required("a")), pathlib.Path(required("b"))
-    counts = combine(a, b, output, options.val_every, options.max_pixels)
+    counts = combine(a, b, output, options.val_every, options.max_pixels, options.match)
+    for side in (a, b):
+        if line := left_out_line(side):
+            print(terminal.one_line(line))
     print(f"{output}: " + ", ".join(f"{count} pairs in {split}/" for split, count in counts.items()))
     return 0
 
 
 def check_command() -> int:
-    """Reads all of --data; the exit code is 1 if anything is bad or missing."""
-    from pipelines.datasets.locate import dataset_folder
-    from pipelines.storage.image_files import SPLITS, split_folders
-    from pipelines.storage.shards import open_files
-    from pipelines.storage.validity import find_bad_pairs
+    """Reads all of --data; the exit code is 1 if anything is bad, left out or missing."""
+    from pipelines.datasets.check import check_dataset
 
-    folder = dataset_folder(required("data"), flags.FLAGS.data_dir)
-    faults = 0
-    for split in split_folders(folder) or [folder]:
-        files = open_files(split)
-        bad = find_bad_pairs(files, str(split), flags.FLAGS.max_pixels)
-        for file, reason in bad.items():
-            print(terminal.one_line(f"{file}: {reason}"), file=sys.stderr)
-        print(f"{split}: {len(files) - len(bad)} good, {len(bad)} bad")
-        faults += len(bad)
-    for missing in [split for split in SPLITS[:2] if not (folder / split).is_dir()]:
-        print(f"{folder} has no {missing}/, which training needs", file=sys.stderr)
-        faults += 1
-    return 1 if faults else 0
+    def complain(words: str) -> None:
+        print(terminal.one_line(words), file=sys.stderr)
+
+    return 1 if check_dataset(open_data(), print, complain, flags.FLAGS.max_pixels) else 0
 
 
 def shard_command() -> int:
     """Packs the splits of --data, or a folder without splits, into shards below --output."""
-    from pipelines.datasets.locate import dataset_folder
     from pipelines.sharding.shard import make_shards
-    from pipelines.storage.image_files import split_folders
     from pipelines.system.paths import parse_path
 
     options, output = flags.FLAGS, parse_path(required("output"))
-    folder = dataset_folder(required("data"), options.data_dir)
-    splits = split_folders(folder)
-    if options.kind == "pairs" and not splits:
-        print(f"{folder} has no train/ and val/, which training needs: its shards are one set without splits")
-    for split in splits or [folder]:
-        target = output / split.name if splits else output
+    dataset = open_data()
+    if options.kind == "pairs" and "" in dataset.splits:
+        print(f"{dataset.folder} has no train/ and val/, which training needs: its shards are one set without splits")
+    for line in dataset.summary():
+        print(terminal.one_line(line))
+    for split in dataset.splits:
+        target = output / split if split else output
         manifest = make_shards(
-            split,
+            dataset.split(split),
             target,
-            split.name,
+            split or dataset.folder.name,
             options.kind,
             options.bad_images,
             options.shards,
@@ -116,6 +111,22 @@ def shard_command() -> int:
         )
         print(f"{target}: {manifest.describe()}")
     return 0
+
+
+def open_data() -> "Dataset":
+    """Opens the data set that the options of check and shard describe."""
+    from pipelines.datasets.layout import open_dataset
+    from pipelines.datasets.locate import dataset_folder
+
+    options = flags.FLAGS
+    return open_dataset(
+        "" if options.data_a or options.data_b else dataset_folder(required("data"), options.data_dir),
+        data_a=options.data_a,
+        data_b=options.data_b,
+        match=options.match,
+        val_fraction=options.val_fraction,
+        lists={"train": options.train_list, "val": options.val_list, "test": options.test_list},
+    )
 
 
 def required(name: str) -> str:
@@ -139,6 +150,14 @@ def define_flags() -> None:
     """Defines the options of all commands."""
     flags.DEFINE_string("data", "", "fetch: a name; check, shard: a name or a folder")
     flags.DEFINE_string("data_dir", "data", "folder in which named data sets are kept")
+    flags.DEFINE_string("data_a", "", "check, shard: folder of the A sides, if they are files of their own")
+    flags.DEFINE_string("data_b", "", "check, shard: folder of the B sides")
+    flags.DEFINE_string("match", "", "how the sides' names differ, such as '{}_A:{}_B'; order: sorted lists")
+    flags.DEFINE_float(
+        "val_fraction", 0.0, "check, shard: share of the pairs that goes to val/", lower_bound=0.0, upper_bound=0.99
+    )
+    for split in ("train", "val", "test"):
+        flags.DEFINE_string(f"{split}_list", "", f"check, shard: file with the names of the {split} pairs, one a line")
     flags.DEFINE_string("a", "", "combine: folder of the left images")
     flags.DEFINE_string("b", "", "combine: folder of the right images, of the same names")
     flags.DEFINE_string("output", "", "combine, shard: folder to make")

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
 
     terminal.no_arguments(argv)
     config = config_from_flags(flags.FLAGS)
-    figures = measure_speed(config.resolved(usual_direction(config.data)), flags.FLAGS.steps, START)
+    figures = measure_speed(config.resolved(usual_direction(config.data_name)), flags.FLAGS.steps, START)
     if flags.FLAGS.json:
         print(json.dumps(figures))
     else:

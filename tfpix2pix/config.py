@@ -45,6 +45,7 @@ from tfpix2pix.option import checked_value, define_flags, option
 from tfpix2pix.quality.metrics import BEST_BY, LPIPS_SIDE, MS_SSIM_SIDE, OF_PHOTOGRAPHS, SSIM_WINDOW
 
 if TYPE_CHECKING:
+    from pipelines.datasets.layout import Dataset
     from pipelines.images.display import Display
     from pipelines.images.image_format import ImageFormat
     from pipelines.images.pair_format import PairFormat
@@ -431,6 +432,36 @@ class Config:
     def augmentation(self) -> dict[str, Any]:
         """Returns the options of how training changes its pairs at random, as `train_dataset` takes them."""
         return {name: getattr(self, name) for name in AUGMENTATION_OPTIONS}
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name or folder; empty if data_a and data_b are given instead."""
+        return "" if self.data_a else self.data
+
+    def open_dataset(self, make: bool = True) -> "Dataset":
+        """Finds the splits of the data set; lists no files yet.
+
+        Args:
+          make: as locate.dataset_folder has it.
+
+        Raises:
+          InputError: there is no such data set, or its folders can be read in two ways.
+        """
+        from pipelines.datasets.layout import open_dataset  # they need TensorFlow, and --help does not
+        from pipelines.datasets.locate import dataset_folder
+
+        return open_dataset(
+            "" if self.data_a else dataset_folder(self.data, self.data_dir, make),
+            data_a=self.data_a,
+            data_b=self.data_b,
+            match=self.match,
+            val_fraction=self.val_fraction,
+            lists={"train": self.train_list, "val": self.val_list, "test": self.test_list},
+        )
+
+    def with_data(self, data: str) -> "Config":
+        """Returns it for another data set, where that of the training may have been in two folders or in lists."""
+        return dataclasses.replace(self, data=data, data_a="", data_b="", train_list="", val_list="", test_list="")
 
     def pair_format(self, size: Size | None = None) -> "PairFormat":
         """Tells how this run's files become pairs of one size, as validation, evaluate and translate see them."""

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from pipelines.datasets.findings import find
-    from pipelines.datasets.locate import dataset_folder, usual_direction
+    from pipelines.datasets.locate import usual_direction
     from pipelines.datasets.survey import survey_sample
     from pipelines.images.figure import image_rows
     from pipelines.pairs import open_pairs
 
     terminal.no_arguments(argv)
     config = config_from_flags(flags.FLAGS)
-    config = config.resolved(usual_direction(config.data))
-    folder = dataset_folder(config.data, config.data_dir) / "train"
-    pairs = open_pairs(folder, config.train_format(), config.bad_images)
+    config = config.resolved(usual_direction(config.data_name))
+    dataset = config.open_dataset()
+    print("\n".join(map(terminal.one_line, dataset.summary("train"))))
+    pairs = open_pairs(dataset.split("train"), config.train_format(), config.bad_images)
     survey = survey_sample(pairs.files, pairs.form)
     for words in find(survey, target_mask=config.target_mask):
         terminal.print_warning(f"of {len(survey)} training pairs: {words}")

@@ -24,7 +24,7 @@ def main(argv: list[str]) -> int:
 
     terminal.no_arguments(argv)
     config = config_from_flags(flags.FLAGS)
-    config = config.resolved(usual_direction(config.data))
+    config = config.resolved(usual_direction(config.data_name))
     run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(config.data).name}")
     cluster = find_cluster(config.strategy)
     if not cluster or cluster.is_chief:

@@ -22,7 +22,7 @@ from tfpix2pix.networks.choices import NORM_STATISTICS
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from pipelines.images import result_format
-    from pipelines.storage.input_output import kept_line, make_folders, missing, plan_outputs
+    from pipelines.storage.input_output import kept_line, left_out_line, make_folders, missing, plan_outputs
     from pipelines.storage.result_files import unplaced_line
     from tfpix2pix.run import load_run
     from tfpix2pix.run_dir import config_json
@@ -30,6 +30,8 @@ def main(argv: list[str]) -> int:
     terminal.no_arguments(argv)
     values = flags.FLAGS
     output = pathlib.Path(values.output)
+    if line := left_out_line(pathlib.Path(values.input)):
+        print(terminal.one_line(line))
     config = config_json.load(pathlib.Path(values.run_dir))
     form = result_format.choose(values.format, config.image_format("target"), config.result_type)
     planned = plan_outputs(pathlib.Path(values.input), output, form.suffix)

@@ -9,6 +9,7 @@ division      divides pairs into train, val and test by a hash of the name, or b
 survey        looks at every pair: numbers, sizes, equal images
 side_survey   collects what one side of the pairs is
 findings      says what is odd about a survey
+check         reads a whole data set, and names what is bad, left out or missing
 locate        finds a data set's folder by name; makes or fetches it
 catalogue     lists the published data sets
 fetch         downloads, checks and unpacks one of them

@@ -4,16 +4,17 @@ import concurrent.futures
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import tensorflow as tf
 
+from pipelines.datasets.open_place import open_place, paths_of
+from pipelines.datasets.places import SPLIT_NAMES, Place
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.kernels import decode_stored
 from pipelines.images.size import MAX_PIXELS
-from pipelines.storage.listing import list_files
 from pipelines.storage.validity import read_file
 from pipelines.system.disk import whole_folder
 from pipelines.system.terminal import InputError, progress_bar
@@ -22,12 +23,17 @@ Result = TypeVar("Result")
 
 
 def combine(
-    a: pathlib.Path, b: pathlib.Path, output: pathlib.Path, val_every: int, max_pixels: int = MAX_PIXELS
+    a: pathlib.Path,
+    b: pathlib.Path,
+    output: pathlib.Path,
+    val_every: int,
+    max_pixels: int = MAX_PIXELS,
+    match: str = "",
 ) -> dict[str, int]:
-    """Puts each image of A to the left of B's image of the same name, and saves both as one lossless PNG.
+    """Puts each image of A to the left of its partner in B, and saves both as one lossless PNG.
 
     Compares names below the folders, without suffix: `A/train/1.jpg` goes with `B/train/1.png`. Splits folders without
-    train/: every `val_every`-th pair, from the last name backwards, goes to val/, the others to train/.
+    train/, val/ or test/: every `val_every`-th pair, from the last name backwards, goes to val/, the others to train/.
 
     Args:
       a: folder of the left images.
@@ -35,37 +41,50 @@ def combine(
       output: the folder to make, whole or not at all.
       val_every: at least 2.
       max_pixels: the largest size of one image.
+      match: how the names differ, as match_files has it.
 
     Returns:
       The number of pairs in each split.
 
     Raises:
-      InputError: output exists; a file has no counterpart, is bad, or has another size than its counterpart.
+      InputError: output exists; a file has no partner, is bad, or has another size than its partner; some pairs lie
+        beside the splits.
     """
     if output.exists():
         raise InputError(f"output={output} exists already; give another folder, or remove it")
-    left, right = _by_name(a), _by_name(b)
-    alone = sorted(set(left) ^ set(right))
-    if alone:
-        file = left.get(alone[0]) or right[alone[0]]
-        raise InputError(f"{len(alone)} images have no counterpart in the other folder; the first is {file}")
-    names = sorted(left)
-    is_split = any(name.parts[0] == "train" for name in names)
-    targets = {
-        name: name if is_split else pathlib.Path("val" if i % val_every == 0 else "train") / name
-        for i, name in enumerate(reversed(names))
-    }
+    files = open_place(Place(a, b), match)
+    for file, reason in files.skipped.items():
+        raise InputError(f"{len(files.skipped)} images have no partner; the first is {file}: {reason}")
+    pairs = {pathlib.PurePosixPath(name): pair for name, pair in zip(files.names(), files, strict=True)}
+    targets = _targets(list(pairs), val_every)
 
-    def write(folder: pathlib.Path, name: pathlib.Path) -> None:
+    def write(folder: pathlib.Path, name: pathlib.PurePosixPath) -> None:
         target = folder / targets[name].with_name(f"{name.name}.png")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(side_by_side(left[name], right[name], max_pixels))
+        left, right = map(pathlib.Path, paths_of(pairs[name]))
+        target.write_bytes(side_by_side(left, right, max_pixels))
 
     output.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(output) as temporary, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(progress_bar(pool.map(functools.partial(write, temporary), names), "combining", len(names)))
+        list(progress_bar(pool.map(functools.partial(write, temporary), pairs), "combining", len(pairs)))
     splits = [target.parts[0] for target in targets.values()]
     return {split: splits.count(split) for split in sorted(set(splits))}
+
+
+def _targets(names: Sequence[pathlib.PurePosixPath], val_every: int) -> dict[pathlib.PurePosixPath, pathlib.Path]:
+    """Returns for each pair its path below the output, which begins with its split."""
+    splits = {name: SPLIT_NAMES.get(name.parts[0].casefold()) if len(name.parts) > 1 else None for name in names}
+    if not any(splits.values()):
+        backwards = enumerate(reversed(names))
+        return {name: pathlib.Path("val" if i % val_every == 0 else "train") / name for i, name in backwards}
+    targets = {}
+    for name, split in splits.items():
+        if split is None:
+            raise InputError(f"{name} lies beside the splits, so it belongs to none; move it, or the splits, elsewhere")
+        targets[name] = pathlib.Path(split, *name.parts[1:])
+    if len({*targets.values()}) < len(targets):
+        raise InputError("two splits have folders of different names, such as val/ and valid/; rename one of them")
+    return targets
 
 
 def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -97,14 +116,3 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
         raise InputError(f"{left} has {sizes[0]} pixels and {right} has {sizes[1]}; the two halves must have one size")
     dtype = tf.uint16 if any(each.white > 255 for each in stored) else tf.uint8
     return tf.io.encode_png(tf.cast(tf.round(tf.concat(pair, axis=1) * float(dtype.max)), dtype)).numpy()
-
-
-def _by_name(folder: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
-    """Returns files by their path below the folder, without suffix."""
-    files: dict[pathlib.Path, pathlib.Path] = {}
-    for file in map(pathlib.Path, list_files(folder)):
-        name = file.relative_to(folder).with_suffix("")
-        if name in files:
-            raise InputError(f"{files[name]} and {file} have the same name; remove or rename one of them")
-        files[name] = file
-    return files

@@ -46,7 +46,7 @@ class Dataset:
     @functools.cached_property
     def splits(self) -> list[str]:
         """The names of the splits; one of the name "" if all pairs are in one."""
-        if not self._is_divided:
+        if not self.is_divided:
             return list(self.places)
         return [*self._divided, *(split for split in self.places if split != self._pool)]
 
@@ -60,8 +60,8 @@ class Dataset:
         if split not in self.splits and name and self._has_one_side and (self.folder / name).is_dir():
             return self._open(split_place(self.folder / name))
         if split not in self.splits:
-            raise InputError(self._missing(split))
-        if self._is_divided and split in self._divided:
+            raise InputError(self.missing(split))
+        if self.is_divided and split in self._divided:
             return self._open(self.places[self._pool]).select(self._divided[split])
         return self._open(self.places[split])
 
@@ -71,7 +71,7 @@ class Dataset:
         found: dict[AnyPath, str] = dict.fromkeys(self.beside, BESIDE)
         for place in self.places.values():
             found.update(self._open(place).left_out)
-        return {**found, **self._unlisted}
+        return {**found, **self.unlisted}
 
     def summary(self, *splits: str) -> list[str]:
         """Returns a line for each split, and others for what is left out.
@@ -82,13 +82,13 @@ class Dataset:
         lines = []
         for split in splits or self.splits:
             files = self.split(split)
-            is_part = self._is_divided and split in self._divided
+            is_part = self.is_divided and split in self._divided
             lines.append(
                 f"{split or self.folder}: {describe(files)}{'' if is_part else left_out_words(files.left_out)}"
             )
-        if self._is_divided:
+        if self.is_divided:
             pool = self.places[self._pool]
-            words = left_out_words({**self._open(pool).left_out, **self._unlisted})
+            words = left_out_words({**self._open(pool).left_out, **self.unlisted})
             lines += [f"{pool}{words}"] if words else []
         elif self.val_fraction and "val" in self.places:
             lines.append(f"val_fraction={self.val_fraction} takes nothing, since {self.places['val']} is there")
@@ -108,7 +108,8 @@ class Dataset:
         return "" if "" in self.places else "train"
 
     @property
-    def _is_divided(self) -> bool:
+    def is_divided(self) -> bool:
+        """Whether a fraction or lists divide the pairs of one place."""
         by_hash = bool(self.val_fraction) and "val" not in self.places and self._pool in self.places
         return any(self.lists.values()) or by_hash
 
@@ -124,8 +125,9 @@ class Dataset:
         return divide(names, plain, str(pool), self.val_fraction, self.lists)
 
     @functools.cached_property
-    def _unlisted(self) -> dict[AnyPath, str]:
-        if not self._is_divided:
+    def unlisted(self) -> dict[AnyPath, str]:
+        """The files that lists leave out."""
+        if not self.is_divided:
             return {}
         files = self._open(self.places[self._pool])
         listed = {index for indices in self._divided.values() for index in indices}
@@ -140,7 +142,7 @@ class Dataset:
             self._opened[place] = open_place(place, self.match)
         return self._opened[place]
 
-    def _missing(self, split: str) -> str:
+    def missing(self, split: str) -> str:
         """Describes what is there instead of a split."""
         there = [split for split in self.splits if split]
         if not there:
@@ -183,13 +185,13 @@ def open_dataset(
     lists = {split: file for split, file in (lists or {}).items() if file}
     if data_a or data_b:
         a, b = folder_of("data_a", data_a), folder_of("data_b", data_b)
-        places = {"": Place(a, b)} if lists else side_places(a, b)
-        return Dataset(a, places, (), match, val_fraction, lists)
+        places, beside = ({"": Place(a, b)}, []) if lists else side_places(a, b)
+        return Dataset(a, places, beside, match, val_fraction, lists)
     root = folder_of("data", folder)
     places, beside = find_places(root)
     if lists and "" not in places:
         places, beside = {"": _place_around(root, places)}, []
-    return Dataset(root, places, tuple(beside), match, val_fraction, lists)
+    return Dataset(root, places, beside, match, val_fraction, lists)
 
 
 def _place_around(root: AnyPath, places: Mapping[str, Place]) -> Place:

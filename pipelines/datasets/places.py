@@ -50,26 +50,25 @@ def find_places(folder: AnyPath) -> tuple[dict[str, Place], list[AnyPath]]:
         return {"": Place(folder)}, []
     folders, files = _entries(folder)
     splits = _by_split(folder, folders)
-    sides = _by_side(folder, folders)
+    sides = _by_side(folder, folders, files)
     joined = _by_both(folder, folders)
     used = [*splits.values(), *sides.values(), *joined.values()]
     if bool(splits) + bool(sides) + bool(joined) > 1:
         names = ", ".join(f"{path.name}/" for path in used)
         raise InputError(f"{folder} has {names}, which can be read in two ways; move one of them elsewhere")
+    beside = [path for path in folders if path not in used] + _not_texts(files)
     if splits:
         places = {split: split_place(path) for split, path in splits.items()}
     elif sides:
-        places = side_places(sides["a"], sides["b"])
+        places, inside = side_places(sides["a"], sides["b"])
+        beside += inside
     elif joined:
         places = {}
         for split in dict.fromkeys(split for split, _ in joined):
             places[split] = _both(folder, {side: path for (other, side), path in joined.items() if other == split})
     else:
         return {"": Place(folder)}, []
-    return _in_order(places), [
-        *(path for path in folders if path not in used),
-        *(path for path in files if path.suffix.lower() not in TEXTS),
-    ]
+    return _in_order(places), beside
 
 
 def split_place(folder: AnyPath) -> Place:
@@ -81,27 +80,34 @@ def split_place(folder: AnyPath) -> Place:
     if is_sharded(folder):
         return Place(folder)
     folders, files = _entries(folder)
-    # Other folders beside them, such as a/, b/ and c/, are just the letters of an alphabet.
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    is_sided = not images and all(path.name.casefold() in SIDES for path in folders)
-    sides = _by_side(folder, folders) if is_sided else {}
+    sides = _by_side(folder, folders, files)
     return Place(sides["a"], sides["b"]) if sides else Place(folder)
 
 
-def side_places(a: AnyPath, b: AnyPath) -> dict[str, Place]:
-    """Returns the places by split of two folders, one a side; the place of folders without splits has the name "".
+def side_places(a: AnyPath, b: AnyPath) -> tuple[dict[str, Place], list[AnyPath]]:
+    """Returns the places by split of two folders, one a side, and what lies beside the splits in them.
+
+    The place of folders without splits has the name "".
 
     Raises:
       InputError: a split is on one side only.
     """
-    found = [_by_split(side, _entries(side)[0]) for side in (a, b)]
+    entries = [_entries(side) for side in (a, b)]
+    found = [_by_split(side, folders) for side, (folders, _) in zip((a, b), entries, strict=True)]
     for (mine, other), place in zip((found, found[::-1]), (b, a), strict=True):
         for split in mine:
             if split not in other:
                 raise InputError(f"{mine[split]} has no counterpart in {place}; both sides need the same splits")
     if not found[0]:
-        return {"": Place(a, b)}
-    return _in_order({split: Place(path, found[1][split]) for split, path in found[0].items()})
+        return {"": Place(a, b)}, []
+    used = {path for splits in found for path in splits.values()}
+    beside = [path for folders, files in entries for path in (*folders, *_not_texts(files)) if path not in used]
+    return _in_order({split: Place(path, found[1][split]) for split, path in found[0].items()}), beside
+
+
+def split_folders(folder: AnyPath) -> list[AnyPath]:
+    """Returns the folders in a folder that have the names of splits."""
+    return [path for path in _entries(folder)[0] if path.name.casefold() in SPLIT_NAMES or JOINED.fullmatch(path.name)]
 
 
 def _entries(folder: AnyPath) -> tuple[list[AnyPath], list[AnyPath]]:
@@ -125,14 +131,27 @@ def _by_split(folder: AnyPath, folders: list[AnyPath]) -> dict[str, AnyPath]:
     return found
 
 
-def _by_side(folder: AnyPath, folders: list[AnyPath]) -> dict[str, AnyPath]:
+def _by_side(folder: AnyPath, folders: list[AnyPath], files: list[AnyPath]) -> dict[str, AnyPath]:
     found: dict[str, AnyPath] = {}
     for path in folders:
         if path.name.casefold() in SIDES:
             _once(folder, found, path.name.casefold(), path)
+    has_images = any(path.suffix.lower() in SUFFIXES for path in files)
+    if len(found) == 1 and (has_images or len(folders) > 1):
+        return {}
     if found:
         _both(folder, found)
+    if any(len(path.name) == 1 for path in folders if path not in found.values()):
+        # Folders such as a/, b/ and c/ are the letters of an alphabet.
+        return {}
+    if found and has_images:
+        names = " and ".join(f"{path.name}/" for path in found.values())
+        raise InputError(f"{folder} has {names} and images beside them, which can be read in two ways; move either")
     return found
+
+
+def _not_texts(files: list[AnyPath]) -> list[AnyPath]:
+    return [path for path in files if path.suffix.lower() not in TEXTS]
 
 
 def _by_both(folder: AnyPath, folders: list[AnyPath]) -> dict[tuple[str, str], AnyPath]:

@@ -2,10 +2,12 @@
 
 import collections
 import struct
+from collections.abc import Mapping
 
 import tensorflow as tf
 
-from pipelines.images import header
+from pipelines.images import codecs, header
+from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.storage.manifest import Manifest, Shard
 
 # The channels of a PNG by its color type; those of a palette are its colors'.
@@ -22,11 +24,11 @@ class Inventory:
         self.image_bytes = 0
 
     def add(self, contents: bytes) -> None:
-        """Counts an image that can be decoded, by its header."""
-        height, width, channels = _shape(contents)
-        self.channels[str(channels)] += 1
-        self.heights.add(height)
-        self.widths.add(width)
+        """Counts an image, or a pair of two, that can be decoded, by its header."""
+        sides = [_shape(side) for side in (unpack(contents) if is_packed(contents) else (contents,))]
+        self.channels[" and ".join(str(channels) for _, _, channels in sides)] += 1
+        self.heights.update(height for height, _, _ in sides)
+        self.widths.update(width for _, width, _ in sides)
         self.image_bytes += len(contents)
 
     def to_dict(self) -> dict:
@@ -40,7 +42,10 @@ class Inventory:
 
 
 def _shape(contents: bytes) -> tuple[int, int, int]:
-    """Returns height, width and channels of an image that TensorFlow can decode; other readers may refuse it."""
+    """Returns height, width and channels as stored; other readers than TensorFlow may refuse a JPEG or PNG."""
+    if codecs.format_of(contents) not in ("png", "jpeg"):
+        found = codecs.probe(contents)
+        return found.height, found.width, found.channels
     if not contents.startswith(header.PNG_SIGNATURE):
         return tuple(tf.io.extract_jpeg_shape(contents).numpy().tolist())
     start, length = header.PNG_SIZE
@@ -50,12 +55,13 @@ def _shape(contents: bytes) -> tuple[int, int, int]:
     return height, width, channels + (channels in (1, 3) and header.has_transparent_color(contents))
 
 
-def summed(parts: list[dict], kind: str) -> Manifest:
+def summed(parts: list[dict], kind: str, left_out: Mapping[str, str] | None = None) -> Manifest:
     """Sums up the manifest of several shards.
 
     Args:
       parts: Inventory.to_dict of each shard, with `shard`, its manifest.Shard as a dict, and `skipped`.
       kind: one of manifest.KINDS.
+      left_out: what no shard's part names, with the reason.
     """
     channels = sum((collections.Counter(part["channels"]) for part in parts), collections.Counter())
     heights, widths = ([side for part in parts for side in part[name]] for name in ("heights", "widths"))
@@ -67,5 +73,8 @@ def summed(parts: list[dict], kind: str) -> Manifest:
         heights=(min(heights, default=0), max(heights, default=0)),
         widths=(min(widths, default=0), max(widths, default=0)),
         shards=[Shard(**part["shard"]) for part in parts],
-        skipped={name: reason for part in parts for name, reason in part["skipped"].items()},
+        skipped={
+            **(left_out or {}),
+            **{name: reason for part in parts for name, reason in part["skipped"].items()},
+        },
     )

@@ -14,13 +14,14 @@ from pipelines.sharding import beam, blocks
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory, summed
 from pipelines.storage import records
-from pipelines.storage.listing import list_files
+from pipelines.storage.file_set import FileSet
+from pipelines.storage.image_set import ImageSet
 from pipelines.storage.manifest import SHARD_SUFFIX, Manifest, is_sharded
 from pipelines.storage.sample import spread_indices
-from pipelines.storage.shards import Shards
-from pipelines.storage.validity import check_image, check_pair, read_files
+from pipelines.storage.shards import Shards, open_files
+from pipelines.storage.validity import check_image, check_pair, length_of, read_files
 from pipelines.system.leftovers import UNFINISHED
-from pipelines.system.paths import AnyPath, file_size, make_folder, parse_path
+from pipelines.system.paths import AnyPath, make_folder, parse_path
 from pipelines.system.terminal import InputError, check_value
 
 # The size of a shard unless the user gives a number of shards: large for an object store, and read again in seconds.
@@ -30,7 +31,7 @@ SAMPLED_FILES = 1000
 
 
 def make_shards(
-    folder: AnyPath,
+    images: AnyPath | ImageSet,
     output: AnyPath,
     title: str,
     kind: str,
@@ -42,13 +43,13 @@ def make_shards(
     beam_options: Sequence[str] = (),
     workers: int = 1,
 ) -> Manifest:
-    """Packs a folder of files into a folder of shards, whose records are in the order of the files' names.
+    """Packs files into a folder of shards, whose records are in the order of the files' names.
 
     The same files give the same shards to the last bit, whatever the runner. A stopped run resumes; if the shards
     exist, nothing happens.
 
     Args:
-      folder: of images, at any depth.
+      images: the files, or their folder, at any depth; a pair of two files becomes one record.
       output: of the shards; the manifest is written last.
       title: begins the shards' names.
       kind: one of manifest.KINDS.
@@ -60,13 +61,24 @@ def make_shards(
       workers: as beam.run.
 
     Raises:
-      InputError: there are no images, or bad ones with `fail`; the output has other shards, or cannot be written.
+      InputError: there are no images, or with `fail` bad ones or files without a partner; the images are shards
+        themselves, or pairs where single ones are asked for; the output has other shards, or cannot be written.
     """
     check_value("bad_images", bad_images, choices=("fail", "skip"))
     beam.import_beam()
-    files = list_files(folder)
+    files = images if isinstance(images, ImageSet) else open_files(images)
+    if not isinstance(files, FileSet):
+        raise InputError(f"{files} has shards instead of image files; give the folder from which they were made")
+    if files.kind not in (None, kind):
+        raise InputError(f"{files} holds {files.kind}, and kind={kind}; give the folder of one side")
+    if files.skipped and bad_images == "fail":
+        lines = "".join(f"\n  {file}: {reason}" for file, reason in files.skipped.items())
+        raise InputError(
+            f"{len(files.skipped)} files in {files} have no partner; repair or remove them, or give --bad_images=skip:"
+            f"{lines}"
+        )
+    names = files.names()
     count = min(count or shard_count(files), len(files))
-    names = [file.relative_to(folder).as_posix() for file in files]
     if is_sharded(output):
         made = Shards(output)
         if not are_made_of(made, names, files, kind, count) or (made.manifest.skipped and bad_images == "fail"):
@@ -77,15 +89,16 @@ def make_shards(
     work = functools.partial(shard_block, kind=kind, max_pixels=max_pixels)
     beam.run(work, todo, runner=runner, options=beam_options, workers=workers)
     found = blocks.results_of(todo)
-    manifest = summed(found, kind)
-    if manifest.skipped and (bad_images == "fail" or not manifest.records):
+    manifest = summed(found, kind, files.skipped)
+    bad = {name: reason for result in found for name, reason in result["skipped"].items()}
+    if bad and (bad_images == "fail" or not manifest.records):
         for block, result in zip(todo, found, strict=True):
             if result["skipped"]:
                 # The next run reads these images again, even if they are repaired without a change of their sizes.
                 tf.io.gfile.remove(str(block.result_path))
-        lines = "".join(f"\n  {folder / name}: {reason}" for name, reason in manifest.skipped.items())
+        lines = "".join(f"\n  {files.folder / name}: {reason}" for name, reason in bad.items())
         raise InputError(
-            f"{len(manifest.skipped)} of {len(files)} files in {folder} are not {kind}; repair or remove them, or give "
+            f"{len(bad)} of {len(files)} files in {files} are not {kind}; repair or remove them, or give "
             f"--bad_images=skip if others are good:{lines}"
         )
     manifest.save(output)
@@ -93,20 +106,20 @@ def make_shards(
     return manifest
 
 
-def shard_count(files: Sequence[AnyPath]) -> int:
+def shard_count(files: ImageSet) -> int:
     """Returns how many shards have about SHARD_BYTES each."""
-    mean = np.mean([file_size(files[index]) for index in spread_indices(len(files), SAMPLED_FILES)])
+    mean = np.mean([length_of(files[index]) for index in spread_indices(len(files), SAMPLED_FILES)])
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 
-def are_made_of(made: Shards, names: Sequence[str], files: Sequence[AnyPath], kind: str, count: int) -> bool:
+def are_made_of(made: Shards, names: Sequence[str], files: ImageSet, kind: str, count: int) -> bool:
     """Tells whether shards were made of these files, by their number, and by names and sizes of SAMPLED_FILES."""
     good = [i for i, name in enumerate(names) if name not in made.manifest.skipped]
     if (made.manifest.kind, len(made.manifest.shards), len(made)) != (kind, count, len(good)):
         return False
     for row in spread_indices(len(good), SAMPLED_FILES):
         name, contents = made[row].read()
-        if name != names[good[row]] or len(contents) != file_size(files[good[row]]):
+        if name != names[good[row]] or len(contents) != length_of(files[good[row]]):
             return False
     return True
 

@@ -10,9 +10,6 @@ import tensorflow as tf
 from pipelines.storage.file_set import FileSet, unless_changed
 from pipelines.system.paths import AnyPath, file_size
 
-# The folders of a data set.
-SPLITS = ("train", "val", "test")
-
 
 class Files(FileSet[AnyPath]):
     """An ImageSet of single files.
@@ -78,8 +75,3 @@ class Files(FileSet[AnyPath]):
     def count_missing(self) -> int:
         """Counts the files that no longer exist."""
         return sum(not path.exists() for path in self._files)
-
-
-def split_folders(folder: AnyPath) -> list[AnyPath]:
-    """Returns those of SPLITS that a data set has."""
-    return [folder / split for split in SPLITS if (folder / split).is_dir()]

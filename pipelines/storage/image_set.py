@@ -49,6 +49,9 @@ class ImageSet(abc.ABC):
     left_out: Mapping[AnyPath, str] = {}
     was_read: bool = True
 
+    def __str__(self) -> str:
+        return str(self.folder)
+
     @property
     def is_packed(self) -> bool:
         """Whether its images are packed pairs of two files."""

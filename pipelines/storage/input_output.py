@@ -3,8 +3,9 @@
 import pathlib
 from collections.abc import Iterable
 
-from pipelines.storage.listing import list_files
-from pipelines.system.paths import is_inside
+from pipelines.storage.listing import left_out_words, list_files, list_folder
+from pipelines.storage.manifest import is_sharded
+from pipelines.system.paths import AnyPath, is_inside
 from pipelines.system.terminal import NO_ROOM, InputError
 
 
@@ -68,3 +69,12 @@ def make_folders(folder: pathlib.Path, outputs: Iterable[pathlib.Path]) -> None:
         if error.errno in NO_ROOM:
             raise
         raise InputError(f"output={folder} cannot be written ({error.strerror}); give another folder") from None
+
+
+def left_out_line(source: AnyPath) -> str:
+    """Says in one line what a folder has besides its images; empty if there is nothing else, or of a file or shards."""
+    if not source.is_dir() or is_sharded(source):
+        return ""
+    listing = list_folder(source)
+    words = left_out_words(listing.left_out)
+    return f"{source}: {len(listing.files)} images{words}" if words else ""

@@ -49,6 +49,9 @@ class PairedFiles(FileSet[FilePair]):
         self.folders = folders
         self._names = list(names)
 
+    def __str__(self) -> str:
+        return f"{self.folders[0]} with {self.folders[1]}"
+
     def name(self, index: int) -> str:
         """Returns the path of A's file below its folder, without suffix."""
         return self._names[index]

@@ -52,7 +52,7 @@ def target(data, folder):
     (folder / "data.json").write_bytes(pairs)
     (folder / "train").mkdir()
     (folder / "train" / "1.png").touch()
-    assert all(type(pair.name) is str for pair in data_json.missing_pairs(folder, folder / "train"))
+    assert all(type(pair.name) is str for pair in data_json.missing_pairs(folder, Files(folder / "train", [])))
     data_json.check(folder, PAIRS, PAIRS, "skip")
     (folder / "lost").mkdir()
     (folder / "lost" / "00000000.json").write_bytes(lost)

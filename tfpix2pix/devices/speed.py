@@ -9,10 +9,8 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from pipelines.datasets import locate
 from pipelines.loader import train_dataset
 from pipelines.pairs import Pairs
-from pipelines.storage.shards import open_files
 from pipelines.system.disk import MIB
 from tfpix2pix.config import Config
 from tfpix2pix.devices.strategy import distribute, make_strategy
@@ -89,8 +87,7 @@ def median_seconds(run: Callable[[], object], times: int) -> float:
 
 def pipeline_images_per_second(config: Config) -> float:
     """Counts the training pairs that the input pipeline alone reads from files in a second."""
-    folder = locate.dataset_folder(config.data, config.data_dir)
-    pairs = Pairs(open_files(folder / "train"), config.train_format(), skipped={})
+    pairs = Pairs(config.open_dataset().split("train"), config.train_format(), skipped={})
     batches = -(-PIPELINE_PAIRS // config.batch_size)
     batch_size = min(config.batch_size, len(pairs))
     dataset = iter(

@@ -7,10 +7,9 @@ import tensorflow as tf
 
 from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.storage.sample import spread_indices
-from pipelines.storage.shards import open_files
 from pipelines.system.terminal import InputError
 from tfpix2pix.evaluation.contenders import Contender
-from tfpix2pix.evaluation.subject import Subject, split_folder
+from tfpix2pix.evaluation.subject import Subject, split_files
 from tfpix2pix.quality.baselines import Training
 from tfpix2pix.quality.measure import Column, generator_column
 from tfpix2pix.run_dir.trained_generator import load_generator
@@ -69,7 +68,7 @@ def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     else:
         columns["identity"] = lambda batch: [batch["source"]]
     try:
-        files = open_files(split_folder(config, "train", is_asked_for=bool(subject.options.data)))
+        files = split_files(config, "train", is_asked_for=bool(subject.options.data))
     except InputError as error:
         missing["the mean target and the nearest neighbor"] = str(error)
         return columns, {}

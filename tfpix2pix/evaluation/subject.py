@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.datasets import locate
+from pipelines.datasets.layout import Dataset
 from pipelines.images.display import Display
 from pipelines.loader import eval_dataset
 from pipelines.pairs import Pairs, naming_unreadable, open_pairs
+from pipelines.storage.image_set import ImageSet
 from pipelines.storage.kind import Aspects, warn_of_single_images
-from pipelines.system.paths import AnyPath
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import one_line
 from tfpix2pix.config import Config
 from tfpix2pix.evaluation.measure_options import MeasureOptions
 from tfpix2pix.evaluation.metric_networks import available_networks
@@ -101,9 +101,10 @@ def open_subject(config: Config, options: MeasureOptions, aspects: Aspects | Non
         is not what it should be.
     """
     config = with_options(config, options)
-    split_folder(config, options.split, is_asked_for=bool(options.data))  # before weights are downloaded
+    dataset = config.open_dataset(make=bool(options.data))
+    dataset.split(options.split)  # before weights are downloaded
     networks, missing = available_networks(config, options)
-    pairs = open_split(config, options)
+    pairs = open_split(config, options.split, dataset)
     if options.data:
         warn_of_single_images(pairs.files, aspects, config.axes, config.max_pixels)
     if len(pairs) < 2:
@@ -115,35 +116,32 @@ def open_subject(config: Config, options: MeasureOptions, aspects: Aspects | Non
 def with_options(config: Config, options: MeasureOptions) -> Config:
     """Returns the run's config with what the options say instead."""
     given: dict[str, Any] = {name: value for name in OVERRIDES if (value := getattr(options, name))}
-    return dataclasses.replace(config, **given)
+    return dataclasses.replace(config.with_data(str(options.data)) if options.data else config, **given)
 
 
-def split_folder(config: Config, split: str, is_asked_for: bool) -> AnyPath:
-    """Returns the folder of a split, such as `val` or `test`.
+def split_files(config: Config, split: str, is_asked_for: bool) -> ImageSet:
+    """Opens the files of a split, such as `val` or `test`.
 
     Args:
       config: names the data set.
-      split: the folder's name.
+      split: its name.
       is_asked_for: whether the user named the data set. Only such a one is downloaded or drawn if it is not there.
 
     Raises:
       InputError: there is no such data set, or no such split in it.
     """
-    folder = locate.dataset_folder(config.data, config.data_dir, make=is_asked_for)
-    if not (folder / split).is_dir():
-        there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "no folders at all"
-        raise InputError(f"split={split} is not in {folder}, which has {there}; give another --split, or --data")
-    return folder / split
+    return config.open_dataset(make=is_asked_for).split(split)
 
 
-def open_split(config: Config, options: MeasureOptions) -> Pairs:
-    """Opens the split in the run's own format, after it has read every file once.
+def open_split(config: Config, split: str, dataset: Dataset) -> Pairs:
+    """Opens a split of the data set in the run's own format, after it has read every file once.
 
     Raises:
       InputError: there is no such split, or it has bad files that the run would not skip.
     """
-    folder = split_folder(config, options.split, is_asked_for=bool(options.data))
-    return open_pairs(folder, config.pair_format(), config.bad_images, min(config.cache_mib, CACHE_MIB))
+    for line in dataset.summary(split):
+        print(one_line(line))
+    return open_pairs(dataset.split(split), config.pair_format(), config.bad_images, min(config.cache_mib, CACHE_MIB))
 
 
 def label_maps(pairs: Pairs) -> dict[str, Pairs]:

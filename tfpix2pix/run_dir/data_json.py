@@ -6,10 +6,11 @@ import pathlib
 import re
 
 from pipelines.pairs import LostPair, Pairs
+from pipelines.storage.file_set import FileSet
+from pipelines.storage.image_set import ImageSet
 from pipelines.storage.kind import Aspects, source_aspects
-from pipelines.storage.listing import list_files
 from pipelines.system.disk import write_whole
-from pipelines.system.paths import AnyPath, is_below
+from pipelines.system.paths import is_below
 from pipelines.system.terminal import InputError, one_line
 from pipelines.system.untrusted_json import parse_json
 
@@ -64,31 +65,35 @@ def load_aspects(run_dir: pathlib.Path) -> Aspects | None:
         return None
 
 
-def missing_pairs(run_dir: pathlib.Path, folder: AnyPath) -> list[LostPair]:
-    """Lists the training pairs that the run was begun with and whose files are gone; none if they are in shards.
+def missing_pairs(run_dir: pathlib.Path, files: ImageSet) -> list[LostPair]:
+    """Lists the training pairs that the run was begun with and that are gone; none if they are in shards.
+
+    Args:
+      run_dir: of the training.
+      files: those that are there now.
 
     Raises:
       InputError: data.json cannot be read, or most of the files are gone.
     """
     path = run_dir / DATA_FILE
-    if not path.exists() or not folder.is_dir() or not (before := _load(path)["files"]):
+    if not path.exists() or not isinstance(files, FileSet) or not (before := _load(path)["files"]):
         return []
-    names = {file.relative_to(folder).as_posix() for file in list_files(folder)}
+    names = set(files.names())
     found = []
     for index, (name, known) in enumerate(before.items()):
         if name not in names:
             size, digest = known.split(" ")
             found.append(LostPair(index, name, "it is gone", int(size), digest))
-    if words := most_missing(len(found), len(before), folder):
+    if words := most_missing(len(found), len(before), files):
         raise InputError(words)
     return found
 
 
-def most_missing(count: int, of: int, folder: AnyPath) -> str | None:
-    """Returns an error's text if more than half of a folder's files are gone, as with a missing disk; else None."""
+def most_missing(count: int, of: int, files: ImageSet) -> str | None:
+    """Returns an error's text if more than half of the files are gone, as with a missing disk; else None."""
     if 2 * count <= of:
         return None
-    return f"{count} of {of} files in {folder} are gone; restore them, then give the same command to resume"
+    return f"{count} of {of} files in {files} are gone; restore them, then give the same command to resume"
 
 
 def _described(pairs: Pairs) -> dict:

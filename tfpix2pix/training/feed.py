@@ -140,7 +140,7 @@ def check_unreadable(found: dict[int, LostPair], pairs: Pairs, bad_images: str) 
     if found and gone:
         # Perhaps a disk is missing; that is more than one bad image.
         raise UnreadableError(f"{gone[0]} is gone; restore it, then give the same command to resume")
-    if found and (words := most_missing(pairs.files.count_missing(), len(pairs.files), pairs.files.folder)):
+    if found and (words := most_missing(pairs.files.count_missing(), len(pairs.files), pairs.files)):
         raise UnreadableError(words)
     if found and bad_images == "fail":
         words = "; ".join(f"{pairs.files[pair.index]}: {pair.reason}" for pair in found.values())

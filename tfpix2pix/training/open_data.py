@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 
-from pipelines.datasets import locate
 from pipelines.datasets.findings import find
 from pipelines.datasets.survey import survey_sample
 from pipelines.images import codecs
@@ -64,11 +63,11 @@ def open_data(config: Config, run_dir: pathlib.Path, workers: Workers) -> Data:
     networks = workers.on_chief(lambda: networks_for(config))
     if workers.count > 1:
         # The chief fetches a named data set first: the workers may share the folder.
-        workers.on_chief(lambda: locate.dataset_folder(config.data, config.data_dir))
+        workers.on_chief(config.open_dataset)
     lost = Lost(run_dir)
     train, val = workers.together(lambda: open_splits(config, run_dir, lost))
     if not workers.have_same(train.fingerprint()):
-        raise InputError(f"data={config.data} differs between workers in its training pairs; give all the same files")
+        raise InputError(f"data={train.files} differs between workers in its training pairs; give all the same files")
     if not (run_dir / data_json.DATA_FILE).exists():
         workers.on_chief(lambda: warn(config, train, val))
     return Data(train, val, lost, networks)
@@ -140,35 +139,29 @@ def _target_file(file: Readable, form: PairFormat) -> bytes:
 
 
 def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
-    """Opens train/ at load_size and val/ at image_size, after it has read every file in them once."""
-    folder = locate.dataset_folder(config.data, config.data_dir)
-    for split in ("train", "val"):
-        if not (folder / split).is_dir():
-            raise InputError(
-                f"data={config.data}: {folder / split} is not a folder; give the folder that holds train/ and val/"
-            )
+    """Opens train at load_size and val at image_size, after it has read every file in them once."""
+    dataset = config.open_dataset()
+    train, val = (dataset.split(split) for split in ("train", "val"))
+    for line in dataset.summary("train", "val"):
+        print(one_line(line))
     splits, without = [], {pair.index: pair for pair in lost.load()}
     if config.bad_images == "skip":
-        for pair in data_json.missing_pairs(run_dir, folder / "train"):
+        for pair in data_json.missing_pairs(run_dir, train):
             if pair.index not in without:
                 without[pair.index] = pair
-                place = folder / "train" / pair.name
+                place = train.folder / pair.name
                 print(one_line(f"lost {place}: it is gone since the run began; another pair replaces it"))
-    for split, form, kept in (
-        ("train", config.train_format(), [*without.values()]),
-        ("val", config.pair_format(), []),
-    ):
-        pairs = open_pairs(folder / split, form, config.bad_images, config.cache_mib, kept)
+    for files, form, kept in ((train, config.train_format(), [*without.values()]), (val, config.pair_format(), [])):
+        pairs = open_pairs(files, form, config.bad_images, config.cache_mib, kept)
         if pairs.skipped:
-            print(f"skipped {len(pairs.skipped)} bad files in {folder / split}:")
+            print(f"skipped {len(pairs.skipped)} bad files in {files}:")
             for file, reason in pairs.skipped.items():
                 print(f"  {one_line(f'{file}: {reason}')}")
         if pairs.lost:
-            print(f"{len(pairs.lost)} pairs in {folder / split} were lost before, and others replace them")
+            print(f"{len(pairs.lost)} pairs in {files} were lost before, and others replace them")
         splits.append(pairs)
     if config.batch_size > len(splits[0]):
         raise InputError(
-            f"batch_size={config.batch_size} is more than the {len(splits[0])} pairs in {folder / 'train'}; give a "
-            "smaller one"
+            f"batch_size={config.batch_size} is more than the {len(splits[0])} pairs in {train}; give a smaller one"
         )
     return splits[0], splits[1]

@@ -49,7 +49,7 @@ def train(
         cannot be read any more, or the disk is full.
     """
     run_dir = pathlib.Path(run_dir)
-    config = config.resolved(usual_direction(config.data))
+    config = config.resolved(usual_direction(config.data_name))
     with Interruption(ends_process) as interruption, Lock(run_dir) as lock, naming_full_disk(run_dir, OUTPUT):
         open_run_dir(run_dir, config, will_write=not cluster or cluster.is_chief)
         check_trainable(config)

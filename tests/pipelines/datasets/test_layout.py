@@ -142,6 +142,7 @@ def test_files_alone_are_skipped_with_a_reason(tmp_path):
         (["train/B/1.png", "val/A/2.png", "val/B/2.png"], ["B/", "side A"]),
         (["A/train/1.png", "B/train/1.png", "A/val/1.png"], ["A/val", "B"]),
         (["A/train/1.png", "B/1.png"], ["A/train", "B"]),
+        (["A/1.png", "B/1.png", "2.png"], ["A/", "B/", "images beside"]),
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused(tmp_path, names, named):
@@ -178,6 +179,20 @@ def test_an_empty_split_is_no_missing_one(tmp_path):
     with pytest.raises(InputError, match="val"):
         open_dataset(tmp_path, val_fraction=0.5).split("val")
     assert len(open_dataset(tmp_path, val_fraction=0.5).split("train")) == 50
+
+
+def test_what_lies_in_a_side_beside_its_splits_is_named(tmp_path):
+    write(tmp_path, *(f"{side}/{split}/1.png" for side in "AB" for split in ("train", "val")), "A/2.png", "B/old/3.png")
+    splits, left_out = found(tmp_path)
+    assert splits == {"train": ["1"], "val": ["1"]}
+    assert left_out == {"A/2.png": "beside the splits", "B/old": "beside the splits"}
+
+
+def test_a_folder_a_among_others_is_no_side(tmp_path):
+    write(tmp_path, "a/1.png", "2.png", "train/a/3.png", "train/c/4.png")
+    assert found(tmp_path / "a")[0] == {"": ["1.png"]}
+    assert found(tmp_path / "train")[0] == {"": ["a/3.png", "c/4.png"]}
+    assert open_dataset(tmp_path).split("train").names() == ["a/3.png", "c/4.png"]
 
 
 def test_letters_are_not_sides_where_there_are_others(tmp_path):
