@@ -88,16 +88,14 @@ class Pairs:
                 sources, targets = (tf.convert_to_tensor(array) for array in self.cache)
             else:
                 contents = self.files.reader()
+                # Shards read their first record to tell, which a graph cannot.
+                is_packed = self.files.is_packed
 
         def read(index: tf.Tensor) -> transforms.Pair:
             if self.lost:
                 is_lost = tf.equal(lost, index)
                 index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, replacements, 0)), index)
-            return (
-                (sources[index], targets[index])
-                if self.cache
-                else self.form.read(contents(index), self.files.is_packed)
-            )
+            return (sources[index], targets[index]) if self.cache else self.form.read(contents(index), is_packed)
 
         return read
 
