@@ -32,7 +32,7 @@ class ImageFormat:
       percentiles: each image's own percentiles become 0 and 1; there is no way back.
       labels: the number of classes of a label map, whose channels are one-hot; 0 for other images.
       palette: the colors of the classes, for label maps that are stored in colors.
-      shown: the colors of the classes in results, if there is no palette.
+      shown: the colors of the classes in results; default: those of the palette.
       axes: of arrays whose file does not say, such as CYX.
       background: the color behind a transparent image that is read without alpha.
       max_pixels: a file with more pixels, by its header, is not decoded.

@@ -41,7 +41,7 @@ class ResultFormat:
     @property
     def colors(self) -> Sequence[Color]:
         """Returns the colors of the classes, if the results are label maps."""
-        return self.target.palette or default_colors(self.target.labels)
+        return self.target.shown or self.target.palette or default_colors(self.target.labels)
 
     @property
     def suffix(self) -> str:
