@@ -22,11 +22,14 @@ def one_hot_of(values: np.ndarray, has_alpha: bool, classes: int, palette: Seque
       has_alpha: whether the last channel is alpha, which counts for nothing.
       classes: how many there are.
       palette: the color of each class, and after these the colors of no class. Colors become the nearest one's class.
+        One channel holds colors if those of all classes are gray, such as black and white; else it holds indices.
 
     Raises:
       BadImageError: it holds something else.
     """
     colors = values[..., :-1] if has_alpha else values
+    if colors.shape[-1] == 1 and palette is not None and all(len({*color}) == 1 for color in palette[:classes]):
+        colors = np.repeat(_gray_levels(colors), 3, axis=-1)
     if colors.shape[-1] == 1:
         return one_hot(_whole(colors[..., 0]), classes)
     if colors.shape[-1] != 3:
@@ -81,6 +84,11 @@ def indices_of(images: tf.Tensor) -> tf.Tensor:
     """
     found = tf.argmax(images, axis=-1, output_type=tf.int32)
     return tf.where(tf.reduce_max(images, axis=-1) > -1.0, found, NO_CLASS)
+
+
+def _gray_levels(values: np.ndarray) -> np.ndarray:
+    # One bit, as it is stored, is 0 and 1.
+    return values * np.uint8(255) if values.dtype == bool else values
 
 
 def _whole(values: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from pipelines.datasets.findings import find
 from pipelines.datasets.survey import survey_sample
@@ -78,9 +79,26 @@ def warn(config: Config, train: Pairs, val: Pairs) -> None:
     survey = survey_sample(train.files, train.form)
     for words in find(survey, target_mask=config.target_mask):
         print_warning(f"of {len(survey)} training pairs: {words}")
+    if config.target_labels and len(classes := _classes_of(train)) < 2:
+        print_warning(
+            f"the targets have {len(classes)} of {config.target_labels} classes, and 255 is no class: if their numbers "
+            "are colors, such as black and white, give --label_colors=#000000,#ffffff"
+        )
     digests = {identity.digest for identity in train.files.identities()}
     if seen := [identity.name for identity in val.files.identities() if identity.digest in digests]:
         print_warning(f"{len(seen)} of {len(val)} validation pairs are training pairs too, such as {seen[0]}")
+
+
+def _classes_of(train: Pairs) -> set[int]:
+    """Returns the classes of some targets."""
+    found: set[int] = set()
+    for index in spread_indices(len(train), SAMPLED_TARGETS):
+        with contextlib.suppress(BadImageError):
+            _, target = read_file(
+                train.files[index], lambda raw: train.form.read(tf.constant(raw)), train.form.max_pixels
+            )
+            found.update(np.flatnonzero(target.numpy().any((0, 1))).tolist())
+    return found
 
 
 def with_target_type(config: Config, train: Pairs) -> Config:

@@ -55,6 +55,16 @@ def test_a_color_after_those_of_the_classes_is_no_class():
     np.testing.assert_array_equal(one_hot_of(pixels, False, 2, RED_BLUE), [[[1, 0], [0, 0], [0, 1]]])
 
 
+def test_one_channel_holds_colors_if_all_classes_are_gray():
+    levels = np.array([[[0], [250], [130]]], np.uint8)
+    black_white = ((0, 0, 0), (255, 255, 255), (128, 128, 128))
+    np.testing.assert_array_equal(one_hot_of(levels, False, 2, black_white), [[[1, 0], [0, 1], [0, 0]]])
+    np.testing.assert_array_equal(one_hot_of(levels[:, :2] > 9, False, 2, black_white), [[[1, 0], [0, 1]]])
+    # Else it holds indices.
+    indices = np.array([[[1], [255]]], np.uint8)
+    np.testing.assert_array_equal(one_hot_of(indices, False, 2, RED_BLUE), [[[0, 1], [0, 0]]])
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -84,3 +84,14 @@ def test_colors_of_classes_are_those_of_the_targets_palette(tmp_path):
 def test_a_palette_that_does_not_tell_classes_apart_is_not_taken(tmp_path, palettes):
     config, train = with_palettes(tmp_path, palettes)
     assert with_target_palette(config, train) == config
+
+
+def test_black_and_white_are_no_classes_until_they_are_colors(tmp_path, capsys):
+    folder = make_pairs(tmp_path)
+    for path in folder.rglob("*.png"):
+        pixels = np.asarray(Image.open(path)).copy()
+        pixels[:, 64:] = np.where(pixels[:, 64:, :1] > 100, 255, 0)
+        Image.fromarray(pixels).save(path)
+    (line,) = warnings(folder, capsys, target_labels=2)
+    assert "--label_colors" in line
+    assert warnings(folder, capsys, target_labels=2, label_colors="#000000,#ffffff") == []
