@@ -7,7 +7,8 @@ python -m pipelines.prepare demo
 python -m pipelines.prepare combine --a=A --b=B --output=pairs
     joins images of one name in two folders to side-by-side pairs
 python -m pipelines.prepare check --data=pairs
-    reads every pair, and names all bad files and those that are left out; of shards, every record
+    reads every pair, and names all bad files and those that are left out; of shards, every record; warns of numbers,
+    sizes and contents that would train without an error and yet be wrong
 python -m pipelines.prepare shard --data=pairs --output=shards
     packs every split into TFRecord shards, which training reads like the folder; needs Apache Beam
 """
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pipelines.images.size import define_max_pixels
+from pipelines.images.choices import DIRECTIONS
+from pipelines.images.size import define_max_pixels, define_size, paper_load_size
 from pipelines.sharding import beam
 from pipelines.storage.manifest import KINDS
 from pipelines.system import terminal
@@ -77,11 +79,18 @@ def combine_command() -> int:
 def check_command() -> int:
     """Reads all of --data; the exit code is 1 if anything is bad, left out or missing."""
     from pipelines.datasets.check import check_dataset
+    from pipelines.datasets.locate import usual_direction
+    from pipelines.images.image_format import ImageFormat
+    from pipelines.images.pair_format import PairFormat
 
     def complain(words: str) -> None:
         print(terminal.one_line(words), file=sys.stderr)
 
-    return 1 if check_dataset(open_data(), print, complain, flags.FLAGS.max_pixels) else 0
+    options = flags.FLAGS
+    direction = usual_direction(options.data) if options.direction == "auto" else options.direction
+    side = ImageFormat(axes=options.axes)
+    form = PairFormat(direction, options.load_size, side, side, max_pixels=options.max_pixels)
+    return 1 if check_dataset(open_data(), form, print, complain) else 0
 
 
 def shard_command() -> int:
@@ -158,6 +167,11 @@ def define_flags() -> None:
     )
     for split in ("train", "val", "test"):
         flags.DEFINE_string(f"{split}_list", "", f"check, shard: file with the names of the {split} pairs, one a line")
+    flags.DEFINE_enum(
+        "direction", "auto", ("auto", *DIRECTIONS), "check: which side is the source; auto: as the data set has it"
+    )
+    define_size("load_size", paper_load_size((256, 256)), "check: size to which the training resizes")
+    flags.DEFINE_string("axes", "", "check: axes of TIFF and NPY arrays if they do not say, such as CYX or YXC")
     flags.DEFINE_string("a", "", "combine: folder of the left images")
     flags.DEFINE_string("b", "", "combine: folder of the right images, of the same names")
     flags.DEFINE_string("output", "", "combine, shard: folder to make")

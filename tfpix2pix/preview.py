@@ -16,16 +16,16 @@ from tfpix2pix.config import Config, config_from_flags, define_config_flags
 if TYPE_CHECKING:
     import numpy as np
 
+    from pipelines.datasets.layout import Dataset
     from pipelines.pairs import Pairs
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    from pipelines.datasets.findings import find
     from pipelines.datasets.locate import usual_direction
-    from pipelines.datasets.survey import survey_sample
     from pipelines.images.figure import image_rows
     from pipelines.pairs import open_pairs
+    from tfpix2pix.training.open_data import warn
 
     terminal.no_arguments(argv)
     config = config_from_flags(flags.FLAGS)
@@ -33,9 +33,7 @@ def main(argv: list[str]) -> int:
     dataset = config.open_dataset()
     print("\n".join(map(terminal.one_line, dataset.summary("train"))))
     pairs = open_pairs(dataset.split("train"), config.train_format(), config.bad_images)
-    survey = survey_sample(pairs.files, pairs.form)
-    for words in find(survey, target_mask=config.target_mask):
-        terminal.print_warning(f"of {len(survey)} training pairs: {words}")
+    warn(config, pairs, open_val(config, dataset))
     rows = preview(config, pairs, flags.FLAGS.count)
     output = flags.FLAGS.output
     try:
@@ -44,6 +42,19 @@ def main(argv: list[str]) -> int:
         raise terminal.InputError(f"output={output} cannot be written ({error}); give a .png file") from None
     print(f"{len(rows['source'])} of {len(pairs)} training pairs, {config.direction}: {output}")
     return 0
+
+
+def open_val(config: Config, dataset: "Dataset") -> "Pairs | None":
+    """Opens the validation pairs, if there are any that can be read."""
+    from pipelines.pairs import open_pairs
+
+    if "val" not in dataset.splits:
+        return None
+    try:
+        return open_pairs(dataset.split("val"), config.pair_format(), "skip")
+    except terminal.InputError as error:
+        terminal.print_warning(str(error))
+        return None
 
 
 def preview(config: Config, pairs: "Pairs", count: int) -> "dict[str, np.ndarray]":

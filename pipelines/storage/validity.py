@@ -2,7 +2,6 @@
 
 import collections
 import concurrent.futures
-import functools
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -16,10 +15,9 @@ from pipelines.images.kernels import decode_stored
 from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.file_pair import FilePair
-from pipelines.storage.image_set import ImageSet, Readable
+from pipelines.storage.image_set import Readable
 from pipelines.storage.records import Record
 from pipelines.system.paths import file_size
-from pipelines.system.terminal import progress_bar
 
 Result = TypeVar("Result")
 
@@ -71,13 +69,6 @@ def read_files(
         while waiting:
             yield waiting.popleft().result()
             waiting.extend(pool.submit(attempt, file) for file in itertools.islice(remaining, 1))
-
-
-def find_bad_pairs(files: ImageSet, title: str, max_pixels: int = MAX_PIXELS) -> dict[Readable, str]:
-    """Reads all side-by-side images, with a progress bar of this title; returns the bad ones with the reason."""
-    results = read_files(files, functools.partial(check_pair, max_pixels=max_pixels), max_pixels)
-    found = zip(files, progress_bar(results, title, len(files)), strict=True)
-    return {file: result.reason for file, result in found if isinstance(result, BadImageError)}
 
 
 def length_of(file: Readable) -> int:

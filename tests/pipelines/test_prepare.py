@@ -1,6 +1,8 @@
 """The commands of prepare."""
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pipelines import prepare
@@ -29,10 +31,36 @@ def test_errors_name_the_option(arguments, message):
         call(prepare, *arguments)
 
 
+def counts(out):
+    """The lines of check that count pairs, without those that describe them."""
+    return [line for line in out.splitlines() if not line.startswith(("  ", "warning: "))]
+
+
+def test_check_says_what_would_train_and_be_wrong(tmp_path, capsys):
+    """Sources of 12 bits in 16, targets of floats, and a pair of train that is in val in another format."""
+    rng = np.random.default_rng(0)
+    for split, names in (("train", "abc"), ("val", "de")):
+        for side in ("A", "B"):
+            (tmp_path / split / side).mkdir(parents=True)
+        for name in names:
+            tifffile.imwrite(tmp_path / split / "A" / f"{name}.tif", rng.integers(0, 4000, (16, 16), np.uint16))
+            np.save(tmp_path / split / "B" / f"{name}.npy", np.linspace(-2, 40, 256, dtype=np.float32).reshape(16, 16))
+    Image.fromarray(tifffile.imread(tmp_path / "train" / "A" / "b.tif")).save(tmp_path / "val" / "A" / "d.png")
+    (tmp_path / "val" / "A" / "d.tif").unlink()
+    assert call(prepare, "check", f"--data={tmp_path}") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    warnings = [line for line in out.splitlines() if line.startswith("warning: ")]
+    for words in ("--source_range=0,4095", "--target_range=-2,40", "all 3 targets are the same image", "d is b"):
+        assert any(words in line for line in warnings), words
+    assert call(prepare, "check", f"--data={tmp_path}", "--direction=BtoA") == 0
+    assert "--target_range=0,4095" in capsys.readouterr().out
+
+
 def test_check_says_what_training_would_miss(tmp_path, capsys):
     make_pairs(tmp_path / "p", train=2, val=1)
     assert call(prepare, "check", f"--data={tmp_path / 'p'}") == 0
-    assert capsys.readouterr().out == f"{tmp_path}/p/train: 2 good, 0 bad\n{tmp_path}/p/val: 1 good, 0 bad\n"
+    assert counts(capsys.readouterr().out) == [f"{tmp_path}/p/train: 2 good, 0 bad", f"{tmp_path}/p/val: 1 good, 0 bad"]
     (tmp_path / "p" / "val").rename(tmp_path / "p" / "test")
     assert call(prepare, "check", f"--data={tmp_path / 'p'}") == 1
     out, err = capsys.readouterr()
@@ -82,4 +110,4 @@ def test_process_of_check(processes):
         f"{folder}/p/train/1.png: {DAMAGED}",
         f"{folder}/p/train/odd.jpg: {ODD_WIDTH}",
     ]
-    assert results["check"].stdout == f"{folder}/p/train: 2 good, 2 bad\n{folder}/p/val: 2 good, 0 bad\n"
+    assert counts(results["check"].stdout) == [f"{folder}/p/train: 2 good, 2 bad", f"{folder}/p/val: 2 good, 0 bad"]

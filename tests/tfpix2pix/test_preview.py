@@ -103,9 +103,16 @@ def test_preview_says_what_is_odd(tmp_path, capsys):
             pair = np.concatenate([ramp, np.roll(ramp, 7 * i + 1, axis=0)], axis=1)
             Image.fromarray(pair).save(tmp_path / split / f"{i}.png")
     arguments = (f"--data={tmp_path}", "--image_size=32", f"--output={tmp_path / 'preview.png'}")
+    # The same in another name.
+    (tmp_path / "val" / "again.png").write_bytes((tmp_path / "train" / "1.png").read_bytes())
     assert call(preview, *arguments) == 0
     told = capsys.readouterr().out
-    for words in ("12-bit data in 16-bit files", "--source_range=0,4095", "all 3 sources are the same image"):
+    for words in (
+        "validation pairs are training pairs too",
+        "12-bit data in 16-bit files",
+        "--source_range=0,4095",
+        "all 3 sources are the same image",
+    ):
         assert words in told
     assert call(preview, *arguments, "--source_range=0,4095", "--target_range=0,4095") == 0
     assert "_range" not in capsys.readouterr().out

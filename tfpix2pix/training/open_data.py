@@ -74,7 +74,7 @@ def open_data(config: Config, run_dir: pathlib.Path, workers: Workers) -> Data:
     return Data(train, val, lost, networks)
 
 
-def warn(config: Config, train: Pairs, val: Pairs) -> None:
+def warn(config: Config, train: Pairs, val: Pairs | None) -> None:
     """Prints what is odd about some training pairs, and about files that are in both splits."""
     survey = survey_sample(train.files, train.form)
     for words in find(survey, target_mask=config.target_mask):
@@ -84,6 +84,8 @@ def warn(config: Config, train: Pairs, val: Pairs) -> None:
             f"the targets have {len(classes)} of {config.target_labels} classes, and 255 is no class: if their numbers "
             "are colors, such as black and white, give --label_colors=#000000,#ffffff"
         )
+    if val is None:
+        return
     digests = {identity.digest for identity in train.files.identities()}
     if seen := [identity.name for identity in val.files.identities() if identity.digest in digests]:
         print_warning(f"{len(seen)} of {len(val)} validation pairs are training pairs too, such as {seen[0]}")
