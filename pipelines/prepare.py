@@ -114,6 +114,7 @@ def shard_command() -> int:
             options.bad_images,
             options.shards,
             options.max_pixels,
+            axes=options.axes,
             runner=options.runner,
             beam_options=options.beam,
             workers=options.workers,
@@ -171,7 +172,7 @@ def define_flags() -> None:
         "direction", "auto", ("auto", *DIRECTIONS), "check: which side is the source; auto: as the data set has it"
     )
     define_size("load_size", paper_load_size((256, 256)), "check: size to which the training resizes")
-    flags.DEFINE_string("axes", "", "check: axes of TIFF and NPY arrays if they do not say, such as CYX or YXC")
+    flags.DEFINE_string("axes", "", "check, shard: axes of TIFF and NPY arrays if they do not say, such as CYX or YXC")
     flags.DEFINE_string("a", "", "combine: folder of the left images")
     flags.DEFINE_string("b", "", "combine: folder of the right images, of the same names")
     flags.DEFINE_string("output", "", "combine, shard: folder to make")

@@ -15,9 +15,14 @@ PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
 class Inventory:
-    """Counts channels, heights, widths and bytes of encoded images."""
+    """Counts channels, heights, widths and bytes of encoded images.
 
-    def __init__(self) -> None:
+    Args:
+      axes: of arrays that do not say.
+    """
+
+    def __init__(self, axes: str = "") -> None:
+        self._axes = axes
         self.channels: collections.Counter[str] = collections.Counter()
         self.heights: set[int] = set()
         self.widths: set[int] = set()
@@ -25,7 +30,7 @@ class Inventory:
 
     def add(self, contents: bytes) -> None:
         """Counts an image, or a pair of two, that can be decoded, by its header."""
-        sides = [_shape(side) for side in (unpack(contents) if is_packed(contents) else (contents,))]
+        sides = [_shape(side, self._axes) for side in (unpack(contents) if is_packed(contents) else (contents,))]
         self.channels[" and ".join(str(channels) for _, _, channels in sides)] += 1
         self.heights.update(height for height, _, _ in sides)
         self.widths.update(width for _, width, _ in sides)
@@ -41,10 +46,10 @@ class Inventory:
         }
 
 
-def _shape(contents: bytes) -> tuple[int, int, int]:
+def _shape(contents: bytes, axes: str) -> tuple[int, int, int]:
     """Returns height, width and channels as stored; other readers than TensorFlow may refuse a JPEG or PNG."""
     if codecs.format_of(contents) not in ("png", "jpeg"):
-        found = codecs.probe(contents)
+        found = codecs.probe(contents, axes)
         return found.height, found.width, found.channels
     if not contents.startswith(header.PNG_SIGNATURE):
         return tuple(tf.io.extract_jpeg_shape(contents).numpy().tolist())

@@ -39,6 +39,7 @@ def make_shards(
     count: int = 0,
     max_pixels: int = MAX_PIXELS,
     *,
+    axes: str = "",
     runner: str = "DirectRunner",
     beam_options: Sequence[str] = (),
     workers: int = 1,
@@ -56,6 +57,7 @@ def make_shards(
       bad_images: `fail` names all bad files in an error, `skip` leaves them out.
       count: number of shards, at most one per image; 0 for one per SHARD_BYTES, about.
       max_pixels: an image with more pixels is bad.
+      axes: of TIFF and NPY arrays that do not say.
       runner: as beam.run.
       beam_options: as beam.run.
       workers: as beam.run.
@@ -86,7 +88,7 @@ def make_shards(
         return made.manifest
     make_folder(output, "output")
     todo = blocks.cut_blocks(names, files, count, output, title)
-    work = functools.partial(shard_block, kind=kind, max_pixels=max_pixels)
+    work = functools.partial(shard_block, kind=kind, max_pixels=max_pixels, axes=axes)
     beam.run(work, todo, runner=runner, options=beam_options, workers=workers)
     found = blocks.results_of(todo)
     manifest = summed(found, kind, files.skipped)
@@ -124,17 +126,18 @@ def are_made_of(made: Shards, names: Sequence[str], files: ImageSet, kind: str, 
     return True
 
 
-def shard_block(block: Block, kind: str, max_pixels: int) -> None:
+def shard_block(block: Block, kind: str, max_pixels: int, axes: str = "") -> None:
     """Writes one shard and its part of the manifest, unless both exist."""
-    block.once(f"{kind} {max_pixels}", lambda: write_block(block, kind, max_pixels))
+    recipe = " ".join(filter(None, (kind, str(max_pixels), axes)))
+    block.once(recipe, lambda: write_block(block, kind, max_pixels, axes))
 
 
-def write_block(block: Block, kind: str, max_pixels: int) -> dict:
+def write_block(block: Block, kind: str, max_pixels: int, axes: str) -> dict:
     """Writes a shard, and returns its part of the manifest."""
     skipped: dict[str, str] = {}
-    inventory = Inventory()
+    inventory = Inventory(axes)
     names, files = zip(*block.images, strict=True)
-    check = functools.partial(check_pair if kind == "pairs" else check_image, max_pixels=max_pixels)
+    check = functools.partial(check_pair if kind == "pairs" else check_image, max_pixels=max_pixels, axes=axes)
 
     def good() -> Iterator[tuple[str, bytes]]:
         for name, contents in zip(names, read_files(files, check, max_pixels), strict=True):

@@ -83,6 +83,16 @@ def test_shards_hold_both_files_of_a_pair(data, tmp_path, capsys):
     assert call(prepare, "check", f"--data={tmp_path / 's'}") == 0
 
 
+def test_shards_of_arrays_whose_axes_are_told(tmp_path):
+    for side, shape in (("A", (5, 16, 16)), ("B", (2, 16, 16))):
+        (tmp_path / "p" / side / "train").mkdir(parents=True)
+        np.save(tmp_path / "p" / side / "train" / "0.npy", np.zeros(shape, np.uint16))
+    arguments = ("shard", f"--data={tmp_path / 'p'}", "--axes=CYX", f"--output={tmp_path / 's'}")
+    assert call(prepare, *arguments) == 0
+    found = manifest.load(tmp_path / "s/train")
+    assert (found.channels, found.heights, found.widths) == ({"5 and 2": 1}, [16, 16], [16, 16])
+
+
 def test_a_fraction_is_sharded_as_it_is_trained(data, tmp_path):
     flat = data[1] / "train"
     arguments = ("shard", f"--data={flat}", f"--output={tmp_path / 's'}", "--val_fraction=0.4")

@@ -5,6 +5,7 @@ import os
 import pytest
 import tensorflow as tf
 
+from pipelines.storage.input_output import left_out_line
 from pipelines.storage.listing import count_words, faults, left_out_words, list_files, list_folder
 from pipelines.system.paths import RemotePath
 from pipelines.system.terminal import InputError
@@ -124,3 +125,12 @@ def test_no_folder(tmp_path):
     for wrong in (tmp_path / "1.png", tmp_path / "nothing"):
         with pytest.raises(InputError, match=str(wrong)):
             list_folder(wrong)
+
+
+def test_commands_say_what_an_input_has_besides_images(tmp_path):
+    write(tmp_path / "in", *NAMES)
+    line = left_out_line(tmp_path / "in")
+    for words in (str(tmp_path / "in"), "3 images", "5 hidden", "2 .gif"):
+        assert words in line
+    assert left_out_line(tmp_path / "in" / "1.jpg") == ""
+    assert left_out_line(tmp_path / "in" / "deep" / "er") == ""
