@@ -49,6 +49,9 @@ class ImageFormat:
     background: Color = WHITE
     max_pixels: int = MAX_PIXELS
 
+    def __post_init__(self) -> None:
+        codecs.check_axes(self.axes)
+
     @property
     def has_alpha(self) -> bool:
         """Whether the last channel is alpha, if the file has one."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images.codecs import check_axes
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
 from pipelines.sharding import beam, blocks
@@ -67,6 +68,7 @@ def make_shards(
         themselves, or pairs where single ones are asked for; the output has other shards, or cannot be written.
     """
     check_value("bad_images", bad_images, choices=("fail", "skip"))
+    check_axes(axes)
     beam.import_beam()
     files = images if isinstance(images, ImageSet) else open_files(images)
     if not isinstance(files, FileSet):

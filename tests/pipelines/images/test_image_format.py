@@ -13,6 +13,7 @@ from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.packed_pair import pack
 from pipelines.images.pair_format import PairFormat
+from pipelines.system.terminal import InputError
 
 RNG = np.random.default_rng(0)
 
@@ -140,3 +141,8 @@ def test_white_is_the_largest_number_of_the_bits_that_a_file_tells():
     np.testing.assert_allclose(found[0, :, 0], values[0] / 4095, rtol=1e-6)
     found = ImageFormat(channels=1, value_range=(0, 8190)).read_bytes(file.getvalue())
     np.testing.assert_allclose(found[0, :, 0], values[0] / 8190, rtol=1e-6)
+
+
+def test_axes_that_are_none():
+    with pytest.raises(InputError, match="--axes=XYZ"):
+        ImageFormat(axes="XYZ")

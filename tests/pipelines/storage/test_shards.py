@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 from PIL import Image
 
 from pipelines import prepare
@@ -205,6 +206,25 @@ def test_shards_of_single_images_are_refused(tmp_path):
     assert manifest.load(output).channels == {"1": 1}
     with pytest.raises(InputError, match=f"{output} .*single images"):
         open_pairs(output, FORM)
+
+
+def test_arrays_whose_axes_are_said(tmp_path):
+    """Twelve pages and an array of channels; without --axes, nobody knows what the pages are."""
+    folder = tmp_path / "p"
+    folder.mkdir()
+    values = np.random.default_rng(0).integers(0, 4096, (12, 8, 16)).astype(np.uint16)
+    tifffile.imwrite(folder / "0.tif", values, photometric="minisblack")
+    np.save(folder / "1.npy", values[:, :, :10])
+    with pytest.raises(InputError, match=r"0.tif: it has 12 pages.*--axes=CYX"):
+        call(prepare, "shard", f"--data={folder}", f"--output={tmp_path / 'refused'}")
+    output = shard(folder, tmp_path / "s", "--axes=CYX")
+    found = manifest.load(output)
+    assert (found.channels, found.heights, found.widths) == ({"12": 2}, [8, 8], [10, 16])
+    with pytest.raises(InputError, match="--axes=ZYX"):
+        call(prepare, "shard", f"--data={folder}", f"--output={tmp_path / 'refused'}", "--axes=ZYX")
+    assert [file.read_bytes() for file in Shards(output)] == [
+        file.read_bytes() for file in (folder / "0.tif", folder / "1.npy")
+    ]
 
 
 @pytest.fixture
