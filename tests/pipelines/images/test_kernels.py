@@ -7,10 +7,11 @@ import struct
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageCms
 
 from pipelines.images import kernels, transforms
 from pipelines.images.header import BadImageError
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.kernels import decode
 from tests.helpers.image_files import RNG, both_ways, file_of, noise, png_by_hand
 
@@ -179,3 +180,33 @@ def test_every_level_is_the_same_in_a_graph(dtype, levels):
     in_graph = tf.function(lambda contents: transforms.normalize(decode(contents)))(png)
     np.testing.assert_array_equal(decode(png)[0, :, 0], wanted)
     np.testing.assert_array_equal(in_graph[0, :, 0], wanted * np.float32(2) - np.float32(1))
+
+
+def display_p3():
+    """A profile by littlecms with the primaries of Display P3, under this name; as displays and phones have it."""
+    srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # The description is UTF-16 in version 4.
+    return bytes(srgb.replace("sRGB".encode("utf-16-be"), "P3P3".encode("utf-16-be")))
+
+
+def test_profiles_that_need_a_conversion():
+    in_graph = tf.function(kernels.needs_conversion, input_signature=[tf.TensorSpec((), tf.string)])
+    readable = tf.function(kernels.can_read, input_signature=[tf.TensorSpec((), tf.string)])
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    png = file_of(RGB, "PNG", icc_profile=srgb)
+    cases = [
+        (FILES["JPEG RGB"], False),
+        (FILES["PNG RGB"], False),
+        (file_of(RGB, "JPEG", icc_profile=srgb), False),
+        (file_of(RGB, "JPEG", icc_profile=display_p3()), True),
+        (file_of(RGB, "PNG", icc_profile=display_p3()), True),
+        # Pillow calls every profile so. Python reads it then, and finds that it is sRGB.
+        (png, True),
+        (png.replace(b"ICC Profile\0", b"sRGB export\0"), False),
+    ]
+    for contents, wanted in cases:
+        assert bool(kernels.needs_conversion(tf.constant(contents))) == wanted
+        assert bool(in_graph(contents)) == wanted
+        assert bool(readable(contents)) == bool(kernels.can_read(tf.constant(contents))) != wanted
+    assert not readable(file_of(RGB, "BMP"))
+    np.testing.assert_array_equal(ImageFormat().read(tf.constant(png)), decoded(FILES["PNG RGB"]))
