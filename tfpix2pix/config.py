@@ -18,6 +18,7 @@ from pipelines.images.choices import (
     PREPROCESS,
     RESIZE_METHODS,
     RESIZE_TO,
+    check_axes,
 )
 from pipelines.images.color import Color, parse_color
 from pipelines.images.label_colors import PALETTES, default_colors, format_palette, read_palette
@@ -325,6 +326,7 @@ class Config:
     def _check_sides(self) -> None:
         if bool(self.data_a) != bool(self.data_b):
             raise InputError(f"data_a={self.data_a} and data_b={self.data_b}: one is missing; give both or none")
+        check_axes(self.axes)
         for side in ("source", "target"):
             labels, numbers = getattr(self, f"{side}_labels"), getattr(self, f"{side}_range")
             if labels == 1:

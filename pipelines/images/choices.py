@@ -1,4 +1,6 @@
-"""Names the ways to read a pair. It does not import TensorFlow, so --help is quick."""
+"""Names the ways to read a pair, and checks names of axes. It does not import TensorFlow, so --help is quick."""
+
+from pipelines.system.terminal import InputError
 
 # Which half of a side-by-side image is the source: A is the left one.
 DIRECTIONS = ("AtoB", "BtoA")
@@ -17,3 +19,11 @@ MAX_PLAIN_CHANNELS = 4
 MAX_LABELS = 255
 # Kinds of result files; auto: PNG, or TIFF for numbers that PNG cannot hold.
 RESULT_FORMATS = ("auto", "png", "jpg", "tif", "npy", "webp")
+
+
+def check_axes(axes: str) -> None:
+    """Raises InputError if a text does not name axes: one Y, one X, and C for each that becomes channels."""
+    if axes and (axes.count("Y") != 1 or axes.count("X") != 1 or set(axes) - set("YXC")):
+        raise InputError(
+            f"--axes={axes} does not name axes; give one Y, one X and a C for each of channels, such as CYX"
+        )

@@ -5,6 +5,7 @@ Without TensorFlow's operations but for headers: Pillow, libpng, tifffile with i
 """
 
 from pipelines.images import header
+from pipelines.images.choices import check_axes
 from pipelines.images.color import Color
 from pipelines.images.formats import arrays, photo, raster, tiff
 from pipelines.images.formats.encoders import encode
@@ -13,7 +14,6 @@ from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.formats.tiff import geo_tags
 from pipelines.images.header import BadImageError
 from pipelines.images.size import MAX_PIXELS
-from pipelines.system.terminal import InputError
 
 __all__ = ["SUFFIXES", "Header", "Raster", "check", "check_axes", "decode", "encode", "format_of", "geo_tags", "probe"]
 
@@ -87,14 +87,6 @@ def format_of(contents: bytes | StoredFile) -> str:
         if contents[place : place + len(signature)] == signature:
             raise BadImageError(f"it is {name}, which is not taken; convert it to PNG or TIFF")
     raise BadImageError("it is no JPEG, PNG, TIFF, WebP, BMP or NPY, whatever its name says")
-
-
-def check_axes(axes: str) -> None:
-    """Raises InputError if a text does not name axes: one Y, one X, and C for each that becomes channels."""
-    if axes and (axes.count("Y") != 1 or axes.count("X") != 1 or set(axes) - set("YXC")):
-        raise InputError(
-            f"--axes={axes} does not name axes; give one Y, one X and a C for each of channels, such as CYX"
-        )
 
 
 def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
