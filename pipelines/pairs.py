@@ -194,7 +194,7 @@ def open_pairs(
 def _open_split(folder: AnyPath) -> ImageSet:
     if folder.is_dir() and len(splits := split_folders(folder)) > 1:
         names = ", ".join(f"{split.name}/" for split in splits)
-        raise InputError(f"{folder} is a whole data set, with {names}; give one of them, such as {splits[0]}")
+        raise InputError(f"{folder} is a whole data set, with {names}; give one of them, such as {folder / 'train'}")
     return open_folder(folder)
 
 

@@ -92,7 +92,7 @@ def test_it_would_be_seen(source, found):
 def reads_flags(source):
     """Whether a module uses absl's FLAGS: to define a flag is not to read it."""
     return any(
-        (isinstance(node, ast.Attribute) and node.attr == "FLAGS")
+        (isinstance(node, ast.Attribute) and node.attr == "FLAGS" and ast.unparse(node.value).endswith("flags"))
         or (isinstance(node, ast.alias) and node.name == "FLAGS")
         for node in ast.walk(ast.parse(source))
     )

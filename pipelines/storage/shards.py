@@ -79,10 +79,12 @@ class Shards(ImageSet):
     @functools.cached_property
     def is_packed(self) -> bool:
         """Whether its images are packed pairs of two files, as the first record tells."""
-        try:
-            return len(self) > 0 and is_packed(self[0].read_bytes())
-        except OSError:
-            return False
+        # It may be asked while a graph is built.
+        with tf.init_scope():
+            try:
+                return len(self) > 0 and is_packed(self[0].read_bytes())
+            except OSError:
+                return False
 
     def __len__(self) -> int:
         return self.manifest.records if self._rows is None else len(self._rows)

@@ -12,7 +12,7 @@ SEEDS = [contents for kind in ("TIFF", "WebP", "NPY", "NPZ", "BMP", "PNG") for c
 
 
 def target(data, folder):
-    for axes, indices, window in (("", True, None), ("CYX", False, None), ("CYX", True, (1, 2, 3, 4))):
+    for axes, indices, window in (["", True, None], ("CYX", False, None), ("CYX", True, (1, 2, 3, 4))):
         with contextlib.suppress(BadImageError):
             assert codecs.decode(data, axes, MAX_PIXELS, indices=indices, window=window).values.ndim == 3
     codecs.check(data, MAX_PIXELS)

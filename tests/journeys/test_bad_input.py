@@ -118,17 +118,17 @@ def no_folder(pairs):
 
 def no_train(pairs):
     shutil.rmtree(pairs / "train")
-    return f"{pairs}/train "
+    return f"{pairs} has val, but no train"
 
 
 def no_val(pairs):
     shutil.rmtree(pairs / "val")
-    return f"{pairs}/val "
+    return f"{pairs} has train, but no val; give --val_fraction"
 
 
 def no_images(pairs):
     for file in entries(pairs / "train"):
-        file.rename(file.with_suffix(".tiff"))
+        file.rename(file.with_suffix(".gif"))
     return f"{pairs}/train "
 
 
@@ -291,7 +291,7 @@ def test_translate_options(skipping, images, tmp_path, flag, words, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "no_images").mkdir()
     output = tmp_path / "o"
-    arguments = (f"--run_dir={skipping[0] / 'r'}", f"--input={images}", f"--output={output}", flag)
+    arguments = (f"--run_dir={skipping[0] / 'r'}", f"--input={images}", "--pairs", f"--output={output}", flag)
     message = refused(*arguments, module=translate)
     assert all(word in message for word in words), message
     assert not output.exists()
@@ -318,5 +318,6 @@ def test_translate_refuses_two_results_of_one_name(skipping, images, tmp_path):
 def test_translate_where_nothing_can_be_written(skipping, images, tmp_path):
     (tmp_path / "file").write_text("mine")
     output = tmp_path / "file" / "o"
-    message = refused(f"--run_dir={skipping[0] / 'r'}", f"--input={images}", f"--output={output}", module=translate)
+    arguments = (f"--run_dir={skipping[0] / 'r'}", f"--input={images}", "--pairs", f"--output={output}")
+    message = refused(*arguments, module=translate)
     assert f"output={output} cannot be written" in message

@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import re
+import shutil
 import struct
 import zlib
 
@@ -63,8 +64,9 @@ def test_prepare_check(pairs, capsys):
 
 
 def test_combine(pairs, tmp_path):
+    other = shutil.copytree(pairs, tmp_path / "other")
     with pytest.raises(InputError, match=f"bomb.png: {WORDS}"):
-        call(prepare, "combine", f"--a={pairs}", f"--b={pairs}", f"--output={tmp_path / 'o'}")
+        call(prepare, "combine", f"--a={pairs}", f"--b={other}", f"--output={tmp_path / 'o'}")
     assert not (tmp_path / "o").exists()
 
 

@@ -33,7 +33,7 @@ def test_spoiled_files(spoiled, kind):
     refused = 0
     for _, contents in spoiled[kind]:
         tracemalloc.start()
-        for axes, window in (("", None), ("CYX", (1, 2, 3, 4))):
+        for axes, window in (["", None], ("CYX", (1, 2, 3, 4))):
             for indices in (False, True):
                 try:
                     found = codecs.decode(contents, axes, MAX_PIXELS, indices=indices, window=window).values
