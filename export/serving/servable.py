@@ -48,9 +48,11 @@ class Servable(tf.Module):
         self.result = ResultFormat("png", form.target, dtype)
         self.no_files = why_no_files(form, dtype)
         self._batched = _in_batches(self._generate, max_batch_size) if max_batch_size else self._generate
-        self.translate_bytes = tf.function(
-            self._translate_bytes, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
-        )
+        if not self.no_files:
+            # Saving a module traces each of its functions.
+            self.translate_bytes = tf.function(
+                self._translate_bytes, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+            )
         sources = tf.TensorSpec((None, None, None, form.source.channels), tf.float32, name="source")
         self.translate = tf.function(self._translate, input_signature=[sources])
 

@@ -61,7 +61,8 @@ class ResultFormat:
         """
         if self.name == "png":
             return self.encode_png(image).numpy()
-        return codecs.encode(self.numbers(image), self.name, tags=tags if self.name == "tif" else None)
+        tags = tags if self.name == "tif" else ()
+        return codecs.encode(self.numbers(image), self.name, tags=tags, has_alpha=has_alpha(self.target, self.dtype))
 
     def encode_png(self, image: tf.Tensor) -> tf.Tensor:
         """Encodes a generated image as a PNG, by TensorFlow's operations alone: a scalar string.
@@ -102,12 +103,19 @@ def why_not(name: str, target: ImageFormat, dtype: str) -> str | None:
     types, counts = HOLDS[name]
     if name == "jpg" and target.labels:
         return "changes numbers a little, and the results are classes"
+    if name in ("png", "webp") and channels in (2, 4) and not has_alpha(target, dtype):
+        return f"takes the last of {channels} channels for alpha, and with a range it is a channel like the others"
     if types and dtype not in types:
         return f"holds {' or '.join(types)}, and the results are {dtype}"
     if counts and channels not in counts:
         kinds = "no alpha" if channels in (2, 4) else f"{', '.join(map(str, counts))} channels"
         return f"has {kinds}, and this generator gives {channels} channels"
     return None
+
+
+def has_alpha(target: ImageFormat, dtype: str) -> bool:
+    """Tells whether the last of 2 or 4 channels is alpha. With a range, as bands of satellites have one, it is not."""
+    return target.has_alpha and target.value_range is None and dtype in HOLDS["png"][0]
 
 
 def _palette_head(size: Sequence[int], colors: Sequence[Color]) -> bytes:

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 from PIL import Image
 
 from export import bulk
@@ -14,7 +15,7 @@ from pipelines.storage import manifest
 from pipelines.storage.shards import open_files
 from pipelines.system.paths import RemotePath
 from pipelines.system.terminal import InputError
-from tests.export.serving.test_servable import expected, servable
+from tests.export.serving.test_servable import SIZE, expected, servable
 from tests.helpers.commands import call
 from tests.helpers.runs import start, wait_for
 
@@ -201,3 +202,27 @@ def test_difficult_names(made, tmp_path):
     assert translate(folder, tmp_path / "out", source=source) == 1
     assert set(results(tmp_path / "out")) == {"a.png", "c.png", longest, os.fsdecode(b"\xff.png")}
     assert set(failed(tmp_path / "out")) == {"a.png/b.jpg"}
+
+
+def test_other_formats_and_results_that_exist(made, tmp_path, capsys):
+    """A TIFF is what its PNG is; one of floats is listed; what exists is left alone, until it is to be made again."""
+    module, folder = made
+    source = tmp_path / "in"
+    source.mkdir()
+    pixels = np.random.default_rng(7).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    tifffile.imwrite(source / "a.tif", pixels, photometric="rgb")
+    tifffile.imwrite(source / "b.tif", pixels.astype(np.float32), photometric="rgb")
+    Image.fromarray(pixels).save(source / "c.png")
+    # Of the result's size, so that the place on a map is the result's.
+    (source / "a.tfw").write_text("1\n0\n0\n-1\n5\n6\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "c.png").write_bytes(b"mine")
+    assert translate(folder, out, "--batch_size=1", source=source) == 1
+    assert "1 results exist" in capsys.readouterr().out
+    wanted = expected(module, (source / "c.png").read_bytes())
+    assert results(out) == {"a.png": wanted, "a.pgw": (source / "a.tfw").read_bytes(), "c.png": b"mine"}
+    assert failed(out).keys() == {"b.tif"}
+    assert "float32" in failed(out)["b.tif"]
+    assert translate(folder, out, "--batch_size=1", "--overwrite", source=source) == 1
+    assert (out / "c.png").read_bytes() == wanted

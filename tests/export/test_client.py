@@ -5,6 +5,8 @@ import socket
 import numpy as np
 import pytest
 import requests
+import tifffile
+from PIL import Image
 
 from export import client, saved_model
 from export.serving.answers import RefusedError, UnreachableError
@@ -72,6 +74,25 @@ def test_a_bad_image_is_named_and_the_others_come_through(server, protocol, phot
     lines = dict(line.removeprefix("error: ").split(": ", 1) for line in stderr.splitlines())
     assert "Invalid PNG data" in lines[str(folder / "1.png")]
     assert "empty" in lines[str(folder / "3.png")]
+
+
+def test_other_formats_and_results_that_exist(server, photos, tmp_path, capsys):
+    """A TIFF is sent as the PNG of its numbers; one that no PNG holds is not sent; what exists is left alone."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    out.mkdir()
+    pixels = np.asarray(Image.open(photos / "0.png"))
+    tifffile.imwrite(source / "a.tif", pixels, photometric="rgb")
+    tifffile.imwrite(source / "b.tif", pixels / np.float32(255), photometric="rgb")
+    (source / "c.png").write_bytes((photos / "0.png").read_bytes())
+    (out / "c.png").write_bytes(b"mine")
+    assert send(server, "rest", source, f"--output={out}") == 1
+    said = capsys.readouterr()
+    assert "1 results exist" in said.out
+    assert "b.tif: it holds float32" in said.err
+    assert (out / "c.png").read_bytes() == b"mine"
+    assert send(server, "rest", source, f"--output={out}", "--overwrite") == 1
+    assert (out / "a.png").read_bytes() == (out / "c.png").read_bytes()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

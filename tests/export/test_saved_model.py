@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 from PIL import Image
 
 from export import saved_model
@@ -16,10 +17,14 @@ from export.serving.servable import Servable
 from export.trained import weights_digest
 from pipelines.images import transforms
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call
+from tests.helpers.commands import call, command_module
+from tests.helpers.runs import TINY
 from tests.helpers.serving import Model
 from tfpix2pix import translate
+from tfpix2pix.run import load_run
 from tfpix2pix.run_dir.trained_generator import load_generator
+
+train = command_module("tfpix2pix.train")
 
 # Keras and this project's modules cannot be imported here.
 PLAIN = """
@@ -221,3 +226,59 @@ def test_max_pixels_is_kept(short_run, tmp_path):
     png = transforms.encode(tf.zeros((64, 65, 3)), ".png")
     with pytest.raises(tf.errors.InvalidArgumentError, match="64x65 pixels, and at most 4096"):
         serve(image_bytes=tf.stack([png]))
+
+
+def halves(folder, kind, count=2):
+    """Side-by-side TIFFs of 12 bits in 16, or PNGs of classes, whose right half follows from the left."""
+    rng = np.random.default_rng(6)
+    for split in ("train", "val"):
+        (folder / split).mkdir(parents=True)
+        for i in range(count):
+            if kind == "deep":
+                a = np.kron(rng.integers(0, 4096, (8, 8)), np.ones((8, 8))).astype(np.uint16)
+                tifffile.imwrite(folder / split / f"{i}.tif", np.hstack([a, 4095 - a]))
+            elif kind == "bands":
+                a = rng.uniform(0, 1, (64, 64, 12)).astype(np.float32)
+                np.save(folder / split / f"{i}.npy", np.hstack([a, 1 - a]))
+            else:
+                a = np.kron(rng.integers(0, 3, (8, 8)), np.ones((8, 8))).astype(np.uint8)
+                Image.fromarray(np.hstack([a, 2 - a])).save(folder / split / f"{i}.png")
+    return folder
+
+
+DEEP = {"source_channels": 1, "target_channels": 1, "source_range": "0,4095", "target_range": "0,4095"}
+BANDS = {"source_channels": 12, "target_channels": 12, "source_range": "0,1", "target_range": "0,1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "result_type", "signatures"),
+    [
+        ("deep", DEEP, "uint16", ["serving_default", "translate"]),
+        ("bands", BANDS, "float32", ["translate"]),
+        ("classes", {"source_labels": 3, "target_labels": 3}, "uint8", ["translate"]),
+    ],
+)
+def test_runs_of_other_numbers(tmp_path, capsys, kind, options, result_type, signatures):
+    data = halves(tmp_path / "data", kind)
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    run_dir = tmp_path / "r"
+    assert call(train, *TINY, f"--data={data}", f"--run_dir={run_dir}", "--max_steps=2", *flags) == 0
+    capsys.readouterr()
+    assert export(run_dir, tmp_path / "m") == 0
+    said = capsys.readouterr().out
+    description = json.loads((tmp_path / "m" / "1" / "export.json").read_text())
+    assert (description["target_type"], description["signatures"]) == (result_type, signatures)
+    assert description["target_range"] == options.get("target_range", "")
+    assert description["parity"]["max_difference"] <= 1e-5
+    assert Model(tmp_path / "m").warmed_up == signatures
+    if "serving_default" not in signatures:
+        assert "serving_default was left out" in said
+        return
+    source = tifffile.imread(data / "val" / "0.tif")[:, :64]
+    serve = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures["serving_default"]
+    png = serve(image_bytes=tf.stack([tf.io.encode_png(source[..., None])]))["image_bytes"][0].numpy()
+    served = np.asarray(Image.open(io.BytesIO(png)))
+    run = load_run(run_dir, "latest")
+    # In the targets' own numbers, as translate gives them.
+    assert abs(served.astype(int) - run.translate(source)[..., 0]).max() <= 1
+    assert len(np.unique(served)) > 256

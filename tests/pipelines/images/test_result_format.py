@@ -86,6 +86,18 @@ def test_alpha_is_kept(name, mode):
     np.testing.assert_array_equal(np.asarray(written), levels)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_four_bands_are_no_alpha(dtype):
+    """Red, green, blue and infrared: a range says that they are measured, and no viewer hides what is dark."""
+    form = result_format.choose("auto", ImageFormat(channels=4, value_range=(0.0, 200.0)), dtype)
+    assert form.name == "tif"
+    with tifffile.TiffFile(io.BytesIO(form.encode(image(4)))) as tiff:
+        assert set(tiff.pages.first.extrasamples) == {0}  # unspecified
+        np.testing.assert_array_equal(tiff.asarray()[..., 3], [[0, 200, 0], [200, 100, 50]])
+    with pytest.raises(InputError, match="alpha"):
+        result_format.choose("png", form.target, dtype)
+
+
 def test_jpeg():
     form = result_format.choose("jpg", ImageFormat(), "uint8")
     written = Image.open(io.BytesIO(form.encode(tf.fill((16, 16, 3), 0.5))))
