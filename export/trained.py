@@ -149,7 +149,7 @@ def read_pairs(dataset: Dataset, form: PairFormat, max_pairs: int) -> list[tuple
         if len(pairs) == max_pairs:
             break
         with contextlib.suppress(BadImageError):
-            source, target = read_file(file, form.read, form.max_pixels)
+            source, target = read_file(file, lambda contents: form.read(tf.constant(contents)), form.max_pixels)
             pairs.append((transforms.normalize(source).numpy(), transforms.normalize(target).numpy()))
     if not pairs:
         raise InputError(f"none of the {len(files)} files in {files} is a pair; give --data=FOLDER with others")

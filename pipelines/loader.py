@@ -1,5 +1,6 @@
 """Makes batches of pairs: the one place that fixes the order of the operations."""
 
+import dataclasses
 import os
 
 import tensorflow as tf
@@ -25,6 +26,7 @@ def train_dataset(
     batch_size: int = 1,
     direction: str | None = None,
     load_size: Size | None = None,
+    preprocess: str | None = None,
     resize_method: str | None = None,
     source_channels: int | None = None,
     target_channels: int | None = None,
@@ -58,6 +60,7 @@ def train_dataset(
       batch_size: pairs per step.
       direction: `AtoB` (the left half is the source; the default for a folder) or `BtoA`.
       load_size: the size before the crop; by default 286/256 of image_size, as in the paper.
+      preprocess: how images meet load_size, one of choices.PREPROCESS; by default resize_and_crop.
       resize_method: one of choices.RESIZE_METHODS; by default bicubic.
       source_channels: 1 gray, 2 gray and alpha, 3 RGB (the default), 4 RGBA.
       target_channels: likewise.
@@ -81,14 +84,15 @@ def train_dataset(
     load_size = None if load_size is None else parse_size("load_size", load_size)
     if isinstance(data, Pairs):
         pairs = data
-        _check_same(pairs, direction, load_size, resize_method, source_channels, target_channels)
+        _check_same(pairs, direction, load_size, preprocess, resize_method, source_channels, target_channels)
     else:
-        form = _format(
-            load_size or paper_load_size(image_size), direction, resize_method, source_channels, target_channels
-        )
-        check_load_size(form.size, image_size)
+        kept_scale = preprocess in ("crop", "none")
+        size = load_size or (image_size if kept_scale else paper_load_size(image_size))
+        form = _format(size, direction, preprocess, resize_method, source_channels, target_channels)
+        check_load_size(size, image_size)
+        form = dataclasses.replace(form, crop=image_size, random_crop=True)
         pairs = open_pairs(data, form, bad_images, cache_mib)
-    check_load_size(pairs.form.size, image_size)
+    check_load_size(pairs.form.least_size, image_size)
     _check_batch_size(batch_size)
     if batch_size > len(pairs):
         raise InputError(
@@ -98,11 +102,12 @@ def train_dataset(
         raise InputError(f"batch_size={batch_size}, worker={worker} and workers={workers} do not fit together")
     augmentation = Augmentation(image_size, flip, flip_vertical, rotate90, color_jitter, scale_jitter)
     methods = (pairs.form.source.resize_method, pairs.form.target.resize_method)
-    read = pairs.reader()
+    read = pairs.window_reader(augmentation.window_size)
 
     def pair_at(position: tf.Tensor) -> transforms.Pair:
-        pair = read(index_at(position, len(pairs), batch_size, seed))
-        pair = augmentation(pair, tf.stack([seed, position]), methods)
+        own_seed = tf.stack([seed, position])
+        index = index_at(position, len(pairs), batch_size, seed)
+        pair = augmentation.apply(read(index, lambda shape: augmentation.window(shape, own_seed)), own_seed, methods)
         return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
     share = batch_size // workers
@@ -124,6 +129,7 @@ def eval_dataset(
     *,
     image_size: Size | None = None,
     direction: str | None = None,
+    preprocess: str | None = None,
     resize_method: str | None = None,
     source_channels: int | None = None,
     target_channels: int | None = None,
@@ -137,9 +143,16 @@ def eval_dataset(
     image_size = None if image_size is None else parse_size("image_size", image_size)
     if isinstance(data, Pairs):
         pairs = data
-        _check_same(pairs, direction, image_size, resize_method, source_channels, target_channels, "image_size")
+        _check_same(
+            pairs, direction, image_size, preprocess, resize_method, source_channels, target_channels, "image_size"
+        )
+        if not pairs.form.shape:
+            raise InputError(
+                f"the pairs in {pairs.files.folder} differ in size, since random_crop=True; open them without it"
+            )
     else:
-        form = _format(image_size or (256, 256), direction, resize_method, source_channels, target_channels)
+        size = image_size or (256, 256)
+        form = _format(size, direction, preprocess, resize_method, source_channels, target_channels)
         pairs = open_pairs(data, form, bad_images, cache_mib)
     _check_batch_size(batch_size)
     read = pairs.reader()
@@ -170,6 +183,7 @@ def indices_of(step: int, pairs: Pairs, *, batch_size: int, seed: int, worker: i
 def _format(
     size: Size,
     direction: str | None,
+    preprocess: str | None,
     resize_method: str | None,
     source_channels: int | None,
     target_channels: int | None,
@@ -179,13 +193,15 @@ def _format(
     source, target = (
         ImageFormat(3 if channels is None else channels, method) for channels in (source_channels, target_channels)
     )
-    return PairFormat("AtoB" if direction is None else direction, size, source, target)
+    preprocess = "resize_and_crop" if preprocess is None else preprocess
+    return PairFormat("AtoB" if direction is None else direction, size, source, target, preprocess)
 
 
 def _check_same(
     pairs: Pairs,
     direction: str | None,
     size: Size | None,
+    preprocess: str | None,
     resize_method: str | None,
     source_channels: int | None,
     target_channels: int | None,
@@ -196,6 +212,7 @@ def _check_same(
     for name, given, opened in (
         ("direction", direction, form.direction),
         (size_name, size and format_size(size), format_size(form.size)),
+        ("preprocess", preprocess, form.preprocess),
         ("resize_method", resize_method, form.source.resize_method),
         ("source_channels", source_channels, form.source.channels),
         ("target_channels", target_channels, form.target.channels),

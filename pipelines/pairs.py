@@ -14,9 +14,12 @@ from pipelines.datasets.places import split_folders
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
-from pipelines.images.size import format_size
+from pipelines.images.pair_window import check_readable
+from pipelines.images.size import Size, format_size
 from pipelines.storage.file_set import digest_of
 from pipelines.storage.image_set import ImageSet
+from pipelines.storage.pair_cache import Cache, Kept
+from pipelines.storage.pair_reader import ChooseWindow, ReadWindow, cached_reader, file_reader
 from pipelines.storage.validity import read_file, read_files
 from pipelines.system.disk import MIB
 from pipelines.system.memory import FLOAT_BYTES, check_memory
@@ -25,9 +28,6 @@ from pipelines.system.terminal import InputError, check_value, progress_bar
 
 # What reading raises in tf.data, and eagerly. UnicodeDecodeError if TensorFlow quotes bytes of a record, not text.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError, BadImageError)
-
-# Sources and targets, each `(n, H, W, C)` float32 in [0, 1].
-Cache = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,21 +81,28 @@ class Pairs:
 
     def reader(self) -> Callable[[tf.Tensor], transforms.Pair]:
         """Returns a function from a scalar int64 index to the pair in [0, 1], to be used inside tf.data."""
+        read = self.window_reader()
+        return lambda index: read(index, None)
+
+    def window_reader(self, size: Size | None = None) -> ReadWindow:
+        """Returns a function that reads a window of a pair, in [0, 1], to be used inside tf.data.
+
+        It takes a scalar int64 index, and a function from the pair's (height, width) to the window, or None for all.
+        Where files and form allow it, only the window is decoded.
+
+        Args:
+          size: (height, width) of all windows, if they have one.
+        """
         # The tensors stay on the host, even if there is a GPU.
         with tf.device("CPU"):
             lost, replacements = (tf.constant(each, tf.int64) for each in self._replacements())
-            if self.cache:
-                sources, targets = (tf.convert_to_tensor(array) for array in self.cache)
-            else:
-                contents = self.files.reader()
-                # Shards read their first record to tell, which a graph cannot.
-                is_packed = self.files.is_packed
+            read_present = cached_reader(self.cache, size) if self.cache else file_reader(self.files, self.form, size)
 
-        def read(index: tf.Tensor) -> transforms.Pair:
+        def read(index: tf.Tensor, choose: ChooseWindow | None) -> transforms.Pair:
             if self.lost:
                 is_lost = tf.equal(lost, index)
                 index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, replacements, 0)), index)
-            return (sources[index], targets[index]) if self.cache else self.form.read(contents(index), is_packed)
+            return read_present(index, choose)
 
         return read
 
@@ -131,7 +138,7 @@ class Pairs:
         """Raises BadImageError if a pair cannot be read, or has changed."""
 
         def check(contents: bytes) -> None:
-            self.form.read(tf.constant(contents))
+            check_readable(self.form, contents)
             if not self.files.is_unchanged(index, contents):
                 raise BadImageError("it has changed since the training began")
 
@@ -181,13 +188,15 @@ def open_pairs(
             f"--bad_images=skip: {words}"
         )
     channels = form.source.channels + form.target.channels
-    pair_bytes = form.size[0] * form.size[1] * channels * FLOAT_BYTES
-    check_memory(f"a pair of size {format_size(form.size)}", pair_bytes, "take a smaller image_size or load_size")
+    height, width = form.least_size
+    pair_bytes = height * width * channels * FLOAT_BYTES
+    check_memory(f"a pair of size {format_size((height, width))}", pair_bytes, "take a smaller image_size or load_size")
     fits = len(files) * pair_bytes <= cache_mib * MIB
-    if files.was_read and not fits:
+    # How large images of different sizes are is known when they have been read.
+    if files.was_read and not (fits and form.shape):
         pairs = Pairs(files, form, files.skipped)
     else:
-        pairs = _read_pairs(files, form, bad_images, fits, lost)
+        pairs = _read_pairs(files, form, bad_images, fits, cache_mib * MIB, lost)
     return pairs.without({pair.index: pair for pair in lost}) if lost else pairs
 
 
@@ -198,27 +207,33 @@ def _open_split(folder: AnyPath) -> ImageSet:
     return open_folder(folder)
 
 
-def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, lost: Sequence[LostPair]) -> Pairs:
-    """Reads all files. `bad_images` decides whether bad ones raise; lost pairs may be bad."""
+def _read_pairs(
+    files: ImageSet, form: PairFormat, bad_images: str, keep: bool, room: int, lost: Sequence[LostPair]
+) -> Pairs:
+    """Reads all files, and keeps what takes at most `room` bytes.
 
-    def read(contents: bytes) -> tuple[int, np.ndarray, list[np.ndarray]]:
-        pair = form.read(tf.constant(contents))
-        return len(contents), digest_of(contents).numpy(), [image.numpy() for image in pair] if keep else []
-
+    `bad_images` decides whether bad ones raise; lost pairs may be bad.
+    """
     count = len(files)
     sizes: np.ndarray = np.zeros(count, np.int64)
     digests: np.ndarray = np.zeros((count, 8), np.uint8)
-    cache = (
-        (_no_images(count, form, form.source.channels), _no_images(count, form, form.target.channels)) if keep else None
-    )
+    kept = Kept(count, form, room if keep else 0)
+
+    def read(contents: bytes) -> tuple[int, np.ndarray, list[np.ndarray]]:
+        if kept.is_full:
+            check_readable(form, contents)
+            pair: list[np.ndarray] = []
+        else:
+            pair = [image.numpy() for image in form.read(tf.constant(contents))]
+        return len(contents), digest_of(contents).numpy(), pair
+
     known = {files.index_of(pair.name, pair.index): pair for pair in lost}
     bad: dict[int, str] = {}
     results = progress_bar(read_files(files, read, form.max_pixels), f"reading {files}", count)
     for index, result in enumerate(results):
         if not isinstance(result, BadImageError):
             sizes[index], digests[index], images = result
-            for array, image in zip(cache or (), images, strict=True):
-                array[index] = image
+            kept.add(index, images)
         elif index not in known:
             bad[index] = result.reason
     for index, pair in known.items():
@@ -234,12 +249,8 @@ def _read_pairs(files: ImageSet, form: PairFormat, bad_images: str, keep: bool, 
         raise InputError(f"none of the {count} files in {files} is a pair; the first, {files[0]}: {bad[0]}")
     skipped: dict[Any, str] = {**files.skipped}
     skipped.update({files[index]: reason for index, reason in bad.items()})
-    pairs = Pairs(files.as_read(sizes, digests), form, skipped, cache)
+    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(count))
     return pairs.select([index for index in range(count) if index not in bad]) if bad else pairs
-
-
-def _no_images(count: int, form: PairFormat, channels: int) -> np.ndarray:
-    return np.empty((count, *form.size, channels), np.float32)
 
 
 @contextlib.contextmanager

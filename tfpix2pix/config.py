@@ -312,7 +312,8 @@ class Config:
     def _load_size(self) -> Size:
         if 0 not in self.load_size:
             return self.load_size
-        return paper_load_size(self.image_size) if self.crop else self.image_size
+        keeps_scale = self.preprocess in ("crop", "none")
+        return paper_load_size(self.image_size) if self.crop and not keeps_scale else self.image_size
 
     def _depth(self) -> int:
         return self.depth or default_depth(self.image_size)
@@ -395,6 +396,12 @@ class Config:
             raise InputError(
                 f"load_size={format_size(load_size)} needs a crop, and crop=False; leave out one of the two"
             )
+        if self.preprocess in ("crop", "none") and load_size != self.image_size:
+            raise InputError(
+                f"preprocess={self.preprocess} resizes nothing, and load_size={format_size(load_size)}; leave out one"
+            )
+        if not self.crop and self.preprocess in ("crop", "scale_width", "scale_shortest"):
+            raise InputError(f"preprocess={self.preprocess} needs a crop, and crop=False; leave out one of the two")
         check_load_size(load_size, self.image_size)
         min_side = {"ssim": SSIM_WINDOW, "ms_ssim": MS_SSIM_SIDE, "lpips": LPIPS_SIDE}.get(self.best_by, 0)
         if min(self.image_size) < min_side:
@@ -483,7 +490,7 @@ class Config:
 
     def train_format(self) -> "PairFormat":
         """Tells how this run's files become pairs of load_size, from which training crops."""
-        return dataclasses.replace(self.pair_format(self.load_size), crop=None)
+        return dataclasses.replace(self.pair_format(self.load_size), crop=self.image_size, random_crop=True)
 
     def image_format(self, side: str) -> "ImageFormat":
         """Tells how a file of one side, `source` or `target`, becomes numbers."""

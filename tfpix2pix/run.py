@@ -8,6 +8,7 @@ images = run.translate(["a.png", "b.png"])     # a list of them
 import concurrent.futures
 import dataclasses
 import functools
+import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,25 +18,46 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import result_format, transforms
+from pipelines.images import fit, result_format, transforms
 from pipelines.images.array_file import encode_array
+from pipelines.images.choices import OWN_SHAPE
 from pipelines.images.header import DAMAGED, BadImageError
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.result_format import ResultFormat
 from pipelines.images.size import Size, parse_size
+from pipelines.images.whole_source import read_whole_source
 from pipelines.storage.result_files import write_result
 from pipelines.storage.validity import read_file
 from pipelines.system.disk import naming_full_disk
 from pipelines.system.terminal import InputError, check_value, progress_bar
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS
+from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
 
 # A file by its path, the bytes of a file, or an array (H, W, C) or (H, W).
 ImageLike: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray
-# A source in [-1, 1], (H, W, C), or why there is none.
-Source: TypeAlias = tf.Tensor | BadImageError
+# A result in [-1, 1], (H, W, C), or why there is none.
+Result: TypeAlias = tf.Tensor | BadImageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What the generator translates.
+
+    Attributes:
+      image: `(H, W, source_channels)` in [-1, 1].
+      window: (top, left, height, width) of the picture in it; around it are a border or reflections.
+    """
+
+    image: tf.Tensor
+    window: tf.Tensor
+
+    @property
+    def shape(self) -> Size:
+        """(height, width) of the image."""
+        return self.image.shape[0], self.image.shape[1]
 
 
 def load_run(
@@ -57,7 +79,8 @@ def load_run(
       checkpoint: `best` (by the run's best_by), `latest`, or a step.
       norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
       dropout_at_inference: whether dropout stays on: the paper's noise.
-      image_size: (height, width) that images are resized to, multiples of 2^depth; by default training's.
+      image_size: (height, width) that images are resized to, multiples of 2^depth; by default training's, or with a
+        preprocess that keeps shapes, such as crop, none: whole pictures at the scale of training.
 
     Raises:
       InputError: there is no such run or checkpoint, or an argument does not fit.
@@ -67,7 +90,10 @@ def load_run(
     if image_size is not None:
         image_size = parse_size("image_size", image_size)
     folder = pathlib.Path(run_dir)
-    generator, config, step = load_generator(folder, str(checkpoint), image_size, norm_statistics, dropout_at_inference)
+    keeps_shape = image_size is None and config_json.load(folder).preprocess in OWN_SHAPE
+    generator, config, step = load_generator(
+        folder, str(checkpoint), (None, None) if keeps_shape else image_size, norm_statistics, dropout_at_inference
+    )
     metrics = Checkpoints(folder).validation(step)
     return Run(folder, config, generator, step, metrics, image_size or config.image_size)
 
@@ -82,7 +108,7 @@ class Run:
       generator: maps sources `(N, H, W, source_channels)` to images `(N, H, W, target_channels)`, both in [-1, 1].
       step: the checkpoint's.
       metrics: the validation metrics of that step by name, such as `l1`; empty if it was not validated.
-      image_size: (height, width) that images are resized to.
+      image_size: (height, width) that images are resized to; in a run that keeps shapes, that of training's crops.
     """
 
     run_dir: pathlib.Path
@@ -128,8 +154,9 @@ class Run:
           max_pixels: refuse larger images; by default as in the run's config.
 
         Returns:
-          An array `(height, width, target_channels)` of image_size, with the numbers of a target's file: uint8, or the
-          config's target_type; of a label map `(height, width, 1)`, its classes. For a list, a list.
+          An array `(height, width, target_channels)` of image_size, or of the picture's if the run keeps shapes,
+          with the numbers of a target's file: uint8, or the config's target_type; of a label map `(height, width, 1)`,
+          its classes. For a list, a list.
 
         Raises:
           InputError: an image cannot be read; it names the file, or the place in the list.
@@ -169,7 +196,7 @@ class Run:
         unplaced: list[pathlib.Path] = []
         formats = {suffix: self.result_format(suffix[1:]) for suffix in {path.suffix for path in outputs.values()}}
 
-        def write(file: pathlib.Path, result: Source) -> None:
+        def write(file: pathlib.Path, result: Result) -> None:
             if isinstance(result, BadImageError):
                 bad[file] = result.reason
             elif not write_result(file, outputs[file], result, formats[outputs[file].suffix], pairs):
@@ -197,13 +224,13 @@ class Run:
 
     def _batches(
         self, images: Sequence[pathlib.Path | bytes], pairs: bool, batch_size: int, max_pixels: int | None
-    ) -> Iterator[list[Source]]:
+    ) -> Iterator[list[Result]]:
         """Yields the results of each batch in [-1, 1], or errors; reads a batch while the one before is translated."""
         check_value("batch_size", batch_size, least=1)
         if max_pixels is not None:
             check_value("max_pixels", max_pixels, least=1)
         config = dataclasses.replace(self.config, max_pixels=max_pixels or self.config.max_pixels)
-        read = functools.partial(_source, form=config.pair_format(self.image_size), pairs=pairs)
+        read = functools.partial(_source, form=self._form(config), pairs=pairs, step=2**config.depth)
         chunks = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             ahead = [pool.submit(read, image) for image in chunks[0]] if chunks else []
@@ -211,19 +238,38 @@ class Run:
                 sources = [future.result() for future in ahead]
                 ahead = [pool.submit(read, image) for image in following]
                 good = [source for source in sources if not isinstance(source, BadImageError)]
-                generated = iter(self._generate(tf.stack(good)) if good else ())
+                generated = iter(self._translated(good, batch_size))
                 yield [source if isinstance(source, BadImageError) else next(generated) for source in sources]
+
+    def _form(self, config: Config) -> PairFormat:
+        """Tells how sources are read: as validation has it, or resized to an image_size that load_run was given."""
+        form = config.pair_format(self.image_size)
+        is_resized = config.preprocess in OWN_SHAPE and None not in self.generator.input_shape[1:3]
+        return dataclasses.replace(form, preprocess="resize_and_crop") if is_resized else form
+
+    def _translated(self, sources: Sequence[Source], batch_size: int) -> list[tf.Tensor]:
+        """Translates sources; those of one shape together, but no more pixels than a batch of image_size has."""
+        results: dict[int, Result] = {}
+        room = batch_size * math.prod(self.image_size)
+        for shape in dict.fromkeys(source.shape for source in sources):
+            places = [i for i, source in enumerate(sources) if source.shape == shape]
+            count = min(batch_size, max(1, room // math.prod(shape)))
+            for some in (places[i : i + count] for i in range(0, len(places), count)):
+                generated = self._generate(tf.stack([sources[i].image for i in some]))
+                results.update((i, fit.cut(image, sources[i].window)) for i, image in zip(some, generated, strict=True))
+        return [results[i] for i in range(len(sources))]
 
     @functools.cached_property
     def _generate(self) -> Callable[[tf.Tensor], tf.Tensor]:
         return tf.function(lambda sources: self.generator(sources, training=False), reduce_retracing=True)
 
 
-def _source(image: pathlib.Path | bytes, form: PairFormat, pairs: bool) -> Source:
+def _source(image: pathlib.Path | bytes, form: PairFormat, pairs: bool, step: int) -> Source | BadImageError:
     """Reads the source from a file or its bytes; returns the error if it cannot be read."""
 
-    def decode(contents: bytes) -> tf.Tensor:
-        return transforms.normalize(form.read_source(tf.constant(contents), pairs))
+    def decode(contents: bytes) -> Source:
+        source, window = read_whole_source(form, tf.constant(contents), pairs, step)
+        return Source(transforms.normalize(source), window)
 
     try:
         return decode(image) if isinstance(image, bytes) else read_file(image, decode, form.max_pixels)

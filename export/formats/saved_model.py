@@ -82,7 +82,8 @@ def export_saved_model(
         any_size=True,
     )
     # The limit of requests; validation pairs are read by the run's own.
-    form = dataclasses.replace(run.form, max_pixels=max_pixels or run.form.max_pixels)
+    # An image that does not fit is refused, not cut: who sends it would not learn of it.
+    form = dataclasses.replace(run.form, max_pixels=max_pixels or run.form.max_pixels, exact=True)
     servable = Servable(run.generator, form, run.config.depth, max_batch_size, run.config.result_type)
     with naming_full_disk(export_dir, "the export"), new_version(export_dir, version) as folder:
         tf.saved_model.save(servable, str(folder), signatures=servable.signatures())

@@ -57,6 +57,11 @@ class Augmentation:
         window = self.window(tf.shape(pair[0])[:2], seed)
         return self.apply((self.cut(pair[0], window), self.cut(pair[1], window)), seed, methods)
 
+    @property
+    def window_size(self) -> Size | None:
+        """(height, width) of all windows; None if the scale changes."""
+        return None if self.scale_jitter else self.size
+
     def window(self, shape: tf.Tensor | Size, seed: tf.Tensor) -> tf.Tensor:
         """Chooses the part of a pair that is cropped: (top, left, height, width), int32.
 
@@ -77,7 +82,7 @@ class Augmentation:
 
     def cut(self, image: transforms.Image, window: tf.Tensor) -> transforms.Image:
         """Crops an image to a window that `window` has chosen."""
-        return fit.cut(image, window, None if self.scale_jitter else self.size)
+        return fit.cut(image, window, self.window_size)
 
     def apply(self, pair: transforms.Pair, seed: tf.Tensor, methods: Methods = BICUBIC) -> transforms.Pair:
         """Scales, mirrors, turns and recolors a pair that was cropped to its window.

@@ -8,6 +8,8 @@ DIRECTIONS = ("AtoB", "BtoA")
 RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
 # How images meet load_size (the reference's --preprocess, and pad).
 PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_shortest", "pad", "none")
+# Of these, those that do not bring every image to one shape before it is cropped.
+OWN_SHAPE = ("crop", "scale_width", "scale_shortest", "none")
 # Whose size both sides of a pair get.
 RESIZE_TO = ("none", "a", "b")
 # Types of the numbers in results.

@@ -32,6 +32,9 @@ SUFFIXES = (
     ".npz",
 )
 
+# Formats of which a window is read without the rest.
+WITH_WINDOWS = ("tiff", "npy")
+
 # The first bytes of what people have besides, and from which place on; HEIF's brands are those of phones.
 OTHER_FORMATS = (
     (0, b"GIF8", "a GIF"),

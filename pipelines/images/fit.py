@@ -64,15 +64,22 @@ def fit(
       tf.errors.InvalidArgumentError: in a graph, for the same reasons.
     """
     crop = crop or size
-    if preprocess == "resize_and_crop":
-        return transforms.resize(image, size, method)
-    shape = tf.shape(image)[:2]
+    image = scale(image, size, preprocess, method, crop)
+    if preprocess == "pad":
+        return pad(image, size, border)
     if preprocess in ("crop", "none"):
         with tf.control_dependencies(_checks(image, crop, preprocess)):
             image = tf.identity(image)
-        return tf.ensure_shape(image, (*crop, None)) if preprocess == "none" else image
-    image = resize_to(image, scaled_size(shape, size, preprocess, crop), method)
-    return pad(image, size, border) if preprocess == "pad" else image
+    return tf.ensure_shape(image, (*crop, None)) if preprocess == "none" else image
+
+
+def scale(image: transforms.Image, size: Size, preprocess: str, method: str, crop: Size) -> transforms.Image:
+    """Resizes a picture to its `scaled_size`, and leaves the rest of `fit`."""
+    if preprocess == "resize_and_crop":
+        return transforms.resize(image, size, method)
+    if preprocess in ("crop", "none"):
+        return image
+    return resize_to(image, scaled_size(tf.shape(image)[:2], size, preprocess, crop), method)
 
 
 def resize_to(image: transforms.Image, size: tf.Tensor, method: str) -> transforms.Image:
@@ -95,6 +102,25 @@ def pad(image: transforms.Image, size: Size, border: tuple[float, ...] = (0.0,))
     return tf.ensure_shape(padded, (*size, image.shape[-1]))
 
 
+def reflect(image: transforms.Image, step: int) -> transforms.Image:
+    """Reflects a picture at its edges until both sides are multiples of `step`; the picture lies in the middle."""
+    for axis in (0, 1):
+        image = tf.gather(image, _reflected(tf.shape(image)[axis], step), axis=axis)
+    return image
+
+
+def reflect_window(shape: tf.Tensor | Size, step: int) -> tf.Tensor:
+    """Returns (top, left, height, width), int32, of the picture in what `reflect` made of it."""
+    shape = tf.cast(shape, tf.int32)
+    return tf.concat([-shape % step // 2, shape], axis=0)
+
+
+def pad_window(shape: tf.Tensor | Size, size: Size) -> tf.Tensor:
+    """Returns (top, left, height, width), int32, of the picture in what `pad` made of it."""
+    shape = tf.cast(shape, tf.int32)
+    return tf.concat([(size - shape) // 2, shape], axis=0)
+
+
 def center_window(shape: tf.Tensor | Size, size: Size) -> tf.Tensor:
     """Returns (top, left, height, width), int32, of the crop in the middle; an odd row more is cut off below."""
     return tf.concat([(tf.cast(shape, tf.int32) - size) // 2, size], axis=0)
@@ -106,6 +132,48 @@ def cut(image: transforms.Image, window: tf.Tensor, size: Size | None = None) ->
     height, width = size or (height, width)
     part = image[top : top + height, left : left + width]
     return tf.ensure_shape(part, (*(size or (None, None)), image.shape[-1]))
+
+
+def _reflected(count: tf.Tensor, step: int) -> tf.Tensor:
+    """Returns which row, or column, stands at each place of a reflected side; short sides are reflected often."""
+    room = -count % step
+    period = tf.maximum(2 * (count - 1), 1)
+    places = tf.range(-(room // 2), count + room - room // 2) % period
+    return tf.where(places < count, places, period - places)
+
+
+def check_exact(image: transforms.Image, size: Size, name: tf.Tensor | str) -> transforms.Image:
+    """Returns an image; in a graph, raises InvalidArgumentError, with its name, if it has another (height, width)."""
+    message = tf.strings.format(" is {}, and images of {}x{} alone are taken", (tf.shape(image)[:2], *size))
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.shape(image)[:2] == size), [name + message])]):
+        image = tf.identity(image)
+    # Not ensure_shape: its own error would come first, without the name.
+    image.set_shape((*size, image.shape[-1]))
+    return image
+
+
+def check_same_shape(a: transforms.Image, b: transforms.Image, is_scaled: bool) -> list:
+    """Checks that two sides have one shape; returns the assertions of a graph.
+
+    Args:
+      a: side A.
+      b: side B.
+      is_scaled: whether both will be scaled to one size, so that only their proportions count, to a pixel.
+
+    Raises:
+      header.BadImageError: eagerly, if they differ.
+    """
+    shapes = [tf.cast(tf.shape(image)[:2], tf.int64) for image in (a, b)]
+    is_same = tf.reduce_all(shapes[0] == shapes[1])
+    if is_scaled:
+        difference = shapes[0][0] * shapes[1][1] - shapes[1][0] * shapes[0][1]
+        is_same = tf.abs(difference) <= tf.reduce_max(shapes)
+    if not tf.executing_eagerly():
+        return [tf.debugging.Assert(is_same, ["its sides differ in shape", *shapes])]
+    if not is_same:
+        height_a, width_a, height_b, width_b = tf.concat(shapes, axis=0).numpy().tolist()
+        raise BadImageError(f"side A is {height_a}x{width_a} and side B {height_b}x{width_b}; give --resize_to=a or b")
+    return []
 
 
 def _in_proportion(side: tf.Tensor, other_after: int, other: tf.Tensor) -> tf.Tensor:

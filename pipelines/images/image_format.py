@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from pipelines.images import codecs, labels, transforms
 from pipelines.images.color import Color
+from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
 from pipelines.images.kernels import Stored, can_read, decode_stored, to_range
 from pipelines.images.size import MAX_PIXELS
@@ -62,6 +63,14 @@ class ImageFormat:
         """Whether TensorFlow's kernels, which know gray, RGB and alpha, cannot read it, whatever the file."""
         return bool(self.labels or self.percentiles or self.axes or self.channels > max(WITH_ALPHA))
 
+    @property
+    def border(self) -> tuple[float, ...]:
+        """The color around a padded image, in [0, 1]: the background; 0 if the image is neither gray nor RGB."""
+        if self.labels or self.channels not in (1, 3):
+            return (0.0,)
+        color = np.asarray(self.background) / 255
+        return tuple(color.tolist() if self.channels == 3 else [float(color @ np.asarray(transforms.LUMINANCE))])
+
     def read(self, contents: tf.Tensor, name: tf.Tensor | str = "it", in_model: bool = False) -> transforms.Image:
         """Reads a whole file: `(H, W, channels)` float32 in [0, 1], upright, in sRGB.
 
@@ -92,7 +101,7 @@ class ImageFormat:
         """Converts what TensorFlow's kernels decoded to `(H, W, channels)` in [0, 1]."""
         return transforms.to_channels(to_range(stored, self.value_range), self.channels, self.background)
 
-    def read_bytes(self, contents: bytes, window: codecs.Window | None = None) -> np.ndarray:
+    def read_bytes(self, contents: bytes | StoredFile, window: codecs.Window | None = None) -> np.ndarray:
         """Does what `read` does, in Python and for every format."""
         as_indices = bool(self.labels) and self.palette is None
         raster = codecs.decode(contents, self.axes, self.max_pixels, indices=as_indices, window=window)

@@ -1,11 +1,13 @@
 """Reads a side-by-side file, or two packed files, as a source and a target."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import codecs, packed_pair, transforms
+from pipelines.images import codecs, fit, packed_pair, transforms
 from pipelines.images.choices import DIRECTIONS, MAX_CHANNELS, PREPROCESS, RESIZE_METHODS, RESIZE_TO
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat, call_python, choose_reader
@@ -24,7 +26,9 @@ class PairFormat:
       source: how the source's numbers are read.
       target: likewise.
       preprocess: one of choices.PREPROCESS.
-      crop: (height, width) that is cut from the middle of images that keep their own shape; None leaves them whole.
+      crop: (height, width) that networks see, cut from the middle; by default `size`.
+      random_crop: whether that crop is left to training, which chooses its place.
+      exact: whether an image that the crop in the middle would cut is refused.
       resize_to: whose size both sides get, `a` or `b`; `none` refuses sides of different shapes.
       max_pixels: a file with more pixels, by its header, is not decoded.
 
@@ -38,6 +42,8 @@ class PairFormat:
     target: ImageFormat = dataclasses.field(default_factory=ImageFormat)
     preprocess: str = "resize_and_crop"
     crop: Size | None = None
+    random_crop: bool = False
+    exact: bool = False
     resize_to: str = "none"
     max_pixels: int = MAX_PIXELS
 
@@ -61,6 +67,23 @@ class PairFormat:
             # One limit for both.
             object.__setattr__(self, name, dataclasses.replace(getattr(self, name), max_pixels=self.max_pixels))
 
+    @property
+    def network_size(self) -> Size:
+        """(height, width) that networks see."""
+        return self.crop or self.size
+
+    @property
+    def shape(self) -> Size | None:
+        """(height, width) of all images that are read; None if they differ, and have at least network_size."""
+        if self.preprocess == "none" or not self.random_crop:
+            return self.network_size
+        return self.size if self.preprocess in ("resize_and_crop", "pad") else None
+
+    @property
+    def least_size(self) -> Size:
+        """(height, width) that every image has at least."""
+        return self.shape or self.network_size
+
     def read(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
         """Returns (source, target) in [0, 1], from the bytes of a side-by-side file or of a packed pair.
 
@@ -73,20 +96,16 @@ class PairFormat:
           tf.errors.OpError: in a graph, likewise.
         """
         contents = tf.convert_to_tensor(contents)
-        if is_packed is None and tf.executing_eagerly():
-            is_packed = packed_pair.is_packed(contents.numpy())
-        if is_packed is not None:
-            source, target = self._read_packed(contents) if is_packed else self._read_halves(contents)
-        else:
-            source, target = tf.cond(
-                packed_pair.is_packed_in_graph(contents),
-                lambda: self._read_packed(contents),
-                lambda: self._read_halves(contents),
-            )
+        source, target = self._read_sides(contents, is_packed)
         return self._fit(source, self.source), self._fit(target, self.target)
 
     def read_source(
-        self, contents: tf.Tensor, pair: bool, name: tf.Tensor | str = "it", in_model: bool = False
+        self,
+        contents: tf.Tensor,
+        pair: bool,
+        name: tf.Tensor | str = "it",
+        in_model: bool = False,
+        whole: bool = False,
     ) -> transforms.Image:
         """Returns the source alone, in [0, 1].
 
@@ -95,10 +114,30 @@ class PairFormat:
           pair: whether it is a pair, and half of it is the source.
           name: names the image in the errors of a graph.
           in_model: as ImageFormat.read has it.
+          whole: whether it is only scaled, and neither cropped nor padded.
         """
-        if pair:
-            return self.read(contents)[0]
-        return self._fit(self.source.read(contents, name, in_model), self.source)
+        source = self._read_sides(contents)[0] if pair else self.source.read(contents, name, in_model)
+        if whole:
+            return fit.scale(source, self.size, self.preprocess, self.source.resize_method, self.network_size)
+        return self._fit(source, self.source, name)
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether training reads windows of images instead of whole ones."""
+        needs_whole = any(side.percentiles for side in (self.source, self.target))
+        return self.random_crop and self.preprocess == "crop" and self.resize_to == "none" and not needs_whole
+
+    def _read_sides(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
+        """Returns source and target as they are stored, both of one size."""
+        if is_packed is None and tf.executing_eagerly():
+            is_packed = packed_pair.is_packed(contents.numpy())
+        if is_packed is not None:
+            return self._read_packed(contents) if is_packed else self._read_halves(contents)
+        return tf.cond(
+            packed_pair.is_packed_in_graph(contents),
+            lambda: self._read_packed(contents),
+            lambda: self._read_halves(contents),
+        )
 
     def _read_packed(self, contents: tf.Tensor) -> transforms.Pair:
         if tf.executing_eagerly():
@@ -106,8 +145,21 @@ class PairFormat:
         else:
             a, b = packed_pair.unpack_in_graph(contents)
         files = {"A": a, "B": b}
-        images = [_naming_side(side, self._of_side(side), files[side]) for side in self._sides()]
-        return images[0], images[1]
+        images = {}
+        for side in "AB":
+            with naming_side(side):
+                images[side] = self.of_side(side).read(files[side], name=f"side {side}")
+        source, target = (self._resized(images, side) for side in self.sides())
+        return source, target
+
+    def _resized(self, images: dict[str, transforms.Image], side: str) -> transforms.Image:
+        """Returns a side of two files, in the size of resize_to."""
+        if self.resize_to != "none":
+            size = tf.shape(images[self.resize_to.upper()])[:2]
+            return fit.resize_to(images[side], size, self.of_side(side).resize_method)
+        is_scaled = self.preprocess in ("resize_and_crop", "pad")
+        with tf.control_dependencies(fit.check_same_shape(images["A"], images["B"], is_scaled)):
+            return tf.identity(images[side])
 
     def _read_halves(self, contents: tf.Tensor) -> transforms.Pair:
         """Reads a side-by-side file, which is decoded once."""
@@ -129,10 +181,8 @@ class PairFormat:
 
     def _halves_of(self, contents: bytes) -> list[np.ndarray]:
         """Returns source and target of a side-by-side file, in Python."""
-        # A palette's indices are classes only if both halves are.
-        as_indices = all(side.labels and side.palette is None for side in (self.source, self.target))
-        axes = self.source.axes
-        raster = codecs.decode(contents, axes, self.max_pixels, indices=as_indices)
+        as_indices = self.halves_are_indices()
+        raster = codecs.decode(contents, self.source.axes, self.max_pixels, indices=as_indices)
         width = raster.values.shape[1]
         if width % 2:
             raise BadImageError(transforms.ODD_WIDTH)
@@ -140,22 +190,33 @@ class PairFormat:
             "A": dataclasses.replace(raster, values=raster.values[:, : width // 2]),
             "B": dataclasses.replace(raster, values=raster.values[:, width // 2 :]),
         }
-        return [self._of_side(side).from_raster(halves[side]) for side in self._sides()]
+        return [self.of_side(side).from_raster(halves[side]) for side in self.sides()]
 
-    def _sides(self) -> str:
+    def halves_are_indices(self) -> bool:
+        """Tells whether a palette's indices are classes: only if both halves are."""
+        return all(side.labels and side.palette is None for side in (self.source, self.target))
+
+    def sides(self) -> str:
         """Returns which side is the source, then which is the target."""
         return "AB" if self.direction == "AtoB" else "BA"
 
-    def _of_side(self, side: str) -> ImageFormat:
-        return self.source if side == self._sides()[0] else self.target
+    def of_side(self, side: str) -> ImageFormat:
+        """Returns how the files of `A` or `B` are read."""
+        return self.source if side == self.sides()[0] else self.target
 
-    def _fit(self, image: transforms.Image, side: ImageFormat) -> transforms.Image:
-        return transforms.resize(image, self.size, side.resize_method)
+    def _fit(self, image: transforms.Image, side: ImageFormat, name: tf.Tensor | str = "it") -> transforms.Image:
+        image = fit.fit(image, self.size, self.preprocess, side.resize_method, self.network_size, side.border)
+        if self.random_crop or image.shape[:2] == self.network_size:
+            return image
+        if self.exact:
+            return fit.check_exact(image, self.network_size, name)
+        return fit.cut(image, fit.center_window(tf.shape(image)[:2], self.network_size), self.network_size)
 
 
-def _naming_side(side: str, form: ImageFormat, contents: tf.Tensor) -> transforms.Image:
-    """Reads the file of one side, `A` or `B`, which its errors name."""
+@contextlib.contextmanager
+def naming_side(side: str) -> Iterator[None]:
+    """Names the side, `A` or `B`, in the errors of what happens inside."""
     try:
-        return form.read(contents, name=f"side {side}")
+        yield
     except BadImageError as error:
         raise BadImageError(f"side {side}: {error.reason}") from None

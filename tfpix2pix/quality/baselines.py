@@ -28,7 +28,7 @@ class Training:
 
     def __init__(self, form: PairFormat, files: ImageSet):
         good, sketches = [], []
-        total: np.ndarray = np.zeros((*form.size, form.target.channels), np.float64)
+        total: np.ndarray = np.zeros((*form.network_size, form.target.channels), np.float64)
 
         def read(contents: bytes) -> tuple[np.ndarray, np.ndarray]:
             source, target = form.read(tf.constant(contents))

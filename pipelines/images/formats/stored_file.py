@@ -36,6 +36,10 @@ class StoredFile:
         self.file.seek(start)
         return self.file.read(max(0, stop - start))
 
+    def stamp(self) -> tuple[int, int]:
+        """Returns its length, and the time of its last change in nanoseconds."""
+        return self._length, os.fstat(self.file.fileno()).st_mtime_ns
+
     def startswith(self, signatures: bytes | tuple[bytes, ...]) -> bool:
         """Tells whether the file begins with one of these."""
         some = (signatures,) if isinstance(signatures, bytes) else signatures

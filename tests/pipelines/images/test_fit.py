@@ -105,3 +105,20 @@ def test_a_picture_that_does_not_suit_is_refused(preprocess, shape):
     dataset = tf.data.Dataset.from_generator(lambda: [image], output_signature=spec)
     with pytest.raises(tf.errors.InvalidArgumentError, match=preprocess):
         dataset.map(lambda x: fit.fit(x, (16, 16), preprocess, "bicubic")).get_single_element()
+
+
+@pytest.mark.parametrize("shape", [(30, 50), (32, 64), (3, 2), (1, 1), (33, 5)])
+def test_reflect_is_numpys(shape):
+    image = noise(*shape)
+    rooms = [-side % 32 for side in shape]
+    expected = np.pad(image, [*((room // 2, room - room // 2) for room in rooms), (0, 0)], "reflect")
+    got = both_ways(lambda x: fit.reflect(x, 32), image)
+    np.testing.assert_array_equal(got, expected)
+    back = both_ways(lambda x: fit.cut(fit.reflect(x, 32), fit.reflect_window(tf.shape(x)[:2], 32)), image)
+    np.testing.assert_array_equal(back, image)
+
+
+def test_the_picture_is_found_in_its_border():
+    image = noise(5, 8)
+    back = both_ways(lambda x: fit.cut(fit.pad(x, (8, 9)), fit.pad_window(tf.shape(x)[:2], (8, 9))), image)
+    np.testing.assert_array_equal(back, image)

@@ -1,0 +1,66 @@
+"""Reads pairs by index inside tf.data, whole or a window of them, from files or from memory."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from pipelines.images.fit import cut
+from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import Size
+from pipelines.images.transforms import Pair
+from pipelines.storage.image_set import ImageSet
+from pipelines.storage.pair_cache import Cache, FlatImages
+from pipelines.storage.windows import Windows
+
+# From a pair's (height, width) to the window of it that is wanted: (top, left, height, width).
+ChooseWindow = Callable[[tf.Tensor], tf.Tensor]
+# From a pair's index, and the window or None for all, to the pair.
+ReadWindow = Callable[[tf.Tensor, ChooseWindow | None], Pair]
+
+
+def file_reader(files: ImageSet, form: PairFormat, size: Size | None) -> ReadWindow:
+    """Returns what Pairs.window_reader returns, for pairs in files."""
+    # Before any graph: a shard looks at its first record.
+    contents, is_packed = files.reader(), files.is_packed
+    windows = Windows(files, form)
+
+    def read_whole(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
+        return _cut(form.read(contents(index), is_packed), choose, size)
+
+    def read(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
+        if not form.has_windows or choose is None:
+            return read_whole(index, choose)
+        shape = tf.ensure_shape(tf.numpy_function(windows.shape, [index], tf.int32), (2,))
+
+        def read_window() -> Pair:
+            images = tf.numpy_function(windows.read, [index, choose(shape)], [tf.float32, tf.float32])
+            sides = zip(images, (form.source, form.target), strict=True)
+            source, target = (tf.ensure_shape(i, (*(size or (None, None)), side.channels)) for i, side in sides)
+            return source, target
+
+        return tf.cond(shape[0] > 0, read_window, lambda: read_whole(index, choose))
+
+    return read
+
+
+def cached_reader(cache: Cache, size: Size | None) -> ReadWindow:
+    """Returns what Pairs.window_reader returns, for pairs in memory."""
+    sources, targets = cache
+    if isinstance(sources, FlatImages) and isinstance(targets, FlatImages):
+        shapes, of_source, of_target = tf.convert_to_tensor(sources.shapes), sources.reader(), targets.reader()
+
+        def read_flat(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
+            window = choose(shapes[index]) if choose else None
+            return of_source(index, window, size), of_target(index, window, size)
+
+        return read_flat
+    arrays = tf.convert_to_tensor(sources), tf.convert_to_tensor(targets)
+    return lambda index, choose: _cut((arrays[0][index], arrays[1][index]), choose, size)
+
+
+def _cut(pair: Pair, choose: ChooseWindow | None, size: Size | None) -> Pair:
+    """Cuts the chosen window out of a pair that was read whole."""
+    if choose is None:
+        return pair
+    window = choose(tf.shape(pair[0])[:2])
+    return cut(pair[0], window, size), cut(pair[1], window, size)
