@@ -186,7 +186,9 @@ def _check_page(page: tifffile.TiffPage) -> None:
     """Raises BadImageError for what is not read: volumes, strange compressions and colors."""
     if page.imagedepth != 1 or (page.is_tiled and page.tiledepth != 1):
         raise BadImageError("it is a volume; save its slices as pages")
-    if page.compression not in COMPRESSIONS:
+    # imagecodecs before 2026, which Python 3.10 has, cannot read fax.
+    is_known = page.compression == COMPRESSION.NONE or page.compression in tifffile.TIFF.DECOMPRESSORS
+    if page.compression not in COMPRESSIONS or not is_known:
         name = getattr(page.compression, "name", page.compression)
         raise BadImageError(f"its compression {name} is not taken; save it with deflate or LZW")
     is_jpeg = page.compression == COMPRESSION.JPEG and page.photometric == PHOTOMETRIC.YCBCR

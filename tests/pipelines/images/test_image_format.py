@@ -136,7 +136,10 @@ def test_white_is_the_largest_number_of_the_bits_that_a_file_tells():
     """A TIFF of 12 bits is not almost black."""
     values = np.array([[0, 2048, 4095]], np.uint16)
     file = io.BytesIO()
-    tifffile.imwrite(file, values, bitspersample=12)
+    try:
+        tifffile.imwrite(file, values, bitspersample=12)
+    except NotImplementedError:
+        pytest.skip("imagecodecs before 2026, for Python 3.10, writes no numbers of 12 bits")
     found = ImageFormat(channels=1).read_bytes(file.getvalue())
     np.testing.assert_allclose(found[0, :, 0], values[0] / 4095, rtol=1e-6)
     found = ImageFormat(channels=1, value_range=(0, 8190)).read_bytes(file.getvalue())

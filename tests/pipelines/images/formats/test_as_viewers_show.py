@@ -12,6 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from pipelines.images import codecs
 from pipelines.images.formats import color_profile
+from pipelines.images.header import BadImageError
 from tests.hostile.pictures import chunk, png
 
 HEIGHT, WIDTH = 24, 40
@@ -43,7 +44,10 @@ def saved(image, kind, **options):
 
 def tiff(values, **options):
     file = io.BytesIO()
-    tifffile.imwrite(file, values, **options)
+    try:
+        tifffile.imwrite(file, values, **options)
+    except NotImplementedError:
+        pytest.skip("imagecodecs before 2026, for Python 3.10, writes no numbers of few bits")
     return file.getvalue()
 
 
@@ -246,6 +250,10 @@ def test_compressions_of_libtiff(compression):
     if compression.startswith("group"):
         image = image.convert("1")
     contents = saved(image, "TIFF", compression=compression)
+    if compression.startswith("group") and 4 not in tifffile.TIFF.DECOMPRESSORS:
+        with pytest.raises(BadImageError, match="CCITT"):
+            codecs.decode(contents)
+        return
     expected = np.asarray(Image.open(io.BytesIO(contents)).convert("L" if image.mode == "1" else "RGB"))
     assert_shown(contents, expected.reshape(HEIGHT, WIDTH, -1))
 
