@@ -516,7 +516,7 @@ class Config:
 
     @property
     def result_type(self) -> str:
-        """The type of the numbers in results; runs before version 0.3 have 8 bits."""
+        """The type of the numbers in results; runs that do not say it have 8 bits."""
         return "uint8" if self.target_type == "auto" else self.target_type
 
     def to_json(self) -> str:

@@ -7,19 +7,22 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines.datasets.open_place import open_place, paths_of
 from pipelines.datasets.places import SPLIT_NAMES, Place
-from pipelines.images import transforms
+from pipelines.images import codecs
 from pipelines.images.header import BadImageError
-from pipelines.images.kernels import decode_stored
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.validity import read_file
 from pipelines.system.disk import whole_folder
 from pipelines.system.terminal import InputError, progress_bar
 
 Result = TypeVar("Result")
+
+PNG_TYPES = (bool, np.uint8, np.uint16)
 
 
 def combine(
@@ -88,7 +91,7 @@ def _targets(names: Sequence[pathlib.PurePosixPath], val_every: int) -> dict[pat
 
 
 def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Joins two images, upright, to one PNG: 16 bits a channel if either has 16, with alpha if either has alpha.
+    """Joins two images, upright and in sRGB, to a PNG: 16 bits a channel if either has 16, alpha if either has alpha.
 
     Args:
       left: an image file.
@@ -96,7 +99,7 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
       max_pixels: the largest size of one image.
 
     Raises:
-      InputError: an image is bad, or the sizes differ.
+      InputError: an image is bad, the sizes differ, or a PNG cannot hold it, such as floats and many channels.
     """
 
     def read(decode: Callable[[bytes], Result]) -> list[Result]:
@@ -108,11 +111,17 @@ def side_by_side(left: pathlib.Path, right: pathlib.Path, max_pixels: int = MAX_
                 raise InputError(f"{file}: {error.reason}") from None
         return found
 
-    stored = read(lambda c: decode_stored(tf.constant(c), max_pixels))
-    with_alpha = any(transforms.has_alpha(each.image.shape[-1]) for each in stored)
-    pair = [transforms.to_channels(each.image, 4 if with_alpha else 3) for each in stored]
+    headers = read(codecs.probe)
+    for file, found in zip((left, right), headers, strict=True):
+        if found.dtype not in PNG_TYPES or found.channels - found.has_alpha not in (1, 3):
+            raise InputError(
+                f"{file} has {found.channels} channels of {found.dtype}, which no PNG holds; train on the folders as "
+                "they are, by --data_a and --data_b"
+            )
+    form = ImageFormat(4 if any(found.has_alpha for found in headers) else 3, max_pixels=max_pixels)
+    pair = read(lambda contents: form.read(tf.constant(contents)))
     sizes = ["x".join(map(str, image.shape[:2])) for image in pair]
     if sizes[0] != sizes[1]:
         raise InputError(f"{left} has {sizes[0]} pixels and {right} has {sizes[1]}; the two halves must have one size")
-    dtype = tf.uint16 if any(each.white > 255 for each in stored) else tf.uint8
+    dtype = tf.uint16 if any(found.dtype == np.uint16 for found in headers) else tf.uint8
     return tf.io.encode_png(tf.cast(tf.round(tf.concat(pair, axis=1) * float(dtype.max)), dtype)).numpy()

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tifffile
 from PIL import Image
 
 from pipelines import prepare
@@ -89,6 +91,24 @@ def test_side_by_side_keeps_16_bits(tmp_path):
         halves = dict(zip(files, np.split(decode(contents).numpy() * 65535, 2, axis=1), strict=True))
         np.testing.assert_allclose(halves[left], np.repeat(gray[..., None], 3, axis=-1), rtol=0, atol=0.01)
         np.testing.assert_allclose(halves[right], shallow * 257.0, rtol=0, atol=0.01)
+
+
+def test_side_by_side_joins_other_formats(tmp_path):
+    rng = np.random.default_rng(0)
+    deep, photo = rng.integers(0, 65536, (5, 6), np.uint16), rng.integers(0, 256, (5, 6, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", deep)
+    Image.fromarray(photo).save(tmp_path / "b.webp", lossless=True)
+    joined = tf.io.decode_png(side_by_side(tmp_path / "a.tif", tmp_path / "b.webp"), dtype=tf.uint16).numpy()
+    np.testing.assert_array_equal(joined[:, :6], np.repeat(deep[..., None], 3, axis=-1))
+    np.testing.assert_array_equal(joined[:, 6:], photo.astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize("values", [np.zeros((5, 6), np.float32), np.zeros((5, 6, 12), np.uint8)])
+def test_side_by_side_names_what_no_png_holds(tmp_path, values):
+    np.save(tmp_path / "a.npy", values)
+    Image.new("L", (6, 5)).save(tmp_path / "b.png")
+    with pytest.raises(InputError, match=r"a\.npy.*--data_a"):
+        side_by_side(tmp_path / "a.npy", tmp_path / "b.png")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_translate(short_run, pairs, tmp_path, capsys):
     assert call(translate, *arguments) == 1
     assert re.fullmatch(f"error: {pairs}/val/bomb.png: {WORDS}.*\n", capsys.readouterr().err)
     # The run's limit may be replaced.
-    assert call(translate, *arguments, "--max_pixels=8191") == 1
+    assert call(translate, *arguments, "--max_pixels=8191", "--overwrite") == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert re.search("0.png: it has 64x128 pixels.* 8191 .*--max_pixels=8192", "".join(lines))
