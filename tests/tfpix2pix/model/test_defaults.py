@@ -36,7 +36,7 @@ DIFFERENT = {
     (PairFormat, "crop"),
     *(
         (train_dataset, option)
-        for option in ("direction", "load_size", "resize_method", "source_channels", "target_channels")
+        for option in ("direction", "load_size", "preprocess", "resize_method", "source_channels", "target_channels")
     ),
 }
 
@@ -60,7 +60,7 @@ def test_a_folder_is_read_as_the_command_reads_it(tmp_path):
     config = dataclasses.replace(CONFIG, image_size=(64, 64)).resolved()
     explicit = {
         option: getattr(config, option)
-        for option in ("direction", "load_size", "resize_method", "source_channels", "target_channels")
+        for option in ("direction", "load_size", "preprocess", "resize_method", "source_channels", "target_channels")
     }
     for mine, theirs in zip(
         train_dataset(folder, image_size=(64, 64), last_step=3),
