@@ -32,6 +32,10 @@ def write_gray(folder: pathlib.Path) -> None:
         (folder / split).mkdir(parents=True)
         for i in range(count):
             source = field(rng)
+            low, high = sorted(rng.uniform(0, 1, 2))
+            if high - low > 0.2:
+                # Not every picture uses the whole range.
+                source = low + (high - low) * source
             target = 0.1 + 0.8 * source**2 * (3 - 2 * source)
             pair = np.concatenate([source, target], axis=1)
             tifffile.imwrite(folder / split / f"{i:03d}.tif", np.round(pair * 65535).astype(np.uint16))

@@ -238,14 +238,15 @@ def check_writable(folder: pathlib.Path, option: str) -> None:
     Raises:
       InputError: the folder cannot be made or written into.
     """
-    is_new = not folder.exists()
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = temporary_name(folder / "writable")
         probe.open("x").close()
         probe.unlink()
-        if is_new:
-            folder.rmdir()
+        with contextlib.suppress(OSError):  # another process may have begun to write there
+            for path in made:
+                path.rmdir()
     except OSError as error:
         if error.errno in NO_ROOM:
             raise

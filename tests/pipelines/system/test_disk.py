@@ -13,7 +13,7 @@ from pipelines.system.terminal import InputError
 
 
 def test_check_writable_leaves_nothing_behind(tmp_path):
-    check_writable(tmp_path / "new", "output")
+    check_writable(tmp_path / "new" / "deep", "output")
     check_writable(tmp_path, "output")
     assert not list(tmp_path.iterdir())
 
