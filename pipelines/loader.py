@@ -11,6 +11,7 @@ from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, check_load_size, format_size, paper_load_size, parse_size
 from pipelines.pairs import Pairs, open_pairs
+from pipelines.storage.image_set import ImageSet
 from pipelines.system.terminal import InputError
 
 # Pairs of a folder are kept in memory if they need no more MiB than this, as in training.
@@ -20,7 +21,7 @@ ENDLESS = tf.int64.max
 
 
 def train_dataset(
-    data: str | os.PathLike | Pairs,
+    data: str | os.PathLike | ImageSet | Pairs,
     *,
     image_size: Size,
     batch_size: int = 1,
@@ -55,7 +56,7 @@ def train_dataset(
     are the batch of a single process, so the workers need not communicate.
 
     Args:
-      data: one split: a folder of files or of shards, or opened pairs.
+      data: one split: its folder, of files or of shards, a split of open_dataset, or opened pairs.
       image_size: (height, width) of the random crop.
       batch_size: pairs per step.
       direction: `AtoB` (the left half is the source; the default for a folder) or `BtoA`.
@@ -124,7 +125,7 @@ def train_dataset(
 
 
 def eval_dataset(
-    data: str | os.PathLike | Pairs,
+    data: str | os.PathLike | ImageSet | Pairs,
     batch_size: int = 8,
     *,
     image_size: Size | None = None,

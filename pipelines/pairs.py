@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.datasets.open_place import open_folder
-from pipelines.datasets.places import split_folders
+from pipelines.datasets.places import find_places
 from pipelines.images import transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat
@@ -26,6 +26,8 @@ from pipelines.system.memory import FLOAT_BYTES, check_memory
 from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.terminal import InputError, check_value, progress_bar
 
+# Bad files of one reason that an error names.
+MAX_NAMED = 10
 # What reading raises in tf.data, and eagerly. UnicodeDecodeError if TensorFlow quotes bytes of a record, not text.
 READ_ERRORS = (tf.errors.OpError, UnicodeDecodeError, BadImageError)
 
@@ -201,9 +203,12 @@ def open_pairs(
 
 
 def _open_split(folder: AnyPath) -> ImageSet:
-    if folder.is_dir() and len(splits := split_folders(folder)) > 1:
-        names = ", ".join(f"{split.name}/" for split in splits)
-        raise InputError(f"{folder} is a whole data set, with {names}; give one of them, such as {folder / 'train'}")
+    """Opens the folder of one split, and refuses that of a whole data set, whose splits would become one."""
+    places = find_places(folder)[0] if folder.is_dir() else {}
+    if splits := [split for split in places if split]:
+        place = places[splits[0]]
+        way = place.a if place.b is None else f"pipelines.datasets.layout.open_dataset('{folder}').split('{splits[0]}')"
+        raise InputError(f"{folder} is a whole data set, with {', '.join(splits)}; give one of them, such as {way}")
     return open_folder(folder)
 
 
@@ -239,18 +244,31 @@ def _read_pairs(
     for index, pair in known.items():
         if pair.digest:
             sizes[index], digests[index] = pair.size, np.frombuffer(bytes.fromhex(pair.digest), np.uint8)
-    if bad and bad_images == "fail":
-        words = "; ".join(f"{files[index]}: {reason}" for index, reason in bad.items())
+    if bad and bad_images == "fail" and len(bad) < count:
         raise InputError(
             f"{len(bad)} of {count} files in {files} are not pairs; repair or remove them, or give "
-            f"--bad_images=skip: {words}"
+            f"--bad_images=skip: {_by_reason(files, bad)}"
         )
+    if len(bad) == count and len({*bad.values()}) > 1:
+        raise InputError(f"none of the {count} files in {files} is a pair: {_by_reason(files, bad)}")
     if len(bad) == count:
         raise InputError(f"none of the {count} files in {files} is a pair; the first, {files[0]}: {bad[0]}")
     skipped: dict[Any, str] = {**files.skipped}
     skipped.update({files[index]: reason for index, reason in bad.items()})
     pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(count))
     return pairs.select([index for index in range(count) if index not in bad]) if bad else pairs
+
+
+def _by_reason(files: ImageSet, bad: Mapping[int, str]) -> str:
+    """Names bad files, those of one reason together."""
+    named: dict[str, list[str]] = {}
+    for index, reason in bad.items():
+        named.setdefault(reason, []).append(str(files[index]))
+    more = [f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "" for names in named.values()]
+    return "; ".join(
+        f"{', '.join(names[:MAX_NAMED])}{rest}: {reason}"
+        for (reason, names), rest in zip(named.items(), more, strict=True)
+    )
 
 
 @contextlib.contextmanager

@@ -523,6 +523,15 @@ class Config:
         """Returns all options as JSON, one a line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
+    def chosen(self) -> list[str]:
+        """Lists the options that are not the defaults, as NAME=VALUE."""
+        values = ((field, getattr(self, field.name)) for field in dataclasses.fields(self))
+        return [
+            f"{field.name}={format_size(value) if isinstance(value, tuple) else value}"
+            for field, value in values
+            if value != field.default
+        ]
+
     def differences(self, other: "Config") -> list[str]:
         """Lists the options that a run may not change and that other changes, as 'name VALUE became OTHER'."""
         return [

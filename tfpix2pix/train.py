@@ -28,7 +28,8 @@ def main(argv: list[str]) -> int:
     run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(config.data).name}")
     cluster = find_cluster(config.strategy)
     if not cluster or cluster.is_chief:
-        print(f"run_dir={run_dir}\n{config.to_json()}", end="", flush=True)
+        options = config.to_json() if flags.FLAGS.dry_run else f"{', '.join(config.chosen())}\n"
+        print(f"run_dir={run_dir}\n{options}", end="", flush=True)
     if flags.FLAGS.dry_run:
         return 0
     if not cluster:
@@ -41,7 +42,7 @@ def define_flags() -> None:
     """Makes the options of Config, and those of the command itself."""
     define_config_flags()
     flags.DEFINE_string("run_dir", "", "folder that the run writes; default: runs/ and the data set's name")
-    flags.DEFINE_bool("dry_run", False, "print the resolved options, and stop")
+    flags.DEFINE_bool("dry_run", False, "print all resolved options, and stop")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,11 @@ NAMED = 3
 
 def describe(survey: Survey) -> list[str]:
     """Describes sizes, channels and numbers of both sides, a line each."""
-    lines = []
+    lines: list[str] = []
     for name, side in survey.sides.items():
+        if not side.sizes:
+            # No pair could be read.
+            continue
         channels = " or ".join(map(str, sorted(side.channels)))
         channels += " channel" if channels == "1" else " channels"
         numbers = "; ".join(map(describe_numbers, side.statistics.values()))

@@ -105,11 +105,6 @@ def side_places(a: AnyPath, b: AnyPath) -> tuple[dict[str, Place], list[AnyPath]
     return _in_order({split: Place(path, found[1][split]) for split, path in found[0].items()}), beside
 
 
-def split_folders(folder: AnyPath) -> list[AnyPath]:
-    """Returns the folders in a folder that have the names of splits."""
-    return [path for path in _entries(folder)[0] if path.name.casefold() in SPLIT_NAMES or JOINED.fullmatch(path.name)]
-
-
 def _entries(folder: AnyPath) -> tuple[list[AnyPath], list[AnyPath]]:
     """Returns the folders in a folder, and its files."""
     entries: list[tuple[AnyPath, bool]]

@@ -102,5 +102,12 @@ def look_at(raster: Raster, size: Size) -> Look:
 
 
 def colors_of(raster: Raster) -> np.ndarray:
-    """Returns the numbers without alpha."""
-    return raster.values[..., :-1] if raster.has_alpha else raster.values
+    """Returns the numbers without alpha; of integers, those of the image over white, as the networks see it."""
+    values = raster.values
+    if not raster.has_alpha:
+        return values
+    colors, alpha = values[..., :-1], values[..., -1:]
+    if values.dtype.kind != "u":
+        return colors
+    white = np.iinfo(values.dtype).max
+    return np.round(white - (white - colors.astype(np.float64)) * (alpha / white)).astype(values.dtype)

@@ -157,8 +157,8 @@ class ImageFormat:
             return self.value_range
         if np.issubdtype(dtype, np.floating):
             raise BadImageError(
-                "it holds floats, and nothing says which of them are black and white; give a range, such as the one "
-                "that `pipelines.prepare check` proposes"
+                "it holds floats, and nothing says which of them are black and white; give --source_range or "
+                "--target_range, as `pipelines.prepare check` proposes"
             )
         return span
 
@@ -216,4 +216,6 @@ def _with_channels(colors: np.ndarray, channels: int) -> np.ndarray:
         return np.repeat(colors, 3, axis=-1)
     if (stored, channels) == (3, 1):
         return colors @ np.asarray(transforms.LUMINANCE)[:, None]
-    raise BadImageError(f"it has {stored} channels, and {channels} are asked for")
+    raise BadImageError(
+        f"it has {stored} channels, and {channels} are asked for; give --source_channels or --target_channels={stored}"
+    )

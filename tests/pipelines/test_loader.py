@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from pipelines.datasets.layout import open_dataset
 from pipelines.images.header import DAMAGED
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
@@ -373,6 +374,16 @@ def test_the_root_of_a_data_set_is_refused(tmp_path, make):
     with pytest.raises(InputError, match=f"{tmp_path} .*{tmp_path / 'train'}"):
         make(tmp_path, image_size=CROP)
     make(tmp_path / "train", image_size=CROP)
+
+
+@pytest.mark.parametrize("make", [train_dataset, eval_dataset])
+def test_the_root_of_two_folders_is_refused_and_a_split_of_it_is_taken(tmp_path, make):
+    for side in "AB":
+        for split in ("train", "val"):
+            make_folder(tmp_path / side / split, count=2)
+    with pytest.raises(InputError, match=r"train, val.*open_dataset"):
+        make(tmp_path, image_size=CROP)
+    make(open_dataset(tmp_path).split("train"), image_size=CROP)
 
 
 @pytest.mark.parametrize("make", [train_dataset, eval_dataset])

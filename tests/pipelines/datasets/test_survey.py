@@ -229,3 +229,20 @@ def test_fewer_large_pairs_are_looked_at(tmp_path, monkeypatch):
     for limit, count in ((6 * 2048, 6), (2048, 4), (2**28, 12)):
         monkeypatch.setattr("pipelines.datasets.survey.SAMPLE_BYTES", limit)
         assert len(survey_sample(Files(tmp_path, paths), PairFormat("AtoB", SIZE))) == count
+
+
+def test_black_strokes_on_transparent_are_no_constant():
+    drawings = []
+    for i in range(3):
+        drawing = np.zeros((32, 32, 4), np.uint8)
+        drawing[4 + i :: 6, :, 3] = 255
+        drawings.append(png(drawing))
+    survey = surveyed([(drawing, png(photo(i))) for i, drawing in enumerate(drawings)])
+    assert not [line for line in find(survey) if "sources" in line and "is 0" in line]
+    assert "uint8 0 to 255" in describe(survey)[0]
+
+
+def test_a_split_without_a_good_pair_is_described_by_nothing():
+    survey = surveyed([])
+    assert describe(survey) == []
+    assert find(survey) == []
