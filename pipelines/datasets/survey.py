@@ -15,7 +15,7 @@ from pipelines.images.transforms import ODD_WIDTH
 from pipelines.storage.image_set import ImageSet, Readable
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.validity import read_file, read_files
-from pipelines.system.terminal import progress_bar
+from pipelines.system.terminal import InputError, progress_bar
 
 # Pairs that a training and a preview look at before they begin: fewer of large images, so that it takes seconds.
 SAMPLE = 32
@@ -154,12 +154,20 @@ def survey_pairs(
         return survey.look(contents)
 
     results = progress_bar(read_files(files, look, form.max_pixels), title, len(files))
-    for name, file, result in zip(files.names(), files, results, strict=True):
+    for name, file, result in zip(_names(files), files, results, strict=True):
         if isinstance(result, BadImageError):
             bad[file] = result.reason
         else:
             survey.add(name, result)
     return survey, bad
+
+
+def _names(files: ImageSet) -> list[str]:
+    """Returns the images' names; those of a damaged shard's records, which cannot be asked for theirs, by place."""
+    try:
+        return files.names()
+    except InputError:
+        return [files.identity(index).name for index in range(len(files))]
 
 
 def survey_sample(files: ImageSet, form: PairFormat) -> Survey:
