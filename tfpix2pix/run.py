@@ -118,6 +118,11 @@ class Run:
     metrics: dict[str, float]
     image_size: Size
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether images are translated whole, at their own scale."""
+        return self.generator.input_shape[1] is None
+
     @overload
     def translate(
         self, images: ImageLike, *, pairs: bool = ..., batch_size: int = ..., max_pixels: int | None = ...

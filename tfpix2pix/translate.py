@@ -13,7 +13,7 @@ import pathlib
 from absl import flags
 
 from pipelines.images.choices import RESULT_FORMATS
-from pipelines.images.size import define_max_pixels, define_size
+from pipelines.images.size import define_max_pixels, define_size, format_size
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
 from tfpix2pix.networks.choices import NORM_STATISTICS
@@ -45,7 +45,8 @@ def main(argv: list[str]) -> int:
         image_size=None if 0 in values.image_size else values.image_size,
     )
     make_folders(output, outputs.values())
-    print(f"{len(outputs)} images by {values.run_dir}, step {run.step}", flush=True)
+    size = "at its own scale" if run.keeps_shape else f"at {format_size(run.image_size)}"
+    print(f"{len(outputs)} images by {values.run_dir}, step {run.step}, each {size}", flush=True)
     bad, unplaced = run.translate_files(
         outputs, pairs=bool(values.pairs), batch_size=values.batch_size, max_pixels=values.max_pixels
     )
