@@ -212,7 +212,7 @@ def test_compare_counts_seeds_as_one(short_run, tmp_path):
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
-        ("--split=test", ["split=test", "train, val"]),
+        ("--split=test", ["no test", "train, val"]),
         ("--checkpoint=7", ["checkpoint=7"]),
         ("--samples=2", ["samples=2", "--dropout_at_inference"]),
         ("--run_dir=nowhere", ["run_dir=nowhere"]),
@@ -241,7 +241,7 @@ def test_names_that_are_not_utf8_and_bad_files(short_run, tmp_path):
     assert call(evaluate, *options, "--bad_images=skip") == 0
     found = json.loads((tmp_path / "o" / "metrics.json").read_text())
     assert (found["images"], found["skipped"]) == (2, 1)
-    assert "split=train" in found["missing"]["the mean target and the nearest neighbor"]
+    assert "no train" in found["missing"]["the mean target and the nearest neighbor"]
     assert list(found["metrics"]) == [*found["checkpoints"], "identity"]
 
 

@@ -79,7 +79,7 @@ def test_a_run_from_elsewhere_is_refused(short_run, tmp_path, module, values):
     config = json.loads((run_dir / "config.json").read_text()) | values | {"load_size": [0, 0]}
     (run_dir / "config.json").write_text(json.dumps(config))
     pairs = short_run.parent / "pairs"
-    options = (f"--input={pairs / 'val'}",) if module is translate else ("--nofeatures",)
+    options = (f"--input={pairs / 'val'}", "--pairs") if module is translate else ("--nofeatures",)
     with pytest.raises(InputError, match=r"(the generator of run_dir=|a pair of size).*GiB of memory or more"):
         call(module, f"--run_dir={run_dir}", f"--output={tmp_path / 'o'}", *options)
     assert not (tmp_path / "o").exists()
