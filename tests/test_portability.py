@@ -3,6 +3,7 @@
 What TensorFlow and the other packages need of their own system is imported before, and stays as it is.
 """
 
+import shutil
 import subprocess
 import sys
 
@@ -65,9 +66,10 @@ def test_train_and_translate(tmp_path):
 @pytest.mark.parametrize("command", ["demo", "combine"])
 def test_data_sets(command, tmp_path):
     pairs = make_pairs(tmp_path / "pairs")
+    other = shutil.copytree(pairs / "train", tmp_path / "other")
     options = {
         "demo": ("--data_dir", tmp_path),
-        "combine": ("--a", pairs / "train", "--b", pairs / "train", "--output", tmp_path / "combined"),
+        "combine": ("--a", pairs / "train", "--b", other, "--output", tmp_path / "combined"),
     }[command]
     words = [f"{name}={value}" for name, value in zip(options[::2], options[1::2], strict=True)]
     result = run(IMPORTS, "pipelines.prepare", command, *words)

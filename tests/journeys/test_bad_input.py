@@ -44,7 +44,12 @@ def processes(skipping, tmp_path_factory):
     shutil.copytree(run / "p" / "val", folder / "images" / "deep")
     (folder / "images" / "deep" / "bad.jpg").write_text("not an image")
     training = ("tfpix2pix.train", *TINY, f"--data={run / 'p'}", f"--run_dir={folder / 'r'}")
-    translation = ("tfpix2pix.translate", f"--input={folder / 'images'}", f"--output={folder / 'translated'}")
+    translation = (
+        "tfpix2pix.translate",
+        "--nopairs",
+        f"--input={folder / 'images'}",
+        f"--output={folder / 'translated'}",
+    )
     results = run_all(
         {
             "bad file": training,

@@ -145,7 +145,7 @@ def test_the_checkpoint_that_is_asked_for(run_dir, photos, tmp_path, capsys):
     pixels = {}
     for checkpoint, step in (("0", 0), ("best", BEST), ("latest", LATEST), ("1", BEST)):
         got = results(photo, tmp_path / checkpoint, run_dir, f"--checkpoint={checkpoint}")["a.png"]
-        assert f"{run_dir}, step {step}\n" in capsys.readouterr().out
+        assert f"{run_dir}, step {step}, " in capsys.readouterr().out
         generator, _, loaded = load_generator(run_dir, checkpoint)
         assert loaded == step
         assert {v.numpy().tobytes() for v in generator.trainable_variables} <= weights[step]

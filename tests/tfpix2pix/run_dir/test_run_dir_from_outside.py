@@ -41,6 +41,8 @@ def test_links_are_refused(run_dir, short_run, tmp_path, name):
     outside = tmp_path / "outside"
     outside.write_text("precious")
     (run_dir / name).parent.mkdir(exist_ok=True)
+    if (run_dir / name).is_dir():
+        shutil.rmtree(run_dir / name)
     (run_dir / name).unlink(missing_ok=True)
     (run_dir / name).symlink_to(outside)
     for command in commands(run_dir, short_run):
@@ -68,6 +70,8 @@ def test_the_run_directory_itself_may_be_a_link(run_dir, short_run, tmp_path):
 
 @pytest.mark.parametrize("name", ["config.json", "log.jsonl", "data.json", "lost"])
 def test_a_pipe_is_not_read(run_dir, short_run, name):
+    if (run_dir / name).is_dir():
+        shutil.rmtree(run_dir / name)
     (run_dir / name).unlink(missing_ok=True)
     os.mkfifo(run_dir / name)
     for command in commands(run_dir, short_run):
