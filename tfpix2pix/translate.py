@@ -16,6 +16,7 @@ from pipelines.images.choices import RESULT_FORMATS
 from pipelines.images.size import define_max_pixels, define_size, format_size
 from pipelines.system import terminal
 from pipelines.system.terminal import InputError
+from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS
 
 
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
     config = config_json.load(pathlib.Path(values.run_dir))
     form = result_format.choose(values.format, config.image_format("target"), config.result_type)
     planned = plan_outputs(pathlib.Path(values.input), output, form.suffix)
-    check_kind(values, list(planned))
+    check_kind(values, config, list(planned))
     outputs = missing(planned, values.overwrite)
     run = load_run(
         values.run_dir,
@@ -60,19 +61,17 @@ def main(argv: list[str]) -> int:
     return 1 if bad else 0
 
 
-def check_kind(values: flags.FlagValues, files: list[pathlib.Path]) -> None:
+def check_kind(values: flags.FlagValues, config: Config, files: list[pathlib.Path]) -> None:
     """Says it if the images look like pairs and are read as single ones, or the other way round.
 
     Raises:
       InputError: they look like pairs, and nothing says what they are.
     """
     from pipelines.storage.kind import guess_kind
-    from tfpix2pix.run_dir import config_json, data_json
+    from tfpix2pix.run_dir import data_json
 
-    run_dir = pathlib.Path(values.run_dir)
-    config = config_json.load(run_dir)
     max_pixels = values.max_pixels or config.max_pixels
-    kind = guess_kind(files, data_json.load_aspects(run_dir), config.axes, max_pixels)
+    kind = guess_kind(files, data_json.load_aspects(pathlib.Path(values.run_dir)), config.axes, max_pixels)
     if kind == "pairs" and values.pairs is None:
         raise InputError(
             f"input={values.input} looks like side-by-side pairs; give --pairs to translate their source half, or "

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.images import result_format, transforms
+from pipelines.images.array_file import PNG_CHANNELS
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.result_format import ResultFormat
@@ -16,7 +17,7 @@ MAX_REQUEST = 1024
 BATCH_TIMEOUT_MICROS = 2000
 MAX_WAITING_BATCHES = 100
 
-PNG_CHANNELS, MAX_PNG = 4, 2**16 - 1
+MAX_PNG = 2**16 - 1
 # The signatures.
 FILES, FLOATS = "serving_default", "translate"
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import pathlib
-import unicodedata
 from collections.abc import Mapping, Sequence
 
+from pipelines.datasets.side import composed
 from pipelines.storage.listing import SUFFIXES
 from pipelines.system.terminal import InputError
 
@@ -46,7 +46,7 @@ def divide(
 
 def is_val(plain: str, val_fraction: float) -> bool:
     """Tells whether a pair goes to val: its name without ending decides, whatever else there is."""
-    digest = hashlib.sha256(_composed(plain).encode(errors="surrogateescape")).digest()
+    digest = hashlib.sha256(composed(plain).encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") < val_fraction * 2.0**64
 
 
@@ -64,15 +64,15 @@ def _by_hash(plain: Sequence[str], indices: Sequence[int], place: str, val_fract
 
 
 def _by_lists(names: Sequence[str], plain: Sequence[str], place: str, lists: Mapping[str, str]) -> dict[str, list[int]]:
-    whole = {_composed(name): [index] for index, name in enumerate(names)}
+    whole = {composed(name): [index] for index, name in enumerate(names)}
     short: dict[str, list[int]] = {}
     for index, name in enumerate(plain):
-        short.setdefault(_composed(name), []).append(index)
+        short.setdefault(composed(name), []).append(index)
     divided: dict[str, list[int]] = {}
     taken: dict[int, str] = {}
     for split, file in lists.items():
         for number, line in enumerate(_lines(split, file), 1):
-            name = _composed(line.strip()).removeprefix("./")
+            name = composed(line.strip()).removeprefix("./")
             if not name:
                 continue
             where = f"{split}_list={file}, line {number}: {name}"
@@ -102,7 +102,3 @@ def _lines(split: str, file: str) -> list[str]:
 def _without_suffix(name: str) -> str:
     path = pathlib.PurePosixPath(name)
     return path.with_suffix("").as_posix() if path.suffix.lower() in SUFFIXES else name
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pipelines.datasets.side_survey import SideSurvey
-from pipelines.datasets.survey import Survey, holds_indices, same_pairs
+from pipelines.datasets.survey import Survey, same_pairs
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.size import Size, format_size
 from pipelines.images.statistics import IGNORED_CLASS, PERCENTILES, Statistics, number
@@ -142,7 +142,7 @@ def _of_side(name: str, side: SideSurvey, form: ImageFormat) -> Iterator[str]:
         shown = ", ".join(map(str, constant))
         yield f"{name}s hold one number everywhere in {'channels' if len(constant) > 1 else 'channel'} {shown}"
     for numbers in kinds.values():
-        if holds_indices(form):
+        if form.holds_indices:
             yield from _of_classes(name, numbers, form)
         elif not form.labels and not form.percentiles:
             yield from _of_numbers(name, numbers, form)

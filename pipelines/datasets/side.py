@@ -92,8 +92,8 @@ class Search:
 
 def key_of(name: str, pattern: str) -> str:
     """Returns what a pattern's {} stands for in a name; empty if the name does not fit."""
-    before, after = map(_composed, pattern.split(COMMON))
-    name = _composed(name)
+    before, after = map(composed, pattern.split(COMMON))
+    name = composed(name)
     fits = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
     return name[len(before) : len(name) - len(after)] if fits else ""
 
@@ -106,7 +106,7 @@ def folded(files: Mapping[str, AnyPath]) -> dict[str, list[AnyPath]]:
     return found
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     """Returns the name with composed accents: some systems store them apart."""
     return unicodedata.normalize("NFC", name)
 

@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator
 
 from pipelines.datasets.side_survey import Look, SideSurvey, look_at
 from pipelines.images import codecs, packed_pair
-from pipelines.images.formats.raster import Raster
 from pipelines.images.header import BadImageError
-from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.seam import has_seam
-from pipelines.images.transforms import ODD_WIDTH
 from pipelines.storage.image_set import ImageSet, Readable
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.validity import read_file, read_files
@@ -82,8 +79,14 @@ class Survey:
           BadImageError: it cannot be decoded.
         """
         is_one_image = not packed_pair.is_packed(contents)
-        a, b, seam = self._halves(contents) if is_one_image else (*self._files(contents), None)
-        source, target = (a, b) if self.form.direction == "AtoB" else (b, a)
+        seam = None
+        if is_one_image:
+            whole = self.form.decode_whole(contents)
+            source, target = self.form.split_raster(whole)
+            seam = has_seam(whole.values)
+        else:
+            files = dict(zip("AB", packed_pair.unpack(contents), strict=True))
+            source, target = (self.form.of_side(side).decode(files[side]) for side in self.form.sides())
         looks = look_at(source, self.form.size), look_at(target, self.form.size)
         with self._lock:
             self.source.count(source)
@@ -106,34 +109,6 @@ class Survey:
     def repeated(self) -> int:
         """Counts the pairs that are equal to another one before them."""
         return len(self) - len({*_digests(self)})
-
-    def _files(self, contents: bytes) -> tuple[Raster, Raster]:
-        """Decodes the two files of a packed pair."""
-        sides = (self.form.source, self.form.target)
-        a, b = (
-            codecs.decode(part, side.axes, self.form.max_pixels, indices=holds_indices(side))
-            for part, side in zip(
-                packed_pair.unpack(contents), sides if self.form.direction == "AtoB" else sides[::-1], strict=True
-            )
-        )
-        return a, b
-
-    def _halves(self, contents: bytes) -> tuple[Raster, Raster, bool | None]:
-        """Decodes a side-by-side image, and tells whether it has a seam."""
-        source, target = self.form.source, self.form.target
-        # A palette's indices are classes only if both halves are.
-        as_indices = holds_indices(source) and holds_indices(target)
-        whole = codecs.decode(contents, source.axes, self.form.max_pixels, indices=as_indices)
-        half, rest = divmod(whole.values.shape[1], 2)
-        if rest:
-            raise BadImageError(ODD_WIDTH)
-        a, b = (dataclasses.replace(whole, values=part) for part in (whole.values[:, :half], whole.values[:, half:]))
-        return a, b, has_seam(whole.values)
-
-
-def holds_indices(side: ImageFormat) -> bool:
-    """Tells whether the numbers of a side's files are those of classes."""
-    return bool(side.labels) and side.palette is None
 
 
 def survey_pairs(
@@ -183,8 +158,7 @@ def survey_sample(files: ImageSet, form: PairFormat) -> Survey:
 
 def _decoded_bytes(contents: bytes, form: PairFormat) -> int:
     """Returns how much memory a pair takes when it is decoded, by its header."""
-    parts = packed_pair.unpack(contents) if packed_pair.is_packed(contents) else (contents,)
-    headers = [codecs.probe(part, form.source.axes) for part in parts]
+    headers = [codecs.probe(part, form.source.axes) for part in packed_pair.files_of(contents)]
     return sum(header.height * header.width * header.channels * header.dtype.itemsize for header in headers)
 
 

@@ -79,17 +79,7 @@ def scale(image: transforms.Image, size: Size, preprocess: str, method: str, cro
         return transforms.resize(image, size, method)
     if preprocess in ("crop", "none"):
         return image
-    return resize_to(image, scaled_size(tf.shape(image)[:2], size, preprocess, crop), method)
-
-
-def resize_to(image: transforms.Image, size: tf.Tensor, method: str) -> transforms.Image:
-    """Resizes to a (height, width) that only the graph's run knows; else as transforms.resize."""
-
-    def resized() -> transforms.Image:
-        return tf.clip_by_value(tf.image.resize(image, size, method, antialias=True), 0.0, 1.0)
-
-    same = tf.reduce_all(tf.shape(image)[:2] == size)
-    return tf.ensure_shape(tf.cond(same, lambda: image, resized), (None, None, image.shape[-1]))
+    return transforms.resize(image, scaled_size(tf.shape(image)[:2], size, preprocess, crop), method)
 
 
 def pad(image: transforms.Image, size: Size, border: tuple[float, ...] = (0.0,)) -> transforms.Image:

@@ -23,6 +23,8 @@ PNG_SIZE = (16, 8)
 PNG_DEPTH_BYTE = 24
 PNG_COLOR_BYTE = 25
 PNG_COLORS_WITH_ALPHA = (4, 6)
+# The channels of a PNG by its color type; those of a palette are its colors'.
+PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 # Parts that make a small file slow: every scan of a progressive JPEG passes over all pixels, and every compressed text
 # or profile of a PNG is unpacked to up to 8 MB and thrown away. Programs write about ten of either.

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.images import codecs, labels, transforms
+from pipelines.images.choices import MAX_PLAIN_CHANNELS
 from pipelines.images.color import Color
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
@@ -15,11 +16,7 @@ from pipelines.images.kernels import Stored, can_read, decode_stored, to_range
 from pipelines.images.size import MAX_PIXELS
 from pipelines.images.value_range import Range
 
-WHITE = (255, 255, 255)
 Result = TypeVar("Result")
-
-# Channels of which the last is alpha, if the file has one.
-WITH_ALPHA = (2, 4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +44,7 @@ class ImageFormat:
     palette: Sequence[Color] | None = None
     shown: Sequence[Color] | None = None
     axes: str = ""
-    background: Color = WHITE
+    background: Color = transforms.WHITE
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
@@ -56,12 +53,17 @@ class ImageFormat:
     @property
     def has_alpha(self) -> bool:
         """Whether the last channel is alpha, if the file has one."""
-        return self.channels in WITH_ALPHA and not self.labels
+        return transforms.has_alpha(self.channels) and not self.labels
+
+    @property
+    def holds_indices(self) -> bool:
+        """Whether the numbers of its files are those of classes."""
+        return bool(self.labels) and self.palette is None
 
     @property
     def needs_python(self) -> bool:
         """Whether TensorFlow's kernels, which know gray, RGB and alpha, cannot read it, whatever the file."""
-        return bool(self.labels or self.percentiles or self.axes or self.channels > max(WITH_ALPHA))
+        return bool(self.labels or self.percentiles or self.axes or self.channels > MAX_PLAIN_CHANNELS)
 
     @property
     def border(self) -> tuple[float, ...]:
@@ -103,9 +105,11 @@ class ImageFormat:
 
     def read_bytes(self, contents: bytes | StoredFile, window: codecs.Window | None = None) -> np.ndarray:
         """Does what `read` does, in Python and for every format."""
-        as_indices = bool(self.labels) and self.palette is None
-        raster = codecs.decode(contents, self.axes, self.max_pixels, indices=as_indices, window=window)
-        return self.from_raster(raster)
+        return self.from_raster(self.decode(contents, window))
+
+    def decode(self, contents: bytes | StoredFile, window: codecs.Window | None = None) -> codecs.Raster:
+        """Returns the stored numbers of a file, those of a palette's indices if they are classes."""
+        return codecs.decode(contents, self.axes, self.max_pixels, indices=self.holds_indices, window=window)
 
     def from_raster(self, raster: codecs.Raster) -> np.ndarray:
         """Converts stored numbers `(H, W, C)` to `(H, W, channels)` float32 in [0, 1].

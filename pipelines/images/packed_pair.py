@@ -40,6 +40,11 @@ def unpack(contents: bytes) -> tuple[bytes, bytes]:
     return contents[HEADER_BYTES:middle], contents[middle:]
 
 
+def files_of(contents: bytes) -> tuple[bytes, ...]:
+    """Returns the bytes of A and of B, or those of a side-by-side file alone; raises as `unpack`."""
+    return unpack(contents) if is_packed(contents) else (contents,)
+
+
 def pack_in_graph(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Returns what `pack` returns, by TensorFlow's operations; all are scalar strings."""
     length = tf.cast(tf.bitcast(_length(a), tf.uint8), tf.int32)  # its eight bytes, the lowest first

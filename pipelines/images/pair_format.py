@@ -156,7 +156,7 @@ class PairFormat:
         """Returns a side of two files, in the size of resize_to."""
         if self.resize_to != "none":
             size = tf.shape(images[self.resize_to.upper()])[:2]
-            return fit.resize_to(images[side], size, self.of_side(side).resize_method)
+            return transforms.resize(images[side], size, self.of_side(side).resize_method)
         is_scaled = self.preprocess in ("resize_and_crop", "pad")
         with tf.control_dependencies(fit.check_same_shape(images["A"], images["B"], is_scaled)):
             return tf.identity(images[side])
@@ -181,20 +181,26 @@ class PairFormat:
 
     def _halves_of(self, contents: bytes) -> list[np.ndarray]:
         """Returns source and target of a side-by-side file, in Python."""
+        source, target = self.split_raster(self.decode_whole(contents))
+        return [self.source.from_raster(source), self.target.from_raster(target)]
+
+    def decode_whole(self, contents: bytes) -> codecs.Raster:
+        """Returns the stored numbers of a side-by-side file; raises BadImageError if it has no two halves."""
         as_indices = self.halves_are_indices()
         raster = codecs.decode(contents, self.source.axes, self.max_pixels, indices=as_indices)
-        width = raster.values.shape[1]
-        if width % 2:
+        if raster.values.shape[1] % 2:
             raise BadImageError(transforms.ODD_WIDTH)
-        halves = {
-            "A": dataclasses.replace(raster, values=raster.values[:, : width // 2]),
-            "B": dataclasses.replace(raster, values=raster.values[:, width // 2 :]),
-        }
-        return [self.of_side(side).from_raster(halves[side]) for side in self.sides()]
+        return raster
+
+    def split_raster(self, raster: codecs.Raster) -> tuple[codecs.Raster, codecs.Raster]:
+        """Returns the source's half of what `decode_whole` returns, and the target's."""
+        half = raster.values.shape[1] // 2
+        a, b = (dataclasses.replace(raster, values=part) for part in (raster.values[:, :half], raster.values[:, half:]))
+        return (a, b) if self.direction == "AtoB" else (b, a)
 
     def halves_are_indices(self) -> bool:
         """Tells whether a palette's indices are classes: only if both halves are."""
-        return all(side.labels and side.palette is None for side in (self.source, self.target))
+        return self.source.holds_indices and self.target.holds_indices
 
     def sides(self) -> str:
         """Returns which side is the source, then which is the target."""

@@ -73,7 +73,7 @@ def read_window(form: PairFormat, files: Sequence[Contents], window: codecs.Wind
 
 def check_readable(form: PairFormat, contents: bytes) -> None:
     """Raises what `read` would raise eagerly; large files that training reads by windows take less memory."""
-    files = packed_pair.unpack(contents) if packed_pair.is_packed(contents) else (contents,)
+    files = packed_pair.files_of(contents)
     shape = window_shape(form, files) if form.has_windows else None
     if not shape:
         form.read(tf.constant(contents))

@@ -10,13 +10,13 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from pipelines.images import header
+from pipelines.images.choices import MAX_PLAIN_CHANNELS
 from pipelines.images.rare import rare
+from pipelines.images.size import Size
 
 # ITU-R BT.601, as in Pillow.
 LUMINANCE = (0.299, 0.587, 0.114)
 WHITE = (255, 255, 255)
-# The most channels of a JPEG or PNG.
-MAX_CHANNELS = 4
 
 ODD_WIDTH = "its width is odd, so it has no two halves of one width"
 
@@ -38,8 +38,8 @@ def to_channels(image: Image, channels: int, background: Sequence[int] = WHITE) 
     Raises:
       header.BadImageError: channels is more than 4.
     """
-    if channels > MAX_CHANNELS:
-        raise header.BadImageError(f"it has at most {MAX_CHANNELS} channels, and {channels} are asked for")
+    if channels > MAX_PLAIN_CHANNELS:
+        raise header.BadImageError(f"it has at most {MAX_PLAIN_CHANNELS} channels, and {channels} are asked for")
     if image.shape[-1] is not None:
         return _convert(image, image.shape[-1], channels, tuple(background))
     stored = tf.shape(image)[-1]
@@ -78,7 +78,7 @@ def _convert_any(image: Image, channels: int, background: Sequence[int]) -> Imag
     def converted(stored: int) -> Image:
         return _convert(tf.ensure_shape(image, (None, None, stored)), stored, channels, background)
 
-    cases = [functools.partial(converted, stored) for stored in range(1, MAX_CHANNELS + 1)]
+    cases = [functools.partial(converted, stored) for stored in range(1, MAX_PLAIN_CHANNELS + 1)]
     return tf.switch_case(tf.shape(image)[-1] - 1, cases)
 
 
@@ -98,15 +98,18 @@ def split(image: Image, direction: str) -> Pair:
     return (a, b) if direction == "AtoB" else (b, a)
 
 
-def resize(image: Image, size: tuple[int, int], method: str) -> Image:
-    """Resizes to (height, width), antialiased, and clips the overshoot of bicubic and lanczos3 to [0, 1]."""
+def resize(image: Image, size: Size | tf.Tensor, method: str) -> Image:
+    """Resizes to (height, width), antialiased, and clips the overshoot of bicubic and lanczos3 to [0, 1].
+
+    A size that only the graph's run knows is a tensor.
+    """
 
     def resized() -> Image:
         return tf.clip_by_value(tf.image.resize(image, size, method, antialias=True), 0.0, 1.0)
 
     # Resizing to the same size is the identity, but takes as long as any other.
     image = tf.cond(tf.reduce_all(tf.shape(image)[:2] == size), lambda: image, resized)
-    return tf.ensure_shape(image, (*size, image.shape[-1]))
+    return tf.ensure_shape(image, (*((None, None) if tf.is_tensor(size) else size), image.shape[-1]))
 
 
 def normalize(image: Image) -> Image:

@@ -7,11 +7,8 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from pipelines.images import codecs, header
-from pipelines.images.packed_pair import is_packed, unpack
+from pipelines.images.packed_pair import files_of
 from pipelines.storage.manifest import Manifest, Shard
-
-# The channels of a PNG by its color type; those of a palette are its colors'.
-PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
 class Inventory:
@@ -30,7 +27,7 @@ class Inventory:
 
     def add(self, contents: bytes) -> None:
         """Counts an image, or a pair of two, that can be decoded, by its header."""
-        sides = [_shape(side, self._axes) for side in (unpack(contents) if is_packed(contents) else (contents,))]
+        sides = [_shape(side, self._axes) for side in files_of(contents)]
         self.channels[" and ".join(str(channels) for _, _, channels in sides)] += 1
         self.heights.update(height for height, _, _ in sides)
         self.widths.update(width for _, width, _ in sides)
@@ -55,7 +52,7 @@ def _shape(contents: bytes, axes: str) -> tuple[int, int, int]:
         return tuple(tf.io.extract_jpeg_shape(contents).numpy().tolist())
     start, length = header.PNG_SIZE
     width, height = struct.unpack(">II", contents[start : start + length])
-    channels = PNG_CHANNELS[contents[header.PNG_COLOR_BYTE]]
+    channels = header.PNG_CHANNELS[contents[header.PNG_COLOR_BYTE]]
     # A transparent color counts as an alpha channel.
     return height, width, channels + (channels in (1, 3) and header.has_transparent_color(contents))
 

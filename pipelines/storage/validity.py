@@ -13,6 +13,7 @@ from pipelines.images import codecs, header, transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.kernels import decode_stored
 from pipelines.images.packed_pair import is_packed, unpack
+from pipelines.images.pair_format import naming_side
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.file_pair import FilePair
 from pipelines.storage.image_set import Readable
@@ -85,10 +86,8 @@ def check_pair(contents: bytes, max_pixels: int, axes: str = "") -> bytes:
             raise BadImageError(transforms.ODD_WIDTH)
         return contents
     for side, file in zip("AB", unpack(contents), strict=True):
-        try:
+        with naming_side(side):
             check_image(file, max_pixels, axes)
-        except BadImageError as error:
-            raise BadImageError(f"side {side}: {error.reason}") from None
     return contents
 
 

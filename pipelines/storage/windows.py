@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
-from pipelines.images.packed_pair import is_packed, pack, unpack
+from pipelines.images.packed_pair import files_of, pack
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.pair_window import Contents, read_window, window_shape
 from pipelines.images.size import Size
@@ -68,7 +68,7 @@ class Windows:
                 if not paths:
                     contents = readable.read_bytes()
                     self._check(index, contents)
-                    yield unpack(contents) if is_packed(contents) else (contents,)
+                    yield files_of(contents)
                     return
                 opened = [stack.enter_context(StoredFile(path)) for path in paths]
                 stamp = tuple(file.stamp() for file in opened)

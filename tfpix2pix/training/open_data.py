@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +29,8 @@ from tfpix2pix.evaluation.metric_networks import networks_for
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.lost_pairs import Lost
+
+Result = TypeVar("Result")
 
 # Targets whose type stands for that of all.
 SAMPLED_TARGETS = 8
@@ -93,14 +97,12 @@ def warn(config: Config, train: Pairs, val: Pairs | None) -> None:
 
 def _classes_of(train: Pairs) -> set[int]:
     """Returns the classes of some targets."""
-    found: set[int] = set()
-    for index in spread_indices(len(train), SAMPLED_TARGETS):
-        with contextlib.suppress(BadImageError):
-            _, target = read_file(
-                train.files[index], lambda raw: train.form.read(tf.constant(raw)), train.form.max_pixels
-            )
-            found.update(np.flatnonzero(target.numpy().any((0, 1))).tolist())
-    return found
+
+    def classes(file: Readable, form: PairFormat) -> list[int]:
+        _, target = read_file(file, lambda raw: form.read(tf.constant(raw)), form.max_pixels)
+        return np.flatnonzero(target.numpy().any((0, 1))).tolist()
+
+    return {index for found in _of_sample(train, classes) for index in found}
 
 
 def with_target_type(config: Config, train: Pairs) -> Config:
@@ -109,11 +111,7 @@ def with_target_type(config: Config, train: Pairs) -> Config:
         return config
     if config.target_labels:
         return dataclasses.replace(config, target_type="uint8")
-    found = []
-    for index in spread_indices(len(train), SAMPLED_TARGETS):
-        # A lost pair, whose file may be gone, says nothing.
-        with contextlib.suppress(BadImageError):
-            found.append(_target_type(train.files[index], train.form))
+    found = _of_sample(train, _target_type)
     # The widest of them; of integers that no type of results holds, floats.
     widest = np.result_type(*found).name if found else "uint8"
     return dataclasses.replace(config, target_type=widest if widest in NUMBER_TYPES else "float32")
@@ -123,13 +121,24 @@ def with_target_palette(config: Config, train: Pairs) -> Config:
     """Fills in target_palette, if no option names colors, from the palette of the training's targets, if it has one."""
     if not config.target_labels or config.target_palette or config.label_colors:
         return config
-    found = [_target_colors(train.files[index], train.form) for index in spread_indices(len(train), SAMPLED_TARGETS)]
+    found = _of_sample(train, _target_colors)
+    if not found:
+        return config
     colors = (found[0] or [])[: config.target_labels]
     # Colors of other files, or alike for two classes, would mislead.
     if found.count(found[0]) < len(found) or len({*colors}) < config.target_labels:
         return config
     palette = Palette({str(number): color for number, color in enumerate(colors)})
     return dataclasses.replace(config, target_palette=format_palette(palette))
+
+
+def _of_sample(train: Pairs, look: Callable[[Readable, PairFormat], Result]) -> list[Result]:
+    """Returns what `look` says of some pairs. A lost pair, whose file may be gone, says nothing."""
+    found = []
+    for index in spread_indices(len(train), SAMPLED_TARGETS):
+        with contextlib.suppress(BadImageError):
+            found.append(look(train.files[index], train.form))
+    return found
 
 
 def _target_type(file: Readable, form: PairFormat) -> np.dtype:

@@ -15,7 +15,15 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImag
 from pipelines.images.color import Color
 from pipelines.images.formats import color_profile, raster
 from pipelines.images.formats.raster import Header, Raster, Window
-from pipelines.images.header import DAMAGED, PNG_COLOR_BYTE, PNG_DEPTH_BYTE, PNG_SIZE, BadImageError, check_header
+from pipelines.images.header import (
+    DAMAGED,
+    PNG_CHANNELS,
+    PNG_COLOR_BYTE,
+    PNG_DEPTH_BYTE,
+    PNG_SIZE,
+    BadImageError,
+    check_header,
+)
 from pipelines.images.size import MAX_PIXELS
 
 ORIENTATION_TAG = 0x0112
@@ -34,8 +42,6 @@ OPENERS = {
     "bmp": BmpImagePlugin.BmpImageFile,
 }
 MODE_CHANNELS = {"1": 1, "L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 3}
-# Channels of a PNG by its color type (PNG specification, 11.2.2), a palette's colors unpacked.
-PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
 def probe(contents: bytes, format_name: str) -> Header:

@@ -10,7 +10,7 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.pairs import open_pairs
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
-from tfpix2pix.training.open_data import with_target_type
+from tfpix2pix.training.open_data import with_target_palette, with_target_type
 
 
 def resolved(folder, config=None, value_range=None):
@@ -49,3 +49,13 @@ def test_twelve_bits_need_a_range(tmp_path):
     with pytest.raises(InputError, match="--target_range=0,4095"):
         resolved(tmp_path)
     assert resolved(tmp_path, value_range=(0, 4095)) == "uint16"
+
+
+def test_a_file_that_is_gone_says_nothing(tmp_path):
+    for name in ("0.png", "1.png"):
+        Image.new("L", (16, 8)).save(tmp_path / name)
+    side = ImageFormat(3, labels=3, resize_method="nearest")
+    pairs = open_pairs(tmp_path, PairFormat("AtoB", (8, 8), side, side))
+    (tmp_path / "0.png").unlink()
+    assert with_target_palette(Config(target_labels=3), pairs) == Config(target_labels=3)
+    assert with_target_type(Config(), pairs).target_type == "uint8"
