@@ -29,7 +29,7 @@ FAILED_FILE = "failed.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Translated:
-    """What a bulk translation did.
+    """The counts and failures of a bulk translation.
 
     Attributes:
       images: how many were translated.

@@ -67,7 +67,7 @@ class Dataset:
 
     @functools.cached_property
     def left_out(self) -> dict[AnyPath, str]:
-        """What is in no split, with a reason that follows its count; lists all splits."""
+        """The files and folders in no split, each with a reason that follows a count; lists all splits."""
         found: dict[AnyPath, str] = dict.fromkeys(self.beside, BESIDE)
         for place in self.places.values():
             found.update(self._open(place).left_out)

@@ -16,7 +16,7 @@ ORDER = "order"
 
 @dataclasses.dataclass(frozen=True)
 class Matched:
-    """What became of the files of two folders.
+    """The pairs of two folders, and the files without a partner.
 
     Attributes:
       pairs: by name, the path of A's file below its folder without suffix; in the order of names.

@@ -15,7 +15,7 @@ from pipelines.images.statistics import Statistics, type_name
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What is kept of one image.
+    """The facts that a survey keeps of one image.
 
     Attributes:
       digest: of its pixels, shape and type; 64 bits.

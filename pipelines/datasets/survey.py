@@ -22,7 +22,7 @@ SAMPLE_BYTES = 2**28
 
 @dataclasses.dataclass(frozen=True)
 class PairLook:
-    """What is kept of one pair.
+    """The facts that a survey keeps of one pair.
 
     Attributes:
       source: its source.

@@ -11,7 +11,7 @@ IGNORED_CLASS = 255
 # Numbers beyond these percentiles may be hot pixels.
 PERCENTILES = (0.1, 99.9)
 # Images use little of their type if less than this share of its range lies between their smallest and largest number:
-# by bytes of the type. Of 16 bits that is one bit that is never set, of 8 bits two.
+# by bytes of the type. Half of the range means that one bit is never set, a quarter that two bits are not.
 SMALL_SHARES = {1: 0.25, 2: 0.5, 4: 0.5, 8: 0.5}
 # They do as well if less than this share of that share lies between PERCENTILES.
 INNER_SHARE = 0.25

@@ -1,4 +1,4 @@
-"""What every decoder gives: a header, or pixels in the file's own numbers; and the checks that all share."""
+"""The header and the pixels of an image, as every decoder returns them, and the checks that all decoders share."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ Window = tuple[int, int, int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What is known of an image without decoding it.
+    """The facts about an image that its header tells.
 
     Attributes:
       format: "jpeg", "png", "tiff", "webp", "bmp", "npy" or "npz".
