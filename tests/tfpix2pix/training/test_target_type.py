@@ -45,7 +45,10 @@ def test_the_widest_counts_and_what_was_asked_for_counts_more(tmp_path):
 
 
 def test_twelve_bits_need_a_range(tmp_path):
-    tifffile.imwrite(tmp_path / "0.tif", np.zeros((8, 16), np.uint16), bitspersample=12)
+    try:
+        tifffile.imwrite(tmp_path / "0.tif", np.zeros((8, 16), np.uint16), bitspersample=12)
+    except NotImplementedError:
+        pytest.skip("imagecodecs before 2026, for Python 3.10, writes no numbers of 12 bits")
     with pytest.raises(InputError, match="--target_range=0,4095"):
         resolved(tmp_path)
     assert resolved(tmp_path, value_range=(0, 4095)) == "uint16"
