@@ -16,9 +16,9 @@ INSTALLED_DEV := .venv/.installed-dev
 INSTALLED_DOCS := .venv/.installed-docs
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo test test-all lint format docs docs-serve tensorboard stress hostile engine audit fuzz clean
+.PHONY: help demo test test-all lint format docs docs-serve tensorboard stress hostile engine torch audit fuzz clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
@@ -33,6 +33,7 @@ help:
 	@echo "make hostile      360 spoiled inputs through every command; prints a table"
 	@echo "make fuzz         TARGET=torch for SECONDS=600; targets are tests/fuzz/fuzz_*.py"
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
+	@echo "make torch        let torch itself load files of export.torch, and read its own"
 	@echo "make audit        look up known vulnerabilities of the packages in .venv"
 	@echo "make clean        remove the environments"
 
@@ -73,6 +74,9 @@ hostile: $(INSTALLED_DEV)
 engine: .venv-engine/.installed
 	.venv-engine/bin/python -m tests.engine.check $(MODEL) $(IMAGES)
 
+torch: $(INSTALLED_DEV) .venv-torch/.installed
+	$(BIN)/python -m pytest tests/export/test_torch.py
+
 audit: $(INSTALLED_DEV) .venv-audit/.installed
 	.venv-audit/bin/python .ci/audit.py .venv
 
@@ -92,7 +96,7 @@ $(INSTALLED): pyproject.toml constraints.txt .ci/requirements.py
 	touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' dev export beam docs > .venv/requirements-dev.txt
+	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' dev export beam video zarr docs > .venv/requirements-dev.txt
 	$(PIP) --requirement .venv/requirements-dev.txt
 	touch $@
 

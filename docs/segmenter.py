@@ -21,7 +21,7 @@ from pipelines.images.label_colors import PALETTES
 from pipelines.images.pair_format import PairFormat
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import Pairs, open_pairs
-from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.generators.unet import unet
 from tfpix2pix.quality.segmentation import confusions, labels_of, scores
 
 BATCH_SIZE = 8

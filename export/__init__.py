@@ -3,10 +3,12 @@
 saved_model.py  command: a SavedModel for TensorFlow Serving
 tflite.py       command: TFLite files for phones
 onnx.py         command: an ONNX file
+torch.py        command: files of the PyTorch reference
 bulk.py         command: translates any number of images with a SavedModel
 client.py       command: sends images to TensorFlow Serving
 options.py      the options that the exporters share
-trained.py      generator and validation pairs: every exporter starts from both
+trained.py      a generator and what it is compared on: every exporter starts from both
+compared_pairs.py  pictures for that: kept in the run, of a data set, or of a folder
 bulk_job.py     a bulk translation from its folder to the list of failures
 bulk_block.py   the part of it that one worker does at a time
 formats/        the exporters, and the comparison of their files with Keras

@@ -15,10 +15,13 @@ from absl import flags
 from pipelines.images.size import define_max_pixels
 from pipelines.sharding import beam
 from pipelines.system import terminal
+from tfpix2pix.translation import options
+from tfpix2pix.translation.options import SizeOptions
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
+    from export.bulk_block import Recipe, load_model
     from export.bulk_job import FAILED_FILE, translate_all
     from pipelines.storage.input_output import kept_line, left_out_line
     from pipelines.storage.result_files import unplaced_line
@@ -29,15 +32,15 @@ def main(argv: list[str]) -> int:
     beam.import_beam()
     if line := left_out_line(parse_path(values.input)):
         print(terminal.one_line(line))
+    which = load_model(values.model).description.get("checkpoint", "an earlier version's, which does not say its step")
+    print(f"{values.model}: {which}", flush=True)
+    sizes = SizeOptions(values.fit, "source", values.tile, values.overlap, values.memory_mib)
     done = translate_all(
-        values.model,
+        Recipe(values.model, values.batch_size, values.format == "shards", values.max_pixels, sizes),
         values.input,
         values.output,
         functools.partial(beam.run, runner=values.runner, options=values.beam, workers=values.workers),
-        to_shards=values.format == "shards",
-        batch_size=values.batch_size,
         block_size=values.block,
-        max_pixels=values.max_pixels,
         overwrite=values.overwrite,
     )
     print(f"{done.images} images in {values.output}")
@@ -56,8 +59,16 @@ def define_flags() -> None:
     flags.DEFINE_string("input", None, "a folder of images at any depth, or of shards", required=True)
     flags.DEFINE_string("output", None, "folder for the results; made if it does not exist", required=True)
     flags.DEFINE_enum("format", "png", ("png", "shards"), "of the results: files, or TFRecord shards, one a block")
-    flags.DEFINE_integer("batch_size", 8, "images at a time", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 8, "images in a request to the model", lower_bound=1)
     flags.DEFINE_integer("block", 256, "images that a worker does at a time, and loses if it dies", lower_bound=1)
+    flags.DEFINE_enum(
+        "fit",
+        "auto",
+        ("auto", "tile"),
+        "how pictures meet the network: tile (at their own scale, tile by tile); auto: as the model was exported, and "
+        "in tiles where memory is short or a TIFF has more than max_pixels",
+    )
+    options.define_tile_flags()
     define_max_pixels()
     flags.DEFINE_bool("overwrite", False, "make results again that exist")
     beam.define_flags()

@@ -9,8 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from export.bulk_block import UNFINISHED_FOLDER, load_model, model_fingerprint, output_name, translate_block
-from pipelines.images.size import MAX_PIXELS
+from export.bulk_block import UNFINISHED_FOLDER, Recipe, load_model, output_name, translate_block
 from pipelines.sharding import blocks
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import summed
@@ -45,28 +44,22 @@ class Translated:
 
 
 def translate_all(
-    model: str,
+    recipe: Recipe,
     source: str | pathlib.Path,
     output: str | pathlib.Path,
     run_blocks: Callable[[Callable[[Any], None], Sequence[Any]], None],
     *,
-    to_shards: bool = False,
-    batch_size: int = 8,
     block_size: int = 256,
-    max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
 ) -> Translated:
     """Translates all images of a folder or of shards; does not repeat what an earlier call has done.
 
     Args:
-      model: a SavedModel by export_saved_model, with its version.
+      recipe: the model, and how it is used.
       source: a folder of images at any depth, or of shards; on a disk or in an object store.
       output: the folder for the results; made if it does not exist.
       run_blocks: calls the function for each block, here or on other machines.
-      to_shards: whether to write TFRecord shards, one for each block, in place of PNG files.
-      batch_size: images that are translated at a time.
       block_size: images that one worker does at a time, and loses if it dies.
-      max_pixels: an image of more is not given to the model, which has a limit of its own.
       overwrite: whether results that exist are made again, such as those of another model. Shards of another model, or
         of other options, always are.
 
@@ -77,26 +70,24 @@ def translate_all(
       InputError: there is no such model or folder, or results would overwrite each other or the input.
     """
     folder = parse_path(output)
-    load_model(model)
-    todo = plan(parse_path(source), folder, block_size)
+    model = load_model(recipe.model)
+    if recipe.options.fit == "tile":
+        model.large_pictures(recipe.options, recipe.max_pixels)
+    todo = plan(parse_path(source), folder, block_size, recipe.max_pixels)
     make_folder(folder / BLOCKS_FOLDER, "output")
     work = functools.partial(
         translate_block,
-        model=model,
-        fingerprint=model_fingerprint(model),
+        recipe=recipe,
         output=str(folder),
-        batch_size=batch_size,
-        to_shards=to_shards,
-        max_pixels=max_pixels,
         overwrite=overwrite,
-        side_cars=not to_shards and any_side_car(parse_path(source)),
+        side_cars=not recipe.to_shards and any_side_car(parse_path(source)),
     )
     with naming_full_disk(pathlib.Path(str(folder)), "the results"):
         run_blocks(work, todo)
-        return finish(folder, blocks.results_of(todo), to_shards)
+        return finish(folder, blocks.results_of(todo), recipe.to_shards)
 
 
-def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
+def plan(source: AnyPath, output: AnyPath, block_size: int, max_pixels: int) -> list[Block]:
     """Cuts the input into blocks.
 
     Raises:
@@ -110,10 +101,10 @@ def plan(source: AnyPath, output: AnyPath, block_size: int) -> list[Block]:
     files = open_files(source)
     names = files.names()
     inputs: dict[str, list[str]] = {}
-    for name in names:
+    for i, name in enumerate(names):
         if not is_below(name):
             raise InputError(f"{name!r} in {source} cannot name a result below {output}; make the shards again")
-        inputs.setdefault(output_name(name), []).append(name)
+        inputs.setdefault(output_name(name, files[i], max_pixels), []).append(name)
     double = {result: several for result, several in inputs.items() if len(several) > 1}
     if double:
         result, (first, second, *_) = next(iter(double.items()))

@@ -1,9 +1,10 @@
 """Exports a generator as an ONNX file, and measures it in ONNX Runtime against Keras.
 
-    python -m export.onnx --run_dir=runs/facades --export_dir=models/facades_onnx
+    python -m export.onnx --run_dir=runs/facades --output=models/facades_onnx
 
-writes model.onnx: source, (batch, H, W, channels) in [-1, 1], to generated, likewise. A file that is too far from Keras
-is not written, and the exit code is 1.
+writes model.onnx: source, (batch, height, width, channels) in [-1, 1], to generated, likewise, for all heights and
+widths that are multiples of what its metadata call `multiple`. The file describes itself in its metadata_props. One
+that is too far from Keras is not written, and the exit code is 1.
 """
 
 from absl import flags
@@ -21,14 +22,14 @@ def main(argv: list[str]) -> int:
     terminal.no_arguments(argv)
     hide_gpus()
     values = flags.FLAGS
-    row = export_onnx(values.run_dir, values.export_dir, **options.arguments(values))
+    row = export_onnx(values.run_dir, values.output, **options.arguments(values))
     print(table([row]), flush=True)
     return 0 if row.passed else 1
 
 
 def define_flags() -> None:
     """Defines the options of the command."""
-    options.define_flags("folder for the file; made if it does not exist")
+    options.define_flags("folder for the file; made if it does not exist", one_file=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """Exports a generator for TensorFlow Serving, and proves that the export computes what Keras computes.
 
-    python -m export.saved_model --run_dir=runs/facades --export_dir=models/facades
+    python -m export.saved_model --run_dir=runs/facades --output=models/facades
 
 writes models/facades/1/, the next time 2/, and so on. Signatures:
-  serving_default  image_bytes (JPEG or PNG of any size) to image_bytes (PNG, of 8 or 16 bits as the targets)
-  translate        source, float (N, H, W, channels) in [-1, 1], to generated, likewise
-A run whose files are of another kind, such as 12 channels or floats, has the signature translate alone.
+  serving_default  image_bytes (JPEG or PNG) to image_bytes (PNG, of 8 or 16 bits as the targets), of any size
+  translate        source, float (N, H, W, channels) in [-1, 1], to generated, likewise; sides are multiples of
+                   `multiple` in export.json
+  measure          source to statistics (2, K), the mean and variance of each normalized channel over all images
+  translate_with   source and statistics to generated: tiles of one picture with the statistics of the whole
+The last two exist if images are normalized by statistics of their own. A run whose files are of another kind, such as
+12 channels or floats, has no serving_default.
 """
 
 import json
@@ -13,8 +17,10 @@ import json
 from absl import flags
 
 from export import options
+from export.formats.choices import MODEL_FITS
 from pipelines.images.size import define_max_pixels
 from pipelines.system import terminal
+from tfpix2pix.translation.options import OUTPUT_SIZES
 
 
 def main(argv: list[str]) -> int:
@@ -27,19 +33,23 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     folder = export_saved_model(
         values.run_dir,
-        values.export_dir,
+        values.output,
         version=values.version,
         dropout_at_inference=values.dropout_at_inference,
+        fit=values.fit,
+        output_size=values.output_size,
         max_pixels=values.max_pixels,
         max_batch_size=values.max_batch_size,
         **options.arguments(values),
     )
     made = json.loads((folder / EXPORT_FILE).read_text())
-    pngs = "" if made["left_out"] else f", and PNGs are {'within a level' if values.max_batch_size else 'the same'}"
+    same = "are within a level" if values.max_batch_size else "of the native size are the same"
+    pngs = "" if made["left_out"] else f", and PNGs {same}"
     print(
         f"{folder}: step {made['step']} of {values.run_dir}; on {made['parity']['images']} images the largest "
         f"difference from Keras is {made['parity']['max_difference']:.2g}{pngs}"
     )
+    print(f"fit={made['fit']}: {made['fit_reason']}")
     for signature, reason in made["left_out"].items():
         print(f"the signature {signature} was left out: it {reason}")
     return 0
@@ -50,6 +60,16 @@ def define_flags() -> None:
     options.define_flags("folder of the model's versions; its name is the model's")
     flags.DEFINE_integer("version", None, "number to write; default: one more than the greatest", lower_bound=1)
     flags.DEFINE_bool("dropout_at_inference", False, "keep dropout on: the paper's noise")
+    flags.DEFINE_enum(
+        "fit",
+        "auto",
+        MODEL_FITS,
+        "how pictures meet the network: pad (at their own scale), resize (brought to the size that training had, and "
+        "results back); auto: as training did",
+    )
+    flags.DEFINE_enum(
+        "output_size", "source", OUTPUT_SIZES, "the size of results: the picture's, or as the network gives it"
+    )
     define_max_pixels(None)
     flags.DEFINE_integer(
         "max_batch_size",

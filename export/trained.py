@@ -1,6 +1,5 @@
-"""Loads a trained generator, and validation pairs to compare an export with Keras: every exporter starts from both."""
+"""Loads a trained generator, and pictures to compare an export with Keras: every exporter starts from both."""
 
-import contextlib
 import dataclasses
 import hashlib
 import os
@@ -10,17 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.datasets.layout import Dataset
-from pipelines.images import transforms
-from pipelines.images.header import BadImageError
+from export.compared_pairs import ComparedPair, find_pairs
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, parse_size
-from pipelines.storage.kind import warn_of_single_images
-from pipelines.storage.validity import read_file
 from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
-from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
 
@@ -40,7 +34,9 @@ class Trained:
       form: how a pair is read, at the size of the export.
       step: of the checkpoint.
       validation: the metrics of that step; empty if it was not validated.
-      pairs: validation pairs, (source, target), each `(H, W, C)` float32 in [-1, 1].
+      pairs: what its exports are compared on, at the scale of training.
+      compared_on: in words where the pairs are from, and how large they are.
+      checkpoint: in words which step it is.
     """
 
     generator: keras.Model
@@ -48,14 +44,18 @@ class Trained:
     form: PairFormat
     step: int
     validation: dict[str, float]
-    pairs: list[tuple[np.ndarray, np.ndarray]]
+    pairs: list[ComparedPair]
+    compared_on: str = ""
+    checkpoint: str = ""
 
     def description(self) -> dict[str, object]:
         """Returns what is written beside an export: its origin, and the versions that made it."""
         return {
             "step": self.step,
+            "checkpoint": self.checkpoint,
             "validation": self.validation,
             "image_size": list(self.form.size),
+            "multiple": self.config.multiple,
             "target_type": self.config.result_type,
             "source_range": self.config.source_range,
             "target_range": self.config.target_range,
@@ -70,29 +70,33 @@ def open_trained(
     run_dir: str | os.PathLike[str],
     max_pairs: int,
     *,
-    checkpoint: str | int = "latest",
+    checkpoint: str | int = "best",
     data: str = "",
+    sources: str = "",
     norm_statistics: str | None = None,
     image_size: Size | None = None,
+    resizes: bool = False,
     dropout_at_inference: bool = False,
-    any_size: bool = False,
     products: bool | None = None,
+    purpose: str = "compared with Keras",
 ) -> Trained:
-    """Opens a run.
+    """Opens a run, and prints which step of it; its generator takes every size that its depth allows.
 
     Args:
       run_dir: the run directory that `train` wrote.
-      max_pairs: how many validation pairs to read at most, the first in the order of names.
-      checkpoint: `latest`, `best` (by the run's best_by), or a step.
-      data: the data set whose val/ is read; by default the run's own.
+      max_pairs: how many pictures to read at most, to compare on.
+      checkpoint: `best` (by the run's best_by), `latest`, or a step.
+      data: the data set whose val/ is read, in place of the pairs that the run has kept.
+      sources: a folder of single sources that are read instead.
       norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
       image_size: (height, width) of the export; by default training's.
+      resizes: whether pictures are resized to image_size; else, if it is given, the middle is taken.
       dropout_at_inference: whether dropout stays on: the paper's noise.
-      any_size: whether the generator takes every size that its depth allows, not image_size alone.
-      products: as unet has it.
+      products: as Parts has it.
+      purpose: what happens to the pictures, for people: "compared with Keras" on so many pairs.
 
     Raises:
-      InputError: no run, no checkpoint, no validation pairs, or an argument that does not fit.
+      InputError: no run, no checkpoint, nothing to compare on, or an argument that does not fit.
     """
     check_value("parity_images", max_pairs, least=1)
     if norm_statistics is not None:
@@ -102,58 +106,40 @@ def open_trained(
     folder = pathlib.Path(run_dir)
     with tf.device(COMPARED_ON):
         generator, config, step = load_generator(
-            folder,
-            str(checkpoint),
-            (None, None) if any_size else image_size,
-            norm_statistics,
-            dropout_at_inference,
-            products,
+            folder, str(checkpoint), (None, None), norm_statistics, dropout_at_inference, products
         )
     size = image_size or config.image_size
     try:
-        check_depth(size, config.depth)
+        check_depth(size, config.levels, config.generator, config.enhancers)
     except ValueError as error:
         raise InputError(str(error)) from None
-    form = config.pair_format(size)
-    dataset = (config.with_data(data) if data else config).open_dataset(make=bool(data))
-    pairs = read_pairs(dataset, form, max_pairs)
-    if data:
-        warn_of_single_images(dataset.split("val"), data_json.load_aspects(folder), config.axes, config.max_pixels)
+    pairs, compared_on = find_pairs(
+        folder,
+        config,
+        max_pairs,
+        data=data,
+        sources=sources,
+        resized=image_size if resizes else None,
+        cropped=None if resizes else image_size,
+    )
+    checkpoints = Checkpoints(folder, best_by=config.best_by)
+    words = checkpoints.words(step)
+    print(f"{folder}, {words}; {purpose} on {compared_on}", flush=True)
     return Trained(
         generator,
         dataclasses.replace(config, norm_statistics=norm_statistics or config.norm_statistics),
-        form,
+        config.pair_format(size),
         step,
-        Checkpoints(folder).validation(step),
+        checkpoints.validation(step),
         pairs,
+        compared_on,
+        words,
     )
 
 
 def hide_gpus() -> None:
     """Leaves all GPUs to other processes: a command that exports needs none. Call it before anything else."""
     tf.config.set_visible_devices([], "GPU")
-
-
-def read_pairs(dataset: Dataset, form: PairFormat, max_pairs: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Reads the first validation pairs of a data set, in [-1, 1]; leaves out bad files.
-
-    Raises:
-      InputError: it has none, or no good one.
-    """
-    try:
-        files = dataset.split("val")
-    except InputError as error:
-        raise InputError(f"{error}; an export is compared on validation pairs, so give --data=FOLDER") from None
-    pairs: list[tuple[np.ndarray, np.ndarray]] = []
-    for file in files:
-        if len(pairs) == max_pairs:
-            break
-        with contextlib.suppress(BadImageError):
-            source, target = read_file(file, lambda contents: form.read(tf.constant(contents)), form.max_pixels)
-            pairs.append((transforms.normalize(source).numpy(), transforms.normalize(target).numpy()))
-    if not pairs:
-        raise InputError(f"none of the {len(files)} files in {files} is a pair; give --data=FOLDER with others")
-    return pairs
 
 
 def weights_digest(network: keras.Model) -> str:

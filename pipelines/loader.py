@@ -1,6 +1,7 @@
 """Makes batches of pairs: the one place that fixes the order of the operations."""
 
 import dataclasses
+import math
 import os
 
 import tensorflow as tf
@@ -41,6 +42,7 @@ def train_dataset(
     seed: int = 0,
     first_step: int = 0,
     last_step: int | None = None,
+    order_since: int = 0,
     worker: int = 0,
     workers: int = 1,
 ) -> tf.data.Dataset:
@@ -75,6 +77,7 @@ def train_dataset(
       seed: of order and jitter.
       first_step: counted from 0.
       last_step: the first step without a batch; None for a data set without end.
+      order_since: the step from which the order's epochs are counted, where a training went on with other pairs.
       worker: the part to take, from 0.
       workers: their number; batch_size has to be a multiple of it.
 
@@ -107,7 +110,7 @@ def train_dataset(
 
     def pair_at(position: tf.Tensor) -> transforms.Pair:
         own_seed = tf.stack([seed, position])
-        index = index_at(position, len(pairs), batch_size, seed)
+        index = index_at(position, len(pairs), batch_size, seed, order_since)
         pair = augmentation.apply(read(index, lambda shape: augmentation.window(shape, own_seed)), own_seed, methods)
         return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
@@ -147,9 +150,13 @@ def eval_dataset(
         _check_same(
             pairs, direction, image_size, preprocess, resize_method, source_channels, target_channels, "image_size"
         )
-        if not pairs.form.shape:
+        if pairs.form.random_crop and not pairs.form.shape:
             raise InputError(
                 f"the pairs in {pairs.files.folder} differ in size, since random_crop=True; open them without it"
+            )
+        if not pairs.shape and batch_size != 1:
+            raise InputError(
+                f"batch_size={batch_size} pairs cannot be joined: those in {pairs.files.folder} differ in shape; give 1"
             )
     else:
         size = image_size or (256, 256)
@@ -158,27 +165,51 @@ def eval_dataset(
     _check_batch_size(batch_size)
     read = pairs.reader()
     dataset = tf.data.Dataset.range(len(pairs))
-    normalized = tf.autograph.experimental.do_not_convert(
-        lambda index: tuple(transforms.normalize(image) for image in read(index))
-    )
+    sides = pairs.shape or (None, None)
+
+    def normalized(index: tf.Tensor) -> transforms.Pair:
+        source, target = (transforms.normalize(tf.ensure_shape(image, (*sides, None))) for image in read(index))
+        return source, target
+
+    normalized = tf.autograph.experimental.do_not_convert(normalized)
     dataset = dataset.map(normalized, num_parallel_calls=tf.data.AUTOTUNE)
     return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
-def index_at(position: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tensor:
+def whole_batch_size(pairs: Pairs, batch_size: int, image_size: Size) -> int:
+    """Returns how many whole pictures are measured at a time.
+
+    They have no more pixels than batch_size crops of image_size, or than one picture whose middle is read, if that is
+    more. Pairs that differ in shape come one by one.
+
+    Args:
+      pairs: opened whole.
+      batch_size: at most so many.
+      image_size: of training's crops.
+    """
+    if not pairs.shape:
+        return 1
+    room = max(batch_size * math.prod(image_size), pairs.form.middle_pixels)
+    return min(batch_size, max(1, room // math.prod(pairs.shape)))
+
+
+def index_at(position: tf.Tensor, count: int, batch_size: int, seed: int, order_since: int = 0) -> tf.Tensor:
     """Returns which of `count` pairs stands at a position of the whole training, int64; inside tf.data or eagerly."""
     steps_per_epoch = count // batch_size
-    step, place = position // batch_size, position % batch_size
-    epoch, rank = step // steps_per_epoch, step % steps_per_epoch * batch_size + place
+    step, place = position // batch_size - order_since, position % batch_size
+    # From order_since on no epoch has a number, and so an order, that one had before.
+    epoch, rank = order_since + step // steps_per_epoch, step % steps_per_epoch * batch_size + place
     return tf.random.experimental.index_shuffle(rank, tf.stack([seed, epoch]), count - 1)
 
 
-def indices_of(step: int, pairs: Pairs, *, batch_size: int, seed: int, worker: int = 0, workers: int = 1) -> list[int]:
+def indices_of(
+    step: int, pairs: Pairs, *, batch_size: int, seed: int, order_since: int = 0, worker: int = 0, workers: int = 1
+) -> list[int]:
     """Returns the indices of the pairs that `train_dataset` reads for a worker's part of one step."""
     share = batch_size // workers
     first = step * batch_size + worker * share
     positions = tf.range(first, first + share, dtype=tf.int64)
-    return [int(index_at(position, len(pairs), batch_size, seed)) for position in positions]
+    return [int(index_at(position, len(pairs), batch_size, seed, order_since)) for position in positions]
 
 
 def _format(

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -60,6 +61,7 @@ class Pairs:
       form: how they are read.
       skipped: the bad ones that were left out, by file, record or name, with the reason.
       cache: all pairs, if they fit into memory.
+      shapes: `(n, 2)`, each pair's (height, width), if all were read when they were opened.
       lost: pairs by index that cannot be read any more. They keep their indices; the next pair that can be read
         replaces each.
     """
@@ -68,10 +70,24 @@ class Pairs:
     form: PairFormat
     skipped: Mapping[Any, str]
     cache: Cache | None = None
+    shapes: np.ndarray | None = None
     lost: Mapping[int, LostPair] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    def shape(self) -> Size | None:
+        """(height, width) of all pairs; None if they differ, or may."""
+        if self.form.shape or self.shapes is None:
+            return self.form.shape
+        height, width = self.shapes[0].tolist()
+        return (height, width) if (self.shapes == self.shapes[0]).all() else None
+
+    @property
+    def min_side(self) -> int:
+        """The shortest side of all pairs, in pixels."""
+        return int(min(self.form.least_size) if self.form.shape or self.shapes is None else self.shapes.min())
 
     def fingerprint(self) -> str:
         """Returns a digest that changes with the files and their order."""
@@ -134,7 +150,12 @@ class Pairs:
     def select(self, rows: Sequence[int]) -> "Pairs":
         """Returns some of the pairs, in this order; none of them is lost."""
         cache = self.cache and (self.cache[0][rows], self.cache[1][rows])
-        return dataclasses.replace(self, files=self.files.select(rows), cache=cache, lost={})
+        shapes = None if self.shapes is None else self.shapes[rows]
+        return dataclasses.replace(self, files=self.files.select(rows), cache=cache, shapes=shapes, lost={})
+
+    def read_by(self, form: PairFormat) -> "Pairs":
+        """Returns the same pairs read in another way, such as by another resize method, in the same shapes."""
+        return Pairs(self.files, form, skipped={}, shapes=self.shapes)
 
     def _check(self, index: int) -> None:
         """Raises BadImageError if a pair cannot be read, or has changed."""
@@ -192,10 +213,17 @@ def open_pairs(
     channels = form.source.channels + form.target.channels
     height, width = form.least_size
     pair_bytes = height * width * channels * FLOAT_BYTES
-    check_memory(f"a pair of size {format_size((height, width))}", pair_bytes, "take a smaller image_size or load_size")
+    # Pictures that are brought to one size are so as a whole, also where only their middle is kept.
+    resized = form.size if form.preprocess in ("resize_and_crop", "pad") else (height, width)
+    check_memory(
+        f"a pair of size {format_size(resized)}",
+        math.prod(resized) * channels * FLOAT_BYTES,
+        "take a smaller image_size or load_size",
+    )
     fits = len(files) * pair_bytes <= cache_mib * MIB
     # How large images of different sizes are is known when they have been read.
-    if files.was_read and not (fits and form.shape):
+    needs_shapes = form.whole and not form.shape
+    if files.was_read and not needs_shapes and not (fits and form.shape):
         pairs = Pairs(files, form, files.skipped)
     else:
         pairs = _read_pairs(files, form, bad_images, fits, cache_mib * MIB, lost)
@@ -222,22 +250,24 @@ def _read_pairs(
     count = len(files)
     sizes: np.ndarray = np.zeros(count, np.int64)
     digests: np.ndarray = np.zeros((count, 8), np.uint8)
+    shapes: np.ndarray = np.ones((count, 2), np.int64)
     kept = Kept(count, form, room if keep else 0)
 
-    def read(contents: bytes) -> tuple[int, np.ndarray, list[np.ndarray]]:
+    def read(contents: bytes) -> tuple[int, np.ndarray, Size, list[np.ndarray]]:
         if kept.is_full:
-            check_readable(form, contents)
             pair: list[np.ndarray] = []
+            shape = check_readable(form, contents)
         else:
             pair = [image.numpy() for image in form.read(tf.constant(contents))]
-        return len(contents), digest_of(contents).numpy(), pair
+            shape = pair[0].shape[:2]
+        return len(contents), digest_of(contents).numpy(), shape, pair
 
     known = {files.index_of(pair.name, pair.index): pair for pair in lost}
     bad: dict[int, str] = {}
     results = progress_bar(read_files(files, read, form.max_pixels), f"reading {files}", count)
     for index, result in enumerate(results):
         if not isinstance(result, BadImageError):
-            sizes[index], digests[index], images = result
+            sizes[index], digests[index], shapes[index], images = result
             kept.add(index, images)
         elif index not in known:
             bad[index] = result.reason
@@ -255,7 +285,7 @@ def _read_pairs(
         raise InputError(f"none of the {count} files in {files} is a pair; the first, {files[0]}: {bad[0]}")
     skipped: dict[Any, str] = {**files.skipped}
     skipped.update({files[index]: reason for index, reason in bad.items()})
-    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(count))
+    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(count), shapes)
     return pairs.select([index for index in range(count) if index not in bad]) if bad else pairs
 
 

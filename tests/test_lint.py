@@ -14,7 +14,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PRODUCT = sorted(path for package in ("pipelines", "tfpix2pix", "export") for path in (ROOT / package).rglob("*.py"))
 # Read flags that others define, for a command's parser.
-PARSERS = {"pipelines/system/terminal.py"}
+PARSERS = {"pipelines/system/command_help.py", "pipelines/system/terminal.py"}
 
 UNSAFE = """
 import pickle

@@ -7,13 +7,14 @@ import sys
 import pytest
 
 from pipelines.system.start_notices import NOTICES
+from tests.helpers import runs
 from tests.helpers.commands import all_commands
 from tests.helpers.runs import ROOT
 
 COMMANDS = all_commands()
 
 
-def run(command, *arguments):
+def run(command, *arguments, **variables):
     """Runs a command, and says on standard output whether it imported TensorFlow."""
     code = (
         "import atexit, runpy, sys\n"
@@ -21,7 +22,7 @@ def run(command, *arguments):
         f"sys.argv = {[command, *arguments]!r}\n"
         f"runpy.run_module({command!r}, run_name='__main__')"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"} | variables
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -54,23 +55,49 @@ def test_help_and_mistakes_in_flags_are_answered_without_tensorflow(command):
 MISTAKES = {
     "pipelines.prepare": ["check", "--data=/nowhere"],
     "tfpix2pix.train": ["--data=/nowhere", "--run_dir=/nowhere/run"],
+    "tfpix2pix.import_torch": ["/nowhere/x.pth", "--run_dir=/nowhere/run"],
     "tfpix2pix.evaluate": ["--run_dir=/nowhere"],
     "tfpix2pix.compare": ["/nowhere", "/nowhere2", "--output=/nowhere/x"],
     "tfpix2pix.translate": ["--run_dir=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
     "tfpix2pix.benchmark": ["--data=/nowhere"],
     "tfpix2pix.preview": ["--data=/nowhere", "--output=/nowhere/x"],
-    "export.saved_model": ["--run_dir=/nowhere", "--export_dir=/nowhere/x"],
-    "export.tflite": ["--run_dir=/nowhere", "--export_dir=/nowhere/x"],
-    "export.onnx": ["--run_dir=/nowhere", "--export_dir=/nowhere/x"],
+    "export.saved_model": ["--run_dir=/nowhere", "--output=/nowhere/x"],
+    "export.tflite": ["--run_dir=/nowhere", "--output=/nowhere/x"],
+    "export.onnx": ["--run_dir=/nowhere", "--output=/nowhere/x"],
+    "export.torch": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.bulk": ["--model=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
     "export.client": ["--model=x", "--input=/nowhere"],
 }
 
 
+def notices_in(text):
+    return [line for line in text.encode().splitlines() if NOTICES.match(line) or b"oneDNN" in line]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_shows_the_notices(command):
-    result = run(command, *MISTAKES[command])
-    lines = result.stderr.encode().splitlines()
-    assert not any(NOTICES.match(line) or b"oneDNN" in line for line in lines)
-    assert (result.returncode, len(lines)) == (2, 1), result.stderr
+def test_no_command_shows_the_notices(command, tmp_path):
+    """A stand-in for TensorFlow shows the notices, then fails: importing the real one takes seconds."""
+    notice = "I0000 00:00:1795632518.631682   12965 port.cc:153] oneDNN custom operations are on.\n"
+    assert notices_in(notice)
+    (tmp_path / "tensorflow.py").write_text(
+        f"import os\nos.write(2, {notice.encode()!r})\nraise RuntimeError('imported')\n"
+    )
+    result = run(command, *MISTAKES[command], PYTHONPATH=str(tmp_path))
+    assert "imported" in result.stderr
+    assert not notices_in(result.stderr)
+
+
+@pytest.mark.slow
+def test_the_real_tensorflow_shows_none():
+    result = run("tfpix2pix.train", *MISTAKES["tfpix2pix.train"])
+    assert result.stdout.endswith("TENSORFLOW\n")
+    assert not notices_in(result.stderr)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_first_mistake_ends_a_command_in_one_line(command):
+    result = runs.run(command, *MISTAKES[command])
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from export.formats.saved_model import export_saved_model
     from pipelines.loader import eval_dataset, train_dataset
     from pipelines.system.terminal import InputError
+    from tfpix2pix import losses
     from tfpix2pix.config import Config
     from tfpix2pix.evaluation.compare_runs import compare
+    from tfpix2pix.evaluation.evaluate_folders import evaluate_folders
     from tfpix2pix.evaluation.evaluate_run import evaluate
-    from tfpix2pix.networks import losses
-    from tfpix2pix.networks.discriminator import patchgan
-    from tfpix2pix.networks.generator import unet
+    from tfpix2pix.networks.discriminators.patchgan import patchgan
+    from tfpix2pix.networks.generators.enhancer import local_enhancer
+    from tfpix2pix.networks.generators.resnet import resnet
+    from tfpix2pix.networks.generators.unet import unet
     from tfpix2pix.run import Run, load_run
     from tfpix2pix.training.session import train
 
@@ -37,10 +40,13 @@ __all__ = [
     "compare",
     "eval_dataset",
     "evaluate",
+    "evaluate_folders",
     "export_saved_model",
     "load_run",
+    "local_enhancer",
     "losses",
     "patchgan",
+    "resnet",
     "train",
     "train_dataset",
     "unet",
@@ -54,13 +60,16 @@ _HOMES = {
     "compare": "tfpix2pix.evaluation.compare_runs:compare",
     "eval_dataset": "pipelines.loader:eval_dataset",
     "evaluate": "tfpix2pix.evaluation.evaluate_run:evaluate",
+    "evaluate_folders": "tfpix2pix.evaluation.evaluate_folders:evaluate_folders",
     "export_saved_model": "export.formats.saved_model:export_saved_model",
     "load_run": "tfpix2pix.run:load_run",
-    "losses": "tfpix2pix.networks.losses",
-    "patchgan": "tfpix2pix.networks.discriminator:patchgan",
+    "local_enhancer": "tfpix2pix.networks.generators.enhancer:local_enhancer",
+    "losses": "tfpix2pix.losses",
+    "patchgan": "tfpix2pix.networks.discriminators.patchgan:patchgan",
+    "resnet": "tfpix2pix.networks.generators.resnet:resnet",
     "train": "tfpix2pix.training.session:train",
     "train_dataset": "pipelines.loader:train_dataset",
-    "unet": "tfpix2pix.networks.generator:unet",
+    "unet": "tfpix2pix.networks.generators.unet:unet",
 }
 
 

@@ -51,7 +51,7 @@ def open_val(config: Config, dataset: "Dataset") -> "Pairs | None":
     if "val" not in dataset.splits:
         return None
     try:
-        return open_pairs(dataset.split("val"), config.pair_format(), "skip")
+        return open_pairs(dataset.split("val"), config.measured_format(), "skip")
     except terminal.InputError as error:
         terminal.print_warning(str(error))
         return None

@@ -5,59 +5,32 @@ image = run.translate("labels/a.png")          # (H, W, C), uint8 or the type of
 images = run.translate(["a.png", "b.png"])     # a list of them
 """
 
-import concurrent.futures
 import dataclasses
 import functools
-import math
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias, overload
+from collections.abc import Sequence
+from typing import Any, NamedTuple, overload
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import fit, result_format, transforms
-from pipelines.images.array_file import encode_array
-from pipelines.images.choices import OWN_SHAPE
-from pipelines.images.header import DAMAGED, BadImageError
-from pipelines.images.pair_format import PairFormat
+from pipelines.images import result_format
 from pipelines.images.result_format import ResultFormat
-from pipelines.images.size import Size, parse_size
-from pipelines.images.whole_source import read_whole_source
-from pipelines.storage.result_files import write_result
-from pipelines.storage.validity import read_file
-from pipelines.system.disk import naming_full_disk
-from pipelines.system.terminal import InputError, check_value, progress_bar
+from pipelines.images.size import Size, next_multiple, parse_size
+from pipelines.system.terminal import check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS
-from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
-
-# A file by its path, the bytes of a file, or an array (H, W, C) or (H, W).
-ImageLike: TypeAlias = str | os.PathLike[str] | bytes | np.ndarray
-# A result in [-1, 1], (H, W, C), or why there is none.
-Result: TypeAlias = tf.Tensor | BadImageError
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """What the generator translates.
-
-    Attributes:
-      image: `(H, W, source_channels)` in [-1, 1].
-      window: (top, left, height, width) of the picture in it; around it are a border or reflections.
-    """
-
-    image: tf.Tensor
-    window: tf.Tensor
-
-    @property
-    def shape(self) -> Size:
-        """(height, width) of the image."""
-        return self.image.shape[0], self.image.shape[1]
+from tfpix2pix.translation import uncertain_results
+from tfpix2pix.translation.any_size import AnySize
+from tfpix2pix.translation.fit_choice import FitChoice, choose_fit
+from tfpix2pix.translation.options import SizeOptions
+from tfpix2pix.translation.shared_statistics import SharedStatistics
+from tfpix2pix.translation.translator import ImageLike, Translator
+from tfpix2pix.translation.uncertain_results import Uncertainty
 
 
 def load_run(
@@ -79,8 +52,8 @@ def load_run(
       checkpoint: `best` (by the run's best_by), `latest`, or a step.
       norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
       dropout_at_inference: whether dropout stays on: the paper's noise.
-      image_size: (height, width) that images are resized to, multiples of 2^depth; by default training's, or with a
-        preprocess that keeps shapes, such as crop, none: whole pictures at the scale of training.
+      image_size: (height, width) that pictures are resized to before they are translated; by default none, and `fit`
+        of `translate` says what is done.
 
     Raises:
       InputError: there is no such run or checkpoint, or an argument does not fit.
@@ -90,12 +63,22 @@ def load_run(
     if image_size is not None:
         image_size = parse_size("image_size", image_size)
     folder = pathlib.Path(run_dir)
-    keeps_shape = image_size is None and config_json.load(folder).preprocess in OWN_SHAPE
     generator, config, step = load_generator(
-        folder, str(checkpoint), (None, None) if keeps_shape else image_size, norm_statistics, dropout_at_inference
+        folder, str(checkpoint), (None, None), norm_statistics, dropout_at_inference
     )
-    metrics = Checkpoints(folder).validation(step)
-    return Run(folder, config, generator, step, metrics, image_size or config.image_size)
+    return Run(folder, config, generator, step, Checkpoints(folder).validation(step), image_size)
+
+
+class Estimate(NamedTuple):
+    """A translated image and how sure the run is of it; made by `Run.translate_with_uncertainty`.
+
+    Attributes:
+      image: the mean, `(H, W, C)`, the numbers of a file.
+      uncertainty: standard deviation or entropy, `(H, W, C)` or `(H, W, 1)`, float32.
+    """
+
+    image: np.ndarray
+    uncertainty: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,10 +88,11 @@ class Run:
     Attributes:
       run_dir: the run directory.
       config: the run's options.
-      generator: maps sources `(N, H, W, source_channels)` to images `(N, H, W, target_channels)`, both in [-1, 1].
+      generator: maps sources `(N, H, W, source_channels)` to images `(N, H, W, target_channels)`, both in [-1, 1];
+        H and W are multiples of config.multiple.
       step: the checkpoint's.
       metrics: the validation metrics of that step by name, such as `l1`; empty if it was not validated.
-      image_size: (height, width) that images are resized to; in a run that keeps shapes, that of training's crops.
+      image_size: (height, width) that pictures are resized to; None if nothing was said.
     """
 
     run_dir: pathlib.Path
@@ -116,16 +100,11 @@ class Run:
     generator: keras.Model = dataclasses.field(repr=False)
     step: int
     metrics: dict[str, float]
-    image_size: Size
-
-    @property
-    def keeps_shape(self) -> bool:
-        """Whether images are translated whole, at their own scale."""
-        return self.generator.input_shape[1] is None
+    image_size: Size | None = None
 
     @overload
     def translate(
-        self, images: ImageLike, *, pairs: bool = ..., batch_size: int = ..., max_pixels: int | None = ...
+        self, images: ImageLike, *, pairs: bool = ..., batch_size: int = ..., max_pixels: int | None = ..., **sizes: Any
     ) -> np.ndarray: ...
 
     @overload
@@ -136,6 +115,7 @@ class Run:
         pairs: bool = ...,
         batch_size: int = ...,
         max_pixels: int | None = ...,
+        **sizes: Any,
     ) -> list[np.ndarray]: ...
 
     def translate(
@@ -143,48 +123,106 @@ class Run:
         images: ImageLike | Sequence[ImageLike],
         *,
         pairs: bool = False,
-        batch_size: int = 8,
+        batch_size: int = 1,
         max_pixels: int | None = None,
+        **sizes: Any,
     ) -> np.ndarray | list[np.ndarray]:
         """Translates an image, or each image of a list, as the command `translate` does.
 
             image = run.translate("labels/a.png")
             images = run.translate([pathlib.Path("a.jpg"), png_bytes, np.zeros((256, 256, 3), np.uint8)])
+            small = run.translate("labels/a.png", fit="resize", output_size="network")
 
         Args:
           images: a path, the bytes of a file, an array `(H, W, C)` or `(H, W)`, or a list of such. An array holds the
             numbers of a file: uint8 and uint16 are read as a PNG with 1 to 4 channels is, all others as an NPY file is.
           pairs: whether each image is a side-by-side pair, whose source half is translated.
-          batch_size: images that are translated at a time.
+          batch_size: images that are translated at a time, at most; large ones are translated alone. More is faster on
+            a GPU; sums are then taken in another order, which may round a value to the next level.
           max_pixels: refuse larger images; by default as in the run's config.
+          **sizes: fields of SizeOptions, as `translate --help` explains them: fit, output_size, tile, overlap,
+            memory_mib.
 
         Returns:
-          An array `(height, width, target_channels)` of image_size, or of the picture's if the run keeps shapes,
-          with the numbers of a target's file: uint8, or the config's target_type; of a label map `(height, width, 1)`,
-          its classes. For a list, a list.
+          An array `(height, width, target_channels)` of the picture's size, or of output_size, with the numbers of a
+          target's file: uint8, or the config's target_type; of a label map `(height, width, 1)`, its classes. For a
+          list, a list.
 
         Raises:
           InputError: an image cannot be read; it names the file, or the place in the list.
         """
-        several: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
-        places = [f"images[{i}]" for i in range(len(several))] if isinstance(images, list | tuple) else ["image"]
-        names = [_name(image, place) for image, place in zip(several, places, strict=True)]
-        encoded = [_encoded(image, name) for image, name in zip(several, names, strict=True)]
-        found: list[np.ndarray] = []
-        for batch in self._batches(encoded, pairs, batch_size, max_pixels):
-            for result in batch:
-                if isinstance(result, BadImageError):
-                    raise InputError(f"{names[len(found)]}: {result.reason}")
-                found.append(self.result_format("npy").numbers(result))
-        return found if isinstance(images, list | tuple) else found[0]
+        numbers = self.result_format("npy").numbers
+        translator = self._translator(sizes, pairs, batch_size, max_pixels)
+        if isinstance(images, list | tuple):
+            return translator.images(images, numbers)
+        one: Any = images
+        return translator.images([one], numbers, "image")[0]
+
+    def translate_with_uncertainty(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        *,
+        samples: int | None = None,
+        tta: bool = False,
+        pairs: bool = False,
+        batch_size: int = 1,
+        max_pixels: int | None = None,
+        **sizes: Any,
+    ) -> "Estimate | list[Estimate]":
+        """Translates images several times, and tells how much the results differ.
+
+            run = load_run("runs/facades", dropout_at_inference=True)
+            image, deviation = run.translate_with_uncertainty("labels/a.png", samples=16, tta=True)
+
+        Args:
+          images: as `translate` has it.
+          samples: dropout masks, for which the run has to be loaded with dropout_at_inference; None: 8, or 1 if the
+            run has no dropout.
+          tta: whether to translate each image in all the ways that training mirrored and turned its pairs.
+          pairs: as `translate` has it.
+          batch_size: as `translate` has it.
+          max_pixels: as `translate` has it.
+          **sizes: as `translate` has it.
+
+        Returns:
+          The mean, as `translate` returns images, and beside it, `(height, width, target_channels)` float32, the
+          standard deviation in the same units; of a label map the classes of the mean probabilities, and
+          `(height, width, 1)` their entropy, from 0 to 1. For a list, a list.
+
+        Raises:
+          InputError: an image cannot be read, or there is only one way to translate it.
+        """
+        uncertainty = self.uncertainty(samples, tta)
+        numbers = self.result_format("npy").numbers
+
+        def estimate(both: np.ndarray) -> Estimate:
+            image, beside = uncertainty.split(tf.constant(both))
+            return Estimate(numbers(image), uncertainty.form.numbers(beside))
+
+        translator = self._translator(sizes, pairs, batch_size, max_pixels, uncertainty)
+        if isinstance(images, list | tuple):
+            return [estimate(both) for both in translator.images(images, np.asarray)]
+        one: Any = images
+        return estimate(translator.images([one], np.asarray, "image")[0])
+
+    @property
+    def which_step(self) -> str:
+        """Says which step it is, and, if the best and the newest differ, which of them and by which metric."""
+        return Checkpoints(self.run_dir, best_by=self.config.best_by).words(self.step)
+
+    def uncertainty(self, samples: int | None = None, tta: bool = False) -> Uncertainty:
+        """Tells over what uncertainty is estimated; the arguments and errors are `translate_with_uncertainty`'s."""
+        return uncertain_results.choose(self.config, self.generator, samples, tta)
 
     def translate_files(
         self,
         outputs: dict[pathlib.Path, pathlib.Path],
         *,
         pairs: bool = False,
-        batch_size: int = 8,
+        batch_size: int = 1,
         max_pixels: int | None = None,
+        uncertainty: Uncertainty | None = None,
+        **sizes: Any,
     ) -> tuple[dict[pathlib.Path, str], list[pathlib.Path]]:
         """Translates files into files, each whole or not at all.
 
@@ -193,111 +231,98 @@ class Run:
           pairs: as `translate` has it.
           batch_size: as `translate` has it.
           max_pixels: as `translate` has it.
+          uncertainty: is written beside each result.
+          **sizes: as `translate` has it.
 
         Returns:
           The files that cannot be read, with the reason; and the files whose place on a map was not carried over.
         """
-        bad: dict[pathlib.Path, str] = {}
-        unplaced: list[pathlib.Path] = []
-        formats = {suffix: self.result_format(suffix[1:]) for suffix in {path.suffix for path in outputs.values()}}
+        translator = self._translator(sizes, pairs, batch_size, max_pixels, uncertainty)
+        return translator.files(outputs, self.result_format)
 
-        def write(file: pathlib.Path, result: Result) -> None:
-            if isinstance(result, BadImageError):
-                bad[file] = result.reason
-            elif not write_result(file, outputs[file], result, formats[outputs[file].suffix], pairs):
-                unplaced.append(file)
+    def translate_video(
+        self,
+        source: str | os.PathLike[str],
+        path: str | os.PathLike[str],
+        *,
+        pairs: bool = False,
+        batch_size: int = 1,
+        max_pixels: int | None = None,
+        **sizes: Any,
+    ) -> int:
+        """Translates a video frame by frame into another, without its sound; load the run with moving statistics.
 
-        files = list(outputs)
-        batches = self._batches(files, pairs, batch_size, max_pixels)
-        count = -(-len(files) // batch_size)
-        folder = os.path.commonpath([path.parent for path in outputs.values()]) if outputs else "."
-        with (
-            naming_full_disk(pathlib.Path(folder), "the results"),
-            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
-        ):
-            for i, batch in enumerate(progress_bar(batches, "translating", count)):
-                list(pool.map(write, files[i * batch_size :], batch))
-        return bad, unplaced
+            run = load_run("runs/facades", norm_statistics="moving")
+            run.translate_video("clip.mp4", "translated.mp4")
+
+        Args:
+          source: an MP4, MOV, MKV, WebM or AVI file.
+          path: of the result: H.264 in MP4, with as many frames a second, in which images look as in reports.
+          pairs: as `translate` has it.
+          batch_size: as `translate` has it.
+          max_pixels: as `translate` has it.
+          **sizes: as `translate` has it.
+
+        Returns:
+          The number of frames.
+
+        Raises:
+          InputError: PyAV is not installed, or the video or a frame of it cannot be read.
+        """
+        translator = self._translator(sizes, pairs, batch_size, max_pixels)
+        return translator.video(pathlib.Path(source), pathlib.Path(path))
 
     def result_format(self, name: str = "auto") -> ResultFormat:
         """Returns the kind of file that results become; raises InputError if it cannot hold them.
 
         Args:
-          name: png, jpg, tif, npy, webp, or auto: PNG if that can hold the targets' numbers, else TIFF.
+          name: png, jpg, tif, npy, webp, ome.tif, zarr, or auto: PNG if that can hold the targets' numbers, else TIFF.
         """
         return result_format.choose(name, self.config.image_format("target"), self.config.result_type)
 
-    def _batches(
-        self, images: Sequence[pathlib.Path | bytes], pairs: bool, batch_size: int, max_pixels: int | None
-    ) -> Iterator[list[Result]]:
-        """Yields the results of each batch in [-1, 1], or errors; reads a batch while the one before is translated."""
-        check_value("batch_size", batch_size, least=1)
-        if max_pixels is not None:
-            check_value("max_pixels", max_pixels, least=1)
-        config = dataclasses.replace(self.config, max_pixels=max_pixels or self.config.max_pixels)
-        read = functools.partial(_source, form=self._form(config), pairs=pairs, step=2**config.depth)
-        chunks = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            ahead = [pool.submit(read, image) for image in chunks[0]] if chunks else []
-            for following in [*chunks[1:], []]:
-                sources = [future.result() for future in ahead]
-                ahead = [pool.submit(read, image) for image in following]
-                good = [source for source in sources if not isinstance(source, BadImageError)]
-                generated = iter(self._translated(good, batch_size))
-                yield [source if isinstance(source, BadImageError) else next(generated) for source in sources]
+    @functools.cache  # noqa: B019  # a run lives as long as its network
+    def fit_choice(self, asked: str = "auto") -> FitChoice:
+        """Tells how pictures meet the network, and why; raises InputError if what is asked does not go with the run.
 
-    def _form(self, config: Config) -> PairFormat:
-        """Tells how sources are read: as validation has it, or resized to an image_size that load_run was given."""
-        form = config.pair_format(self.image_size)
-        is_resized = config.preprocess in OWN_SHAPE and None not in self.generator.input_shape[1:3]
-        return dataclasses.replace(form, preprocess="resize_and_crop") if is_resized else form
+        Args:
+          asked: `auto`, `pad`, `resize` or `tile`.
+        """
+        return choose_fit(self.config, self.run_dir, asked, self.image_size)
 
-    def _translated(self, sources: Sequence[Source], batch_size: int) -> list[tf.Tensor]:
-        """Translates sources; those of one shape together, but no more pixels than a batch of image_size has."""
-        results: dict[int, Result] = {}
-        room = batch_size * math.prod(self.image_size)
-        for shape in dict.fromkeys(source.shape for source in sources):
-            places = [i for i, source in enumerate(sources) if source.shape == shape]
-            count = min(batch_size, max(1, room // math.prod(shape)))
-            for some in (places[i : i + count] for i in range(0, len(places), count)):
-                generated = self._generate(tf.stack([sources[i].image for i in some]))
-                results.update((i, fit.cut(image, sources[i].window)) for i, image in zip(some, generated, strict=True))
-        return [results[i] for i in range(len(sources))]
+    def _translator(
+        self,
+        sizes: dict[str, Any],
+        pairs: bool,
+        batch_size: int,
+        max_pixels: int | None,
+        uncertainty: Uncertainty | None = None,
+    ) -> Translator:
+        options = SizeOptions(**sizes)
+        return Translator(
+            self.config,
+            self._generate,
+            self._tile_network,
+            self._recipe,
+            self.fit_choice(options.fit),
+            self.image_size,
+            options,
+            pairs,
+            batch_size,
+            max_pixels,
+            uncertainty,
+        )
+
+    @functools.cache  # noqa: B019  # a run lives as long as its network
+    def _tile_network(self, tile: int) -> SharedStatistics:
+        return SharedStatistics(self.generator, (tile, tile), self._generate)
 
     @functools.cached_property
-    def _generate(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        return tf.function(lambda sources: self.generator(sources, training=False), reduce_retracing=True)
+    def _recipe(self) -> str:
+        return f"{self.run_dir.resolve()} {self.step} {self.generator.get_config()}"
 
-
-def _source(image: pathlib.Path | bytes, form: PairFormat, pairs: bool, step: int) -> Source | BadImageError:
-    """Reads the source from a file or its bytes; returns the error if it cannot be read."""
-
-    def decode(contents: bytes) -> Source:
-        source, window = read_whole_source(form, tf.constant(contents), pairs, step)
-        return Source(transforms.normalize(source), window)
-
-    try:
-        return decode(image) if isinstance(image, bytes) else read_file(image, decode, form.max_pixels)
-    except BadImageError as error:
-        return error
-    except tf.errors.InvalidArgumentError:
-        return BadImageError(DAMAGED)
-
-
-def _name(image: object, otherwise: str) -> str:
-    return str(image) if isinstance(image, str | os.PathLike) else otherwise
-
-
-def _encoded(image: ImageLike, name: str) -> pathlib.Path | bytes:
-    """Returns a path or the bytes of a file; an array becomes a file, so that it is read as one."""
-    if isinstance(image, str | os.PathLike):
-        return pathlib.Path(image)
-    if isinstance(image, bytes):
-        return image
-    try:
-        return encode_array(np.asarray(image))
-    except ValueError as error:
-        raise InputError(
-            f"{name} is {type(image).__name__}, and as an array {error}; give a path, the bytes of a file, or an array "
-            "of numbers, (H, W) or (H, W, C)"
-        ) from None
+    @functools.cached_property
+    def _generate(self) -> AnySize:
+        step = self.config.multiple
+        # Sources are reflected when they are read, such that those of several sizes share a batch.
+        native = next_multiple(self.image_size or self.config.scale_size, step)
+        return AnySize(self.generator, step, native)

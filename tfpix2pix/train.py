@@ -1,10 +1,16 @@
-"""Trains pix2pix on side-by-side pairs; the same command resumes a run that was stopped.
+"""Trains pix2pix on side-by-side pairs; resumes a run that was stopped, or goes on with a changed one.
 
-    python -m tfpix2pix.train --flagfile=facades
+    python -m tfpix2pix.train --flagfile=demo                           # drawn houses: is all well, in minutes
+    python -m tfpix2pix.train --flagfile=facades                        # the paper's recipe; fetches the pairs
     python -m tfpix2pix.train --data=my/pairs --direction=BtoA --run_dir=runs/mine --epochs=100
+    python -m tfpix2pix.train --data_a=my/photos --data_b=my/maps       # two folders, equal names
+    python -m tfpix2pix.train --data=my/pairs --image_size=512 --batch_size=4 --mixed_precision=bfloat16
+    python -m tfpix2pix.train --run_dir=runs/mine                       # resumes where it was stopped
+    python -m tfpix2pix.train --run_dir=runs/mine --epochs=150 --change # trains on with other options
+    python -m tfpix2pix.train --data=my/pairs --dry_run                 # shows all options as they would be used
 
 The run directory gets config.json, checkpoints/, tensorboard/, samples/ and log.jsonl, and at the end curves.png and
-results.png.
+results.png. Where it holds a run already, options that are not given are that run's.
 """
 
 import pathlib
@@ -12,37 +18,46 @@ import pathlib
 from absl import flags
 
 from pipelines.system import terminal
-from tfpix2pix.config import config_from_flags, define_config_flags
+from tfpix2pix.config import Config, define_config_flags, given_options
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from pipelines.datasets.locate import usual_direction
     from tfpix2pix.devices.cluster import find_cluster
-    from tfpix2pix.run_dir.claim import NOTE_FILE
+    from tfpix2pix.run_dir import config_json
+    from tfpix2pix.run_dir.claim import NOTE_FILE, options_for
+    from tfpix2pix.training.initial_weights import fitted
+    from tfpix2pix.training.open_data import check_weights_files
     from tfpix2pix.training.session import train
 
     terminal.no_arguments(argv)
-    config = config_from_flags(flags.FLAGS)
+    given = given_options(flags.FLAGS)
+    run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(given.get('data', Config.data)).name}")
+    config = options_for(run_dir, given)
     config = config.resolved(usual_direction(config.data_name))
-    run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(config.data).name}")
     cluster = find_cluster(config.strategy)
     if not cluster or cluster.is_chief:
         options = config.to_json() if flags.FLAGS.dry_run else f"{', '.join(config.chosen())}\n"
-        print(f"run_dir={run_dir}\n{options}", end="", flush=True)
+        begins = "" if config_json.holds_run(run_dir) else f"a new run on {config.data_name or config.data_a}: "
+        print(f"run_dir={run_dir}\n{'' if flags.FLAGS.dry_run else begins}{options}", end="", flush=True)
     if flags.FLAGS.dry_run:
+        check_weights_files(config)
+        if given.get("init_from"):
+            print("\n".join(fitted(config).summary()))
         return 0
     if not cluster:
-        return train(config, run_dir, ends_process=True)
+        return train(config, run_dir, ends_process=True, change=flags.FLAGS.change)
     with cluster.ending_when_one_is_lost(run_dir / NOTE_FILE):
-        return train(config, run_dir, cluster, ends_process=True)
+        return train(config, run_dir, cluster, ends_process=True, change=flags.FLAGS.change)
 
 
 def define_flags() -> None:
     """Makes the options of Config, and those of the command itself."""
     define_config_flags()
     flags.DEFINE_string("run_dir", "", "folder that the run writes; default: runs/ and the data set's name")
-    flags.DEFINE_bool("dry_run", False, "print all resolved options, and stop")
+    flags.DEFINE_bool("change", False, "go on with a run with other options, or other data, from its newest checkpoint")
+    flags.DEFINE_bool("dry_run", False, "print all resolved options, and what init_from gives, and stop")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 saved_model.py  SavedModel, compared before it becomes a version
 tflite.py       TFLite files of several kinds
 onnx.py         an ONNX file
+torch.py        files of the PyTorch reference, both networks
 choices.py      names and bounds of the TFLite kinds, without TensorFlow
-litert.py       converts to TFLite, and runs TFLite files
+litert.py       converts to TFLite
 release.py      writes the files that are near enough to Keras, and export.json
 parity.py       measures how near a file is to Keras
 """

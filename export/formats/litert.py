@@ -1,23 +1,33 @@
-"""LiteRT: converts a generator to each kind of TFLite file, and runs such files."""
+"""LiteRT: converts a generator to each kind of TFLite file."""
 
+import json
 import pathlib
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
+import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
 
+from export.formats.parity import Operations
+from export.formats.resizable import Resizable
+from pipelines.images.size import Size
 from pipelines.system.terminal import InputError
+from tfpix2pix.exported.tflite_file import METADATA_NAME
 
 try:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert import schema_py_generated as schema
 except ImportError:
     raise InputError("ai-edge-litert is not installed; pip install ai-edge-litert") from None
 
 SIGNATURE = "translate"
+
+FLOAT_TYPES = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32)
+# From floats to integers and back.
+TYPE_CHANGES = (schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE)
 
 Converter: TypeAlias = tf.lite.TFLiteConverter
 Sources: TypeAlias = list[np.ndarray]
@@ -61,7 +71,7 @@ def _int8_float_norm(converter: Converter, sources: Sources) -> bytes:
 
 
 def _int8(converter: Converter, sources: Sources) -> bytes:
-    """Takes integers for everything, input and output too: for processors without floats."""
+    """Takes integers wherever it can, input and output too; count_operations says whether a processor needs floats."""
     _calibrate(converter, sources)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -83,67 +93,62 @@ CONVERSIONS: dict[str, Callable[[Converter, Sources], bytes]] = {
 }
 
 
-def save_for_conversion(generator: keras.Model, folder: pathlib.Path) -> None:
-    """Writes a SavedModel whose only signature takes one image: batch 1, and a fixed size."""
-    shape = (1, *generator.input_shape[1:])
-    module = tf.Module()
-    # Without this the converter writes a file without weights, and no warning.
-    module.weights = [variable.value for variable in generator.variables]
+def save_for_conversion(generator: keras.Model, size: Size, folder: pathlib.Path) -> None:
+    """Writes a SavedModel whose only signature takes one image of one size."""
+    module = Resizable(generator)
     module.translate = tf.function(
-        lambda source: {"generated": generator(source, training=False)},
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="source")],
+        lambda source: {"generated": module(source)},
+        input_signature=[tf.TensorSpec((1, *size, generator.input_shape[-1]), tf.float32, name="source")],
     )
     tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.translate})
 
 
-def convert(generator: keras.Model, kinds: Iterable[str], sources: Sources) -> Iterator[tuple[str, bytes]]:
+def convert(
+    generator: keras.Model, size: Size, kinds: Iterable[str], sources: Sources, about: dict[str, Any]
+) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the file of each kind.
 
     Args:
-      generator: of one size, made of plain convolutions (products=False).
+      generator: made of plain convolutions (products=False).
+      size: (height, width) that a file has until it is resized.
       kinds: keys of CONVERSIONS.
-      sources: typical images `(H, W, C)` in [-1, 1], from which int8 learns its ranges.
+      sources: typical images `(*size, C)` in [-1, 1], from which int8 learns its ranges.
+      about: what the files say of themselves; `any_size` of it declares their height and width variable.
     """
     with tempfile.TemporaryDirectory() as folder:
-        save_for_conversion(generator, pathlib.Path(folder))
+        save_for_conversion(generator, size, pathlib.Path(folder))
         for kind in kinds:
             converter = Converter.from_saved_model(folder, signature_keys=[SIGNATURE])
-            yield kind, CONVERSIONS[kind](converter, sources)
+            yield kind, with_metadata(CONVERSIONS[kind](converter, sources), about)
 
 
-class Runner:
-    """Runs a TFLite file on one image at a time, with floats in and out also if the file has integers.
-
-    Args:
-      file: its bytes.
-      threads: of LiteRT's CPU kernels.
-    """
-
-    def __init__(self, file: bytes, threads: int) -> None:
-        self.interpreter = Interpreter(model_content=file, num_threads=threads)
-        self.interpreter.allocate_tensors()
-        self.input = self.interpreter.get_input_details()[0]
-        self.output = self.interpreter.get_output_details()[0]
-
-    def __call__(self, source: np.ndarray) -> np.ndarray:
-        """Translates `(H, W, C)` in [-1, 1]."""
-        self.interpreter.set_tensor(self.input["index"], quantize(source[None], self.input))
-        self.interpreter.invoke()
-        return dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)[0]
+def with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
+    """Returns a TFLite file that holds `about` as JSON, in the entry METADATA_NAME of the schema's table `metadata`."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file))
+    if about["any_size"]:
+        graph = model.subgraphs[0]
+        for tensor in (graph.tensors[index] for index in (*graph.inputs, *graph.outputs)):
+            batch, _, _, channels = tensor.shape
+            tensor.shapeSignature = np.array([batch, -1, -1, channels], np.int32)
+    contents, entry = schema.BufferT(), schema.MetadataT()
+    contents.data = np.frombuffer(json.dumps(about, indent=1).encode(), np.uint8)
+    entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
+    model.buffers.append(contents)
+    model.metadata = [*(old for old in model.metadata or [] if old.name != METADATA_NAME.encode()), entry]
+    # With room for all at once: a builder that has to grow copies all that it has, again and again.
+    builder = flatbuffers.Builder(len(file) + 2 * len(contents.data) + 2**16)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
-def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
-    """Converts floats to the type of a file's tensor: value = scale × (integer - zero_point)."""
-    if tensor["dtype"] == np.float32:
-        return values
-    scale, zero_point = tensor["quantization"]
-    limits = np.iinfo(tensor["dtype"])
-    return np.clip(np.round(values / scale) + zero_point, limits.min, limits.max).astype(tensor["dtype"])
-
-
-def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
-    """Inverts quantize, up to its rounding."""
-    if tensor["dtype"] == np.float32:
-        return values
-    scale, zero_point = tensor["quantization"]
-    return ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+def count_operations(file: bytes) -> Operations:
+    """Counts the operations of a TFLite file by what they give."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file))
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    is_float = [
+        graph.tensors[operator.outputs[0]].type in FLOAT_TYPES
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if codes[operator.opcodeIndex] not in TYPE_CHANGES
+    ]
+    return Operations(sum(is_float), len(is_float) - sum(is_float))

@@ -94,6 +94,8 @@ class RestClient:
             error = inner
         if is_late or isinstance(error, TimeoutError):
             return f"no answer within {self.timeout:g} s"
+        if isinstance(error, http.client.RemoteDisconnected):
+            return "it closed the connection without an answer"
         if isinstance(error, http.client.HTTPException):
             return "it does not speak HTTP; is it the gRPC port?"
         return getattr(error, "strerror", None) or str(error)

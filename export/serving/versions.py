@@ -8,44 +8,42 @@ from pipelines.system.disk import whole_folder
 from pipelines.system.terminal import NO_ROOM, InputError
 
 
-def choose_version(export_dir: pathlib.Path, version: int | None = None) -> int:
+def choose_version(output: pathlib.Path, version: int | None = None) -> int:
     """Returns the version to write: the one asked for, or one more than the greatest that exists.
 
     Raises:
-      InputError: the version exists, or export_dir is a file.
+      InputError: the version exists, or output is a file.
     """
-    if export_dir.exists() and not export_dir.is_dir():
-        raise InputError(f"export_dir={export_dir} is a file; give a folder")
-    existing = [int(path.name) for path in export_dir.glob("*") if path.name.isdecimal()]
+    if output.exists() and not output.is_dir():
+        raise InputError(f"output={output} is a file; give a folder")
+    existing = [int(path.name) for path in output.glob("*") if path.name.isdecimal()]
     following = max(existing, default=0) + 1
     if version is None:
         return following
     if version in existing:
-        raise InputError(
-            f"version={version} exists in {export_dir}; leave --version out for {following}, or give another"
-        )
+        raise InputError(f"version={version} exists in {output}; leave --version out for {following}, or give another")
     return version
 
 
 @contextlib.contextmanager
-def new_version(export_dir: pathlib.Path, version: int) -> Iterator[pathlib.Path]:
-    """Yields an empty folder to write into; it becomes export_dir/version at the end, or vanishes on an error.
+def new_version(output: pathlib.Path, version: int) -> Iterator[pathlib.Path]:
+    """Yields an empty folder to write into; it becomes output/version at the end, or vanishes on an error.
 
     Until then its name is not a number, so Serving does not look at it.
 
     Raises:
-      InputError: export_dir cannot be written, or another process has written this version meanwhile.
+      InputError: output cannot be written, or another process has written this version meanwhile.
     """
     try:
-        export_dir.mkdir(parents=True, exist_ok=True)
+        output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         if error.errno in NO_ROOM:
             raise
-        raise InputError(f"export_dir={export_dir} cannot be written ({error.strerror}); give another") from None
+        raise InputError(f"output={output} cannot be written ({error.strerror}); give another") from None
     try:
-        with whole_folder(export_dir / str(version), sync=True) as folder:
+        with whole_folder(output / str(version), sync=True) as folder:
             yield folder
     except FileExistsError as error:
-        if error.filename != str(export_dir / str(version)):
+        if error.filename != str(output / str(version)):
             raise
-        raise InputError(f"version={version} of {export_dir} was written by another process; give another") from None
+        raise InputError(f"version={version} of {output} was written by another process; give another") from None

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from pipelines.datasets.demo_scene import PALETTE, STREET, UNITS, Color, Scene
 from pipelines.system.disk import whole_folder
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import InputError, bar_width
 
 # Splits start far apart, so that the size of one does not change the pictures of another.
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -134,7 +134,7 @@ def make_demo(
     with (
         contextlib.suppress(FileExistsError),
         whole_folder(folder) as temporary,
-        tqdm(total=sum(counts.values()), desc="drawing facades", disable=None) as progress,
+        tqdm(total=sum(counts.values()), desc="drawing facades", disable=None, **bar_width()) as progress,
     ):
         for split, count in counts.items():
             (temporary / split).mkdir()

@@ -23,6 +23,8 @@ def dataset_folder(data: str, data_dir: str, make: bool = True) -> AnyPath:
       InputError: `data` is neither a name nor a folder; the download fails; or the folder does not exist and `make` is
         False.
     """
+    if not data:
+        raise InputError("data= names no data set; give --data=NAME or --data=FOLDER")
     if data in (DEMO, *DATASETS) and not make and not (pathlib.Path(data_dir) / data).is_dir():
         raise InputError(
             f"data={data} of the run is not in {data_dir}; give --data={data} to have it made or fetched there, or "

@@ -20,7 +20,7 @@ MAX_PLAIN_CHANNELS = 4
 # Label maps are stored in a byte, and 255 is no class.
 MAX_LABELS = 255
 # Kinds of result files; auto: PNG, or TIFF for numbers that PNG cannot hold.
-RESULT_FORMATS = ("auto", "png", "jpg", "tif", "npy", "webp")
+RESULT_FORMATS = ("auto", "png", "jpg", "tif", "npy", "webp", "ome.tif", "zarr")
 
 
 def check_axes(axes: str) -> None:

@@ -3,6 +3,8 @@
 Images are `(height, width, channels)` in [0, 1]. All work eagerly and inside tf.data, where sizes are not known.
 """
 
+import math
+
 import tensorflow as tf
 
 from pipelines.images import transforms
@@ -93,9 +95,15 @@ def pad(image: transforms.Image, size: Size, border: tuple[float, ...] = (0.0,))
 
 
 def reflect(image: transforms.Image, step: int) -> transforms.Image:
-    """Reflects a picture at its edges until both sides are multiples of `step`; the picture lies in the middle."""
-    for axis in (0, 1):
-        image = tf.gather(image, _reflected(tf.shape(image)[axis], step), axis=axis)
+    """Reflects a picture, or a batch, at its edges until both sides are multiples of `step`; it lies in the middle."""
+    for axis in (-3, -2):
+        side, shape = image.shape[axis], [*image.shape]
+        if side is None or side % step:
+            image = tf.gather(image, _reflected(tf.shape(image)[axis], step), axis=axis)
+        if side:
+            # A graph does not find that out by itself.
+            shape[axis] = side + -side % step
+            image.set_shape(shape)
     return image
 
 
@@ -111,17 +119,29 @@ def pad_window(shape: tf.Tensor | Size, size: Size) -> tf.Tensor:
     return tf.concat([(size - shape) // 2, shape], axis=0)
 
 
-def center_window(shape: tf.Tensor | Size, size: Size) -> tf.Tensor:
+def center_window(shape: tf.Tensor | Size, size: tf.Tensor | Size) -> tf.Tensor:
     """Returns (top, left, height, width), int32, of the crop in the middle; an odd row more is cut off below."""
     return tf.concat([(tf.cast(shape, tf.int32) - size) // 2, size], axis=0)
 
 
+def middle_window(shape: tf.Tensor | Size, pixels: int) -> tf.Tensor:
+    """Returns (top, left, height, width), int32, of the middle of a picture, with at most so many pixels.
+
+    It is all of a picture that has no more. Of a larger one it is a square, or all of a side that is shorter than that.
+    """
+    height, width = tf.unstack(tf.cast(shape, tf.int64))
+    side = tf.constant(math.isqrt(pixels), tf.int64)
+    rows = tf.minimum(height, tf.maximum(side, pixels // width))
+    columns = tf.minimum(width, tf.maximum(side, pixels // height))
+    return center_window(shape, tf.cast(tf.stack([rows, columns]), tf.int32))
+
+
 def cut(image: transforms.Image, window: tf.Tensor, size: Size | None = None) -> transforms.Image:
-    """Returns the part of an image in a window (top, left, height, width); `size` is the window's, if known."""
+    """Returns the part of an image, or of a batch, in a window (top, left, height, width); `size` is its, if known."""
     top, left, height, width = tf.unstack(window)
     height, width = size or (height, width)
-    part = image[top : top + height, left : left + width]
-    return tf.ensure_shape(part, (*(size or (None, None)), image.shape[-1]))
+    part = image[..., top : top + height, left : left + width, :]
+    return tf.ensure_shape(part, (*image.shape[:-3], *(size or (None, None)), image.shape[-1]))
 
 
 def _reflected(count: tf.Tensor, step: int) -> tf.Tensor:
@@ -130,16 +150,6 @@ def _reflected(count: tf.Tensor, step: int) -> tf.Tensor:
     period = tf.maximum(2 * (count - 1), 1)
     places = tf.range(-(room // 2), count + room - room // 2) % period
     return tf.where(places < count, places, period - places)
-
-
-def check_exact(image: transforms.Image, size: Size, name: tf.Tensor | str) -> transforms.Image:
-    """Returns an image; in a graph, raises InvalidArgumentError, with its name, if it has another (height, width)."""
-    message = tf.strings.format(" is {}, and images of {}x{} alone are taken", (tf.shape(image)[:2], *size))
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(tf.shape(image)[:2] == size), [name + message])]):
-        image = tf.identity(image)
-    # Not ensure_shape: its own error would come first, without the name.
-    image.set_shape((*size, image.shape[-1]))
-    return image
 
 
 def check_same_shape(a: transforms.Image, b: transforms.Image, is_scaled: bool) -> list:

@@ -101,10 +101,8 @@ def check_header_in_graph(contents: tf.Tensor, max_pixels: int, name: tf.Tensor 
     Raises:
       tf.errors.InvalidArgumentError: `check_header` would refuse it.
     """
-    is_png = starts_with(contents, PNG_SIGNATURE)
-    is_jpeg = starts_with(contents, JPEG_SIGNATURE)
-    kind = tf.where(tf.strings.length(contents) == 0, " is empty", " is neither JPEG nor PNG")
-    with tf.control_dependencies([tf.debugging.Assert(is_png | is_jpeg, [name + kind])]):
+    is_png, is_jpeg, checks = _kind_in_graph(contents, name)
+    with tf.control_dependencies(checks):
         height, width, parts = tf.cond(is_png, lambda: _of_png(contents, name), lambda: _of_jpeg(contents))
     too_large = tf.strings.format(" has {}x{} pixels, and at most {} are taken", (height, width, max_pixels))
     room = _max_bytes(height, width)
@@ -119,6 +117,16 @@ def check_header_in_graph(contents: tf.Tensor, max_pixels: int, name: tf.Tensor 
     ]
     with tf.control_dependencies(checks):
         return tf.identity(contents)
+
+
+def stored_size_in_graph(contents: tf.Tensor, name: tf.Tensor | str = "it") -> tf.Tensor:
+    """Returns (height, width), int64, from the header of a JPEG or PNG file, as it is stored.
+
+    The arguments and errors are those of `check_header_in_graph`, but sizes and parts are not checked.
+    """
+    is_png, _, checks = _kind_in_graph(contents, name)
+    with tf.control_dependencies(checks):
+        return tf.cond(is_png, lambda: _png_size_in_graph(contents, name), lambda: _jpeg_size_in_graph(contents))
 
 
 def starts_with(contents: tf.Tensor, signature: bytes) -> tf.Tensor:
@@ -161,8 +169,16 @@ def _jpeg_size(contents: bytes) -> tuple[int, int]:
     return height, width
 
 
-def _of_png(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns height and width, int64, and the number of slow parts, int32."""
+def _kind_in_graph(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor, list]:
+    """Tells whether a file is a PNG and whether it is a JPEG; the last is the assertion that it is one of them."""
+    is_png = starts_with(contents, PNG_SIGNATURE)
+    is_jpeg = starts_with(contents, JPEG_SIGNATURE)
+    kind = tf.where(tf.strings.length(contents) == 0, " is empty", " is neither JPEG nor PNG")
+    return is_png, is_jpeg, [tf.debugging.Assert(is_png | is_jpeg, [name + kind])]
+
+
+def _png_size_in_graph(contents: tf.Tensor, name: tf.Tensor | str) -> tf.Tensor:
+    """Returns (height, width), int64."""
     is_whole = tf.strings.length(contents) >= sum(PNG_SIZE)
     checks = [
         tf.debugging.Assert(is_whole, [name + " is cut short"]),
@@ -170,14 +186,24 @@ def _of_png(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.T
     ]
     with tf.control_dependencies(checks):
         text = tf.strings.substr(contents, *PNG_SIZE)
-    width_and_height = tf.cast(tf.io.decode_raw(text, tf.int32, little_endian=False), tf.int64)
-    return width_and_height[1], width_and_height[0], tf.add_n([_count(contents, name) for name in UNPACKED])
+    return tf.cast(tf.io.decode_raw(text, tf.int32, little_endian=False), tf.int64)[::-1]
+
+
+def _jpeg_size_in_graph(contents: tf.Tensor) -> tf.Tensor:
+    """Returns the same of a JPEG."""
+    return tf.cast(tf.io.extract_jpeg_shape(contents), tf.int64)[:2]
+
+
+def _of_png(contents: tf.Tensor, name: tf.Tensor | str) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns height and width, int64, and the number of slow parts, int32."""
+    size = _png_size_in_graph(contents, name)
+    return size[0], size[1], tf.add_n([_count(contents, part) for part in UNPACKED])
 
 
 def _of_jpeg(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the same of a JPEG."""
-    shape = tf.cast(tf.io.extract_jpeg_shape(contents), tf.int64)
-    return shape[0], shape[1], _count(contents, SCAN)
+    size = _jpeg_size_in_graph(contents)
+    return size[0], size[1], _count(contents, SCAN)
 
 
 def _count(contents: tf.Tensor, part: bytes) -> tf.Tensor:

@@ -13,7 +13,7 @@ from pipelines.images.color import Color
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
 from pipelines.images.kernels import Stored, can_read, decode_stored, to_range
-from pipelines.images.size import MAX_PIXELS
+from pipelines.images.size import MAX_PIXELS, Size
 from pipelines.images.value_range import Range
 
 Result = TypeVar("Result")
@@ -111,8 +111,14 @@ class ImageFormat:
         """Returns the stored numbers of a file, those of a palette's indices if they are classes."""
         return codecs.decode(contents, self.axes, self.max_pixels, indices=self.holds_indices, window=window)
 
-    def from_raster(self, raster: codecs.Raster) -> np.ndarray:
+    def from_raster(
+        self, raster: codecs.Raster, percentiles: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> np.ndarray:
         """Converts stored numbers `(H, W, C)` to `(H, W, channels)` float32 in [0, 1].
+
+        Args:
+          raster: the numbers.
+          percentiles: those of the whole image, each `(C,)` without alpha, if the numbers are a part of it.
 
         Raises:
           BadImageError: it has another number of channels, or holds floats and there is no range.
@@ -123,7 +129,7 @@ class ImageFormat:
         span = type_range(values.dtype, raster.bits)
         alpha = _scale(values[..., -1:], span) if raster.has_alpha else None
         colors = values[..., :-1] if raster.has_alpha else values
-        unit = _scale(colors, self._range_of(colors, span, values.dtype))
+        unit = _scale(colors, percentiles or self._range_of(colors, span, values.dtype))
         if alpha is not None and not self.has_alpha:
             unit = _over(unit, alpha, self.background)
         if self.has_alpha and (alpha is not None or unit.shape[-1] != self.channels):
@@ -151,6 +157,11 @@ class ImageFormat:
         if not kind.is_integer:
             return tf.cast(numbers, kind)
         return tf.cast(tf.clip_by_value(tf.round(numbers), kind.min, kind.max), kind)
+
+    def resize_generated(self, image: tf.Tensor, size: Size | tf.Tensor) -> tf.Tensor:
+        """Resizes a generated image `(H, W, channels)` in [-1, 1]; of a label map the probabilities of its classes."""
+        method = "bilinear" if self.labels else self.resize_method
+        return transforms.normalize(transforms.resize((image + 1) / 2, size, method))
 
     def _range_of(self, colors: np.ndarray, span: Range, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray] | Range:
         """Returns the stored numbers that become 0 and 1; `span` is that of their type."""

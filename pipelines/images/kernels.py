@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from pipelines.images import header, metadata
-from pipelines.images.orientation import UPRIGHT, orientation_of, turn_upright
+from pipelines.images.orientation import TRANSPOSED, UPRIGHT, orientation_of, turn_upright
 from pipelines.images.rare import rare
 from pipelines.images.size import MAX_PIXELS
 from pipelines.images.transforms import WHITE, Image, to_channels
@@ -98,13 +98,24 @@ def decode_stored(contents: tf.Tensor, max_pixels: int = MAX_PIXELS, name: tf.Te
         header.check_header(tf.convert_to_tensor(contents).numpy(), max_pixels)
     else:
         contents = header.check_header_in_graph(contents, max_pixels, name)
-    exif = metadata.exif_of(contents)
-    orientation = tf.cond(tf.equal(exif, b""), lambda: UPRIGHT, lambda: orientation_of(exif))
+    orientation = _orientation(contents)
     is_png = header.starts_with(contents, header.PNG_SIGNATURE)
     image, white = tf.cond(is_png, lambda: _decode_png(contents), lambda: _decode_jpeg(contents))
     # A quotient by what is known when the graph runs: TensorFlow would replace a constant by its reciprocal, and the
     # last bit could differ from the eager result. Both are the quotient of the integers, rounded once.
     return Stored(turn_upright(image, orientation) / tf.cast(white, tf.float32), white)
+
+
+def upright_size(contents: tf.Tensor, name: tf.Tensor | str = "it") -> tf.Tensor:
+    """Returns the (height, width), int32, that `decode` gives a JPEG or PNG file, from what stands before its pixels.
+
+    Args and errors are those of `decode`, but that large images pass; in graphs only.
+    """
+    size = tf.cast(header.stored_size_in_graph(contents, name), tf.int32)
+    with tf.control_dependencies([size]):
+        contents = tf.identity(contents)
+    is_turned = tf.reduce_any(tf.equal(_orientation(contents), TRANSPOSED))
+    return tf.where(is_turned, size[::-1], size)
 
 
 def to_range(stored: Stored, value_range: tuple[float, float] | None) -> Image:
@@ -124,6 +135,11 @@ def to_range(stored: Stored, value_range: tuple[float, float] | None) -> Image:
     ranged = tf.cast(tf.clip_by_value((numbers - low) / (high - low), 0.0, 1.0), tf.float32)
     with_alpha = tf.shape(image)[-1] % 2 == 0
     return tf.cond(with_alpha, lambda: tf.concat([ranged[..., :-1], image[..., -1:]], axis=-1), lambda: ranged)
+
+
+def _orientation(contents: tf.Tensor) -> tf.Tensor:
+    exif = metadata.exif_of(contents)
+    return tf.cond(tf.equal(exif, b""), lambda: UPRIGHT, lambda: orientation_of(exif))
 
 
 def _decode_png(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

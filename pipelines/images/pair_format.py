@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.images import codecs, fit, packed_pair, transforms
-from pipelines.images.choices import DIRECTIONS, MAX_CHANNELS, PREPROCESS, RESIZE_METHODS, RESIZE_TO
+from pipelines.images.choices import DIRECTIONS, MAX_CHANNELS, OWN_SHAPE, PREPROCESS, RESIZE_METHODS, RESIZE_TO
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat, call_python, choose_reader
 from pipelines.images.kernels import decode_stored
-from pipelines.images.size import MAX_PIXELS, Size, parse_size
+from pipelines.images.size import MAX_PIXELS, Size, middle_size, parse_size
 from pipelines.system.terminal import InputError
 
 
@@ -28,7 +28,8 @@ class PairFormat:
       preprocess: one of choices.PREPROCESS.
       crop: (height, width) that networks see, cut from the middle; by default `size`.
       random_crop: whether that crop is left to training, which chooses its place.
-      exact: whether an image that the crop in the middle would cut is refused.
+      whole: whether pictures that keep their shapes (choices.OWN_SHAPE) are scaled only, not cropped.
+      middle_pixels: of a larger picture only the middle is read, with at most so many pixels; 0: all of it.
       resize_to: whose size both sides get, `a` or `b`; `none` refuses sides of different shapes.
       max_pixels: a file with more pixels, by its header, is not decoded.
 
@@ -43,7 +44,8 @@ class PairFormat:
     preprocess: str = "resize_and_crop"
     crop: Size | None = None
     random_crop: bool = False
-    exact: bool = False
+    whole: bool = False
+    middle_pixels: int = 0
     resize_to: str = "none"
     max_pixels: int = MAX_PIXELS
 
@@ -74,15 +76,17 @@ class PairFormat:
 
     @property
     def shape(self) -> Size | None:
-        """(height, width) of all images that are read; None if they differ, and have at least network_size."""
+        """(height, width) of all images that are read; None if they differ."""
+        if self.whole and self.preprocess in OWN_SHAPE:
+            return None
         if self.preprocess == "none" or not self.random_crop:
-            return self.network_size
+            return middle_size(self.network_size, self.middle_pixels) if self.middle_pixels else self.network_size
         return self.size if self.preprocess in ("resize_and_crop", "pad") else None
 
     @property
     def least_size(self) -> Size:
         """(height, width) that every image has at least."""
-        return self.shape or self.network_size
+        return self.shape or ((1, 1) if self.whole else self.network_size)
 
     def read(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
         """Returns (source, target) in [0, 1], from the bytes of a side-by-side file or of a packed pair.
@@ -100,32 +104,25 @@ class PairFormat:
         return self._fit(source, self.source), self._fit(target, self.target)
 
     def read_source(
-        self,
-        contents: tf.Tensor,
-        pair: bool,
-        name: tf.Tensor | str = "it",
-        in_model: bool = False,
-        whole: bool = False,
+        self, contents: tf.Tensor, pair: bool, name: tf.Tensor | str = "it", in_model: bool = False
     ) -> transforms.Image:
-        """Returns the source alone, in [0, 1].
+        """Returns the source alone, in [0, 1], at the size that it has in the file.
 
         Args:
           contents: the bytes of an image file, or of a pair.
           pair: whether it is a pair, and half of it is the source.
           name: names the image in the errors of a graph.
           in_model: as ImageFormat.read has it.
-          whole: whether it is only scaled, and neither cropped nor padded.
         """
-        source = self._read_sides(contents)[0] if pair else self.source.read(contents, name, in_model)
-        if whole:
-            return fit.scale(source, self.size, self.preprocess, self.source.resize_method, self.network_size)
-        return self._fit(source, self.source, name)
+        return self._read_sides(contents)[0] if pair else self.source.read(contents, name, in_model)
 
     @property
     def has_windows(self) -> bool:
-        """Whether training reads windows of images instead of whole ones."""
+        """Whether windows of images may be read, instead of whole ones: training's crops, or the middle of each."""
         needs_whole = any(side.percentiles for side in (self.source, self.target))
-        return self.random_crop and self.preprocess == "crop" and self.resize_to == "none" and not needs_whole
+        keeps_scale = self.preprocess == "crop" or (self.whole and self.preprocess == "none")
+        wants_parts = self.random_crop or (self.whole and self.middle_pixels > 0)
+        return wants_parts and keeps_scale and self.resize_to == "none" and not needs_whole
 
     def _read_sides(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
         """Returns source and target as they are stored, both of one size."""
@@ -210,13 +207,23 @@ class PairFormat:
         """Returns how the files of `A` or `B` are read."""
         return self.source if side == self.sides()[0] else self.target
 
-    def _fit(self, image: transforms.Image, side: ImageFormat, name: tf.Tensor | str = "it") -> transforms.Image:
+    def _fit(self, image: transforms.Image, side: ImageFormat) -> transforms.Image:
+        if self.whole and self.preprocess in OWN_SHAPE:
+            return self._middle(fit.scale(image, self.size, self.preprocess, side.resize_method, self.network_size))
         image = fit.fit(image, self.size, self.preprocess, side.resize_method, self.network_size, side.border)
         if self.random_crop or image.shape[:2] == self.network_size:
-            return image
-        if self.exact:
-            return fit.check_exact(image, self.network_size, name)
+            return self._middle(image)
         return fit.cut(image, fit.center_window(tf.shape(image)[:2], self.network_size), self.network_size)
+
+    def _middle(self, image: transforms.Image) -> transforms.Image:
+        """Cuts the middle out of a picture that has more than middle_pixels."""
+        if not self.middle_pixels or self.shape == image.shape[:2]:
+            return image
+        return fit.cut(image, self.middle_window(tf.shape(image)[:2]), self.shape)
+
+    def middle_window(self, shape: tf.Tensor | Size) -> tf.Tensor:
+        """Returns (top, left, height, width) of what is read of a picture with this (height, width)."""
+        return fit.middle_window(shape, self.middle_pixels)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pipelines.images import codecs, fit, packed_pair, transforms
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
 from pipelines.images.pair_format import PairFormat, naming_side
-from pipelines.images.size import Size
+from pipelines.images.size import Size, middle_size
 
 # The bytes of a file, or the file itself.
 Contents = bytes | StoredFile
@@ -38,7 +38,7 @@ def window_shape(form: PairFormat, files: Sequence[Contents]) -> Size | None:
         if width % 2:
             raise BadImageError(transforms.ODD_WIDTH)
         width //= 2
-    if height < form.network_size[0] or width < form.network_size[1]:
+    if not form.whole and (height < form.network_size[0] or width < form.network_size[1]):
         raise BadImageError(fit.misfit((height, width), form.network_size, form.preprocess))
     return height, width
 
@@ -71,13 +71,18 @@ def read_window(form: PairFormat, files: Sequence[Contents], window: codecs.Wind
     return images
 
 
-def check_readable(form: PairFormat, contents: bytes) -> None:
-    """Raises what `read` would raise eagerly; large files that training reads by windows take less memory."""
+def check_readable(form: PairFormat, contents: bytes) -> Size:
+    """Raises what `read` would raise eagerly; large files of which windows are read take less memory.
+
+    Returns:
+      (height, width) of what `read` would return.
+    """
     files = packed_pair.files_of(contents)
     shape = window_shape(form, files) if form.has_windows else None
     if not shape:
-        form.read(tf.constant(contents))
-        return
+        source, _ = form.read(tf.constant(contents))
+        return source.shape[0], source.shape[1]
     height, width = shape
     for top in range(0, height, CHECKED_ROWS):
         read_window(form, files, (top, 0, min(CHECKED_ROWS, height - top), width))
+    return middle_size(shape, form.middle_pixels) if form.middle_pixels else shape

@@ -1,8 +1,6 @@
 """Encodes generated images as files that hold what the targets' files hold: the same numbers, channels and classes."""
 
 import dataclasses
-import struct
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,17 +9,15 @@ import tensorflow as tf
 from pipelines.images import codecs
 from pipelines.images.choices import RESULT_FORMATS
 from pipelines.images.color import Color
-from pipelines.images.formats.encoders import HOLDS, Tag
-from pipelines.images.header import PNG_START
+from pipelines.images.formats.encoders import HOLDS, TIFF_FORMATS, Tag
+from pipelines.images.formats.pixel_size import PixelSize
+from pipelines.images.formats.row_encoders import png_head
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.label_colors import default_colors
 from pipelines.system.terminal import InputError
 
-# In a PNG: how many bytes the signature and the chunk IHDR take together; the color type of palettes, and the most
-# colors of one (PNG specification, 5.2 and 11.2).
+# Bytes of a PNG's signature and of the chunk IHDR together (PNG specification, 5.2 and 11.2).
 PNG_HEAD = 33
-PALETTE = 3
-MAX_COLORS = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +40,21 @@ class ResultFormat:
         return self.target.shown or self.target.palette or default_colors(self.target.labels)
 
     @property
+    def channels(self) -> int:
+        """Returns the channels of a file: one of a label map."""
+        return 1 if self.target.labels else self.target.channels
+
+    @property
+    def has_alpha(self) -> bool:
+        """Tells whether the last of 2 or 4 channels is alpha."""
+        return has_alpha(self.target, self.dtype)
+
+    @property
+    def has_palette(self) -> bool:
+        """Tells whether a PNG has a palette, whose indices are its pixels."""
+        return bool(self.target.labels) and self.dtype == "uint8"
+
+    @property
     def suffix(self) -> str:
         """Returns the suffix of the files, such as `.png`."""
         return f".{self.name}"
@@ -52,28 +63,37 @@ class ResultFormat:
         """Returns what a file of a generated image `(H, W, channels)` in [-1, 1] holds; of a label map `(H, W, 1)`."""
         return self.target.to_stored(image, self.dtype).numpy()
 
-    def encode(self, image: tf.Tensor, tags: Sequence[Tag] = ()) -> bytes:
+    def encode(self, image: tf.Tensor, tags: Sequence[Tag] = (), pixel_size: PixelSize | None = None) -> bytes:
         """Encodes a generated image `(H, W, channels)` in [-1, 1].
 
         Args:
           image: of the generator.
           tags: further tags of a TIFF, as codecs.encode takes them.
+          pixel_size: how large a pixel is, for OME-TIFF.
         """
         if self.name == "png":
             return self.encode_png(image).numpy()
-        tags = tags if self.name == "tif" else ()
-        return codecs.encode(self.numbers(image), self.name, tags=tags, has_alpha=has_alpha(self.target, self.dtype))
+        return self.encode_numbers(self.numbers(image), tags, pixel_size)
+
+    def encode_numbers(
+        self, numbers: np.ndarray, tags: Sequence[Tag] = (), pixel_size: PixelSize | None = None
+    ) -> bytes:
+        """Encodes the `numbers` of an image, as `encode` does."""
+        if self.name == "png":
+            return self._png_of(tf.constant(numbers)).numpy()
+        tags = tags if self.name in TIFF_FORMATS else ()
+        return codecs.encode(numbers, self.name, tags=tags, has_alpha=self.has_alpha, pixel_size=pixel_size)
 
     def encode_png(self, image: tf.Tensor) -> tf.Tensor:
         """Encodes a generated image as a PNG, by TensorFlow's operations alone: a scalar string.
 
-        A label map, whose height and width must be known, gets a palette; its pixels are still the indices of classes.
+        A label map gets a palette; its pixels are still the indices of classes.
         """
-        png = tf.io.encode_png(self.target.to_stored(image, self.dtype))
-        if not self.target.labels or self.dtype != "uint8":
-            return png
-        # An image with a palette differs from a gray one in its head alone: the same bytes follow.
-        return tf.strings.join([_palette_head(image.shape[:2], self.colors), tf.strings.substr(png, PNG_HEAD, -1)])
+        return self._png_of(self.target.to_stored(image, self.dtype))
+
+    def _png_of(self, numbers: tf.Tensor) -> tf.Tensor:
+        png = tf.io.encode_png(numbers)
+        return _with_palette(png, self.colors) if self.has_palette else png
 
 
 def choose(name: str, target: ImageFormat, dtype: str) -> ResultFormat:
@@ -100,7 +120,8 @@ def choose(name: str, target: ImageFormat, dtype: str) -> ResultFormat:
 def why_not(name: str, target: ImageFormat, dtype: str) -> str | None:
     """Says why files of a format cannot hold a run's results, in words that follow its name; None if they can."""
     channels = 1 if target.labels else target.channels
-    types, counts = HOLDS[name]
+    # A Zarr folder, which `storage.zarr_image` writes, holds everything.
+    types, counts = HOLDS.get(name, ((), ()))
     if name == "jpg" and target.labels:
         return "changes numbers a little, and the results are classes"
     if name in ("png", "webp") and channels in (2, 4) and not has_alpha(target, dtype):
@@ -118,12 +139,16 @@ def has_alpha(target: ImageFormat, dtype: str) -> bool:
     return target.has_alpha and target.value_range is None and dtype in HOLDS["png"][0]
 
 
-def _palette_head(size: Sequence[int], colors: Sequence[Color]) -> bytes:
-    """Returns the beginning of a PNG with a palette: the signature, IHDR and PLTE."""
-    height, width = size
-    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, PALETTE, 0, 0, 0))
-    return PNG_START[:8] + head + _chunk(b"PLTE", np.asarray(colors[:MAX_COLORS], np.uint8).tobytes())
+def _with_palette(png: tf.Tensor, colors: Sequence[Color]) -> tf.Tensor:
+    """Gives a gray PNG of 8 bits, a scalar string, a palette: the same pixels, other bytes in its head alone.
 
-
-def _chunk(name: bytes, contents: bytes) -> bytes:
-    return struct.pack(">I", len(contents)) + name + contents + struct.pack(">I", zlib.crc32(name + contents))
+    A checksum is linear: where two chunks of one length differ in the same bits, so do their checksums, whatever the
+    size in them.
+    """
+    gray, with_colors = (png_head((1, 1, 1), 1, palette) for palette in (None, colors))
+    changes = tuple(a ^ b for a, b in zip(gray[:PNG_HEAD], with_colors[:PNG_HEAD], strict=True))
+    head = tf.bitwise.bitwise_xor(tf.io.decode_raw(tf.strings.substr(png, 0, PNG_HEAD), tf.uint8), changes)
+    characters = tf.gather([bytes([i]) for i in range(256)], tf.cast(head, tf.int32))
+    return tf.strings.join(
+        [tf.strings.reduce_join(characters), with_colors[PNG_HEAD:], tf.strings.substr(png, PNG_HEAD, -1)]
+    )

@@ -1,5 +1,6 @@
 """Checks sizes of images, (height, width) in pixels, and makes flags of them."""
 
+import math
 import re
 
 from absl import flags
@@ -27,6 +28,12 @@ def paper_load_size(image_size: Size) -> Size:
     return round(image_size[0] * LOAD_SCALE), round(image_size[1] * LOAD_SCALE)
 
 
+def middle_size(shape: Size, pixels: int) -> Size:
+    """Returns (height, width) of the middle of a picture with at most so many pixels; see fit.middle_window."""
+    side = math.isqrt(pixels)
+    return min(shape[0], max(side, pixels // shape[1])), min(shape[1], max(side, pixels // shape[0]))
+
+
 def check_load_size(load_size: Size, image_size: Size) -> None:
     """Raises InputError if image_size cannot be cropped from load_size."""
     if any(load < crop for load, crop in zip(load_size, image_size, strict=True)):
@@ -46,6 +53,12 @@ def parse_size(name: str, size: object) -> Size:
     if isinstance(sides, tuple | list) and len(sides) == 2 and all(type(side) is int and side > 0 for side in sides):
         return sides[0], sides[1]
     raise InputError(f"{name}={size!r} is not a size; give (height, width), two positive integers")
+
+
+def next_multiple(size: Size, step: int) -> Size:
+    """Returns the smallest (height, width) of multiples of `step` that holds a size."""
+    height, width = (side + -side % step for side in size)
+    return height, width
 
 
 def format_size(size: Size) -> str:

@@ -9,6 +9,9 @@ paired_files  pairs whose halves are files in two folders
 shards        images in TFRecord shards
 records       writes shards, and reads their records
 manifest      describes a folder of shards
+picture       a picture of any size, read by windows
+canvas        a result of any size, written row by row
+zarr_image    reads and writes Zarr folders
 validity      reads image files, and says why bad ones are bad
 kind          tells pairs from single images
 input_output  inputs of a command, and the files of its results

@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from statistics import median_low
 from typing import TypeVar
 
 from pipelines.images import codecs, packed_pair
 from pipelines.images.header import BadImageError
 from pipelines.images.seam import has_seam
-from pipelines.images.size import MAX_PIXELS
+from pipelines.images.size import MAX_PIXELS, Size
 from pipelines.storage.image_set import ImageSet, Readable
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.validity import read_file
@@ -28,8 +29,8 @@ Files = Sequence[Readable] | ImageSet
 Result = TypeVar("Result")
 
 
-def source_aspects(files: ImageSet, direction: str, axes: str = "", max_pixels: int = MAX_PIXELS) -> Aspects | None:
-    """Returns the aspects of the sources of pairs, by the headers of some; None if none can be read.
+def source_sizes(files: ImageSet, direction: str, axes: str = "", max_pixels: int = MAX_PIXELS) -> list[Size]:
+    """Returns the (height, width) of the sources of some pairs, by their headers; of all that can be read.
 
     Args:
       files: side-by-side images, or pairs of files.
@@ -38,13 +39,24 @@ def source_aspects(files: ImageSet, direction: str, axes: str = "", max_pixels: 
       max_pixels: longer files than images of so many pixels are not read.
     """
 
-    def aspect_of(contents: bytes) -> float:
+    def size_of(contents: bytes) -> Size:
         if packed_pair.is_packed(contents):
-            return _aspect(packed_pair.unpack(contents)[direction == "BtoA"], axes)
-        return _aspect(contents, axes) / 2
+            return _size(packed_pair.unpack(contents)[direction == "BtoA"], axes)
+        height, width = _size(contents, axes)
+        return height, max(1, width // 2)
 
-    found = [*_each(files, HEADERS, aspect_of, max_pixels)]
+    return [*_each(files, HEADERS, size_of, max_pixels)]
+
+
+def aspects_of(sizes: Sequence[Size]) -> Aspects | None:
+    """Returns width divided by height, the smallest and the largest; None of no sizes."""
+    found = [width / height for height, width in sizes]
     return (min(found), max(found)) if found else None
+
+
+def typical_size(sizes: Sequence[Size]) -> Size | None:
+    """Returns the median height and width; None of no sizes."""
+    return (median_low(height for height, _ in sizes), median_low(width for _, width in sizes)) if sizes else None
 
 
 def guess_kind(
@@ -93,11 +105,16 @@ def _each(files: Files, count: int, look: Callable[[bytes], Result], max_pixels:
             yield read_file(files[index], look, max_pixels)
 
 
-def _aspect(contents: bytes, axes: str) -> float:
+def _size(contents: bytes, axes: str) -> Size:
     header = codecs.probe(contents, axes)
     if header.width < 1 or header.height < 1:
         raise BadImageError("it has no pixels")
-    return header.width / header.height
+    return header.height, header.width
+
+
+def _aspect(contents: bytes, axes: str) -> float:
+    height, width = _size(contents, axes)
+    return width / height
 
 
 def _is_within(aspect: float, aspects: Aspects) -> bool:

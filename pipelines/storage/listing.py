@@ -12,6 +12,8 @@ from pipelines.storage.manifest import SHARD_SUFFIX, is_sharded
 from pipelines.system.paths import AnyPath, RemotePath
 from pipelines.system.terminal import InputError
 
+# The suffix of folders that hold one image each.
+ZARR_SUFFIX = ".zarr"
 HIDDEN = "hidden"
 BROKEN = "broken link"
 CIRCLE = "link to a folder around it"
@@ -57,32 +59,37 @@ class Listing:
     left_out: Mapping[AnyPath, str]
 
 
-def list_folder(folder: AnyPath) -> Listing:
+def list_folder(folder: AnyPath, with_zarr: bool = False) -> Listing:
     """Lists a folder, which may have no image. Links are followed; hidden files and folders are not data.
+
+    Args:
+      folder: at any depth of it.
+      with_zarr: whether a folder whose name ends in `.zarr` is an image. What is in it is listed in no case.
 
     Raises:
       InputError: the folder does not exist, or cannot be read.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give a folder of images")
+    suffixes = (*SUFFIXES, ZARR_SUFFIX) if with_zarr else SUFFIXES
     files: list[AnyPath] = []
     left_out: dict[AnyPath, str] = {}
     for path, reason in _walk_store(folder) if isinstance(folder, RemotePath) else _walk_disk(folder):
         suffix = path.suffix.lower()
-        if not reason and suffix in SUFFIXES:
+        if not reason and suffix in suffixes:
             files.append(path)
         else:
             left_out[path] = reason or suffix or NO_SUFFIX
     return Listing(folder, sorted(files), dict(sorted(left_out.items())))
 
 
-def list_files(folder: AnyPath) -> list[AnyPath]:
-    """Returns all image files below the folder, sorted.
+def list_files(folder: AnyPath, with_zarr: bool = False) -> list[AnyPath]:
+    """Returns all image files below the folder, sorted; `with_zarr` as in list_folder.
 
     Raises:
       InputError: the folder does not exist, cannot be read, or has no image.
     """
-    return with_images(list_folder(folder)).files
+    return with_images(list_folder(folder, with_zarr)).files
 
 
 def with_images(listing: Listing) -> Listing:
@@ -149,6 +156,8 @@ def _walk_disk(folder: pathlib.Path) -> Iterator[tuple[AnyPath, str]]:
                 yield path, ""
             elif not stat.S_ISDIR(state.st_mode):
                 yield path, SPECIAL
+            elif path.suffix.lower() == ZARR_SUFFIX:
+                yield path, ""
             elif _place(state) in around:
                 yield path, CIRCLE
             else:

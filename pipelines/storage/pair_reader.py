@@ -28,12 +28,14 @@ def file_reader(files: ImageSet, form: PairFormat, size: Size | None) -> ReadWin
         return _cut(form.read(contents(index), is_packed), choose, size)
 
     def read(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
-        if not form.has_windows or choose is None:
+        # What form.read cuts by itself.
+        place = form.middle_window if choose is None and form.middle_pixels else choose
+        if not form.has_windows or place is None:
             return read_whole(index, choose)
         shape = tf.ensure_shape(tf.numpy_function(windows.shape, [index], tf.int32), (2,))
 
         def read_window() -> Pair:
-            images = tf.numpy_function(windows.read, [index, choose(shape)], [tf.float32, tf.float32])
+            images = tf.numpy_function(windows.read, [index, place(shape)], [tf.float32, tf.float32])
             sides = zip(images, (form.source, form.target), strict=True)
             source, target = (tf.ensure_shape(i, (*(size or (None, None)), side.channels)) for i, side in sides)
             return source, target

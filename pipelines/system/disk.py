@@ -5,7 +5,6 @@ import errno
 import os
 import pathlib
 import shutil
-import stat
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -172,29 +171,6 @@ def _no_room(folder: pathlib.Path, what: str, needed: int) -> str:
     else:
         state = f"{has}; if that should be enough, a quota or the number of files is exhausted"
     return f"no room for {what} in {folder}: {state}. Make room, then give the same command to resume"
-
-
-def refuse_links(folder: pathlib.Path, option: str) -> None:
-    """Raises InputError if something below a folder is neither a file nor a folder.
-
-    A link would lead writes out of the folder; a pipe or a device has no end. The folder itself may be a link.
-
-    Args:
-      folder: need not exist.
-      option: its option's name, for the message.
-    """
-    for parent, folders, files in os.walk(folder):
-        for name in folders + files:
-            path = pathlib.Path(parent, name)
-            try:
-                mode = path.lstat().st_mode  # asked once: a running training may replace it between two questions
-            except FileNotFoundError:
-                continue
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise InputError(
-                    f"{option}={folder} has {path.relative_to(folder)}, which is neither a file nor a folder; remove "
-                    f"it, or replace it by what it leads to ({option} itself may be a link)"
-                )
 
 
 def sync_files(folder: pathlib.Path) -> None:

@@ -14,6 +14,7 @@ import absl.logging
 from absl import app, flags
 from tqdm import tqdm
 
+from pipelines.system.command_help import replace_help
 from pipelines.system.start_notices import import_tensorflow
 
 USAGE_EXIT_CODE = 2
@@ -21,6 +22,8 @@ USAGE_EXIT_CODE = 2
 DISK_FULL_EXIT_CODE = 74
 # Windows has no EDQUOT.
 NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# Of a terminal that does not say how wide it is.
+USUAL_COLUMNS = 80
 OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError")
 
 
@@ -44,9 +47,10 @@ def run(main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = 
     # TensorFlow's notes on devices and on the writing of checkpoints are not for users.
     absl.logging.set_verbosity(absl.logging.WARNING)
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
-    # A name that is not UTF-8 must not end what was going well.
+    # A name that is not UTF-8 must not end what was going well. A line is seen when it is printed, also through a pipe:
+    # it says what the following minute is spent on.
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)
     sys.stdout = EscapingStream(sys.stdout)
 
     def guarded(argv: list[str]) -> int | None:
@@ -71,6 +75,7 @@ def run(main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = 
             )
         return USAGE_EXIT_CODE
 
+    replace_help([] if recipes is None else _names(recipes))
     app.run(guarded, flags_parser=lambda argv: parse_flags(argv, recipes))
 
 
@@ -105,7 +110,9 @@ def parse_flags(argv: list[str], recipes: pathlib.Path | None = None) -> list[st
         sys.exit(0)
     except flags.Error as error:
         # absl prefixes the flag where a validator refuses it, and has a value for one that is missing.
-        print_error(f"{str(error).splitlines()[0]}; see --help")
+        missing = re.search(r"Flag --(\w+) must have a value other than None", str(error))
+        words = f"{missing[1]} is missing; give --{missing[1]}=..." if missing else str(error).splitlines()[0]
+        print_error(f"{words}; see --help")
     except InputError as error:
         print_error(str(error))
     except ValueError as error:
@@ -136,10 +143,15 @@ def _with_recipes(argv: list[str], recipes: pathlib.Path) -> list[str]:
             continue
         recipe = recipes / f"{name.removesuffix('.flags')}.flags"
         if not recipe.is_file():
-            names = ", ".join(sorted(path.stem for path in recipes.glob("*.flags")))
-            raise InputError(f"flagfile={name} is neither a file nor a recipe; the recipes are {names}")
+            raise InputError(
+                f"flagfile={name} is neither a file nor a recipe; the recipes are {', '.join(_names(recipes))}"
+            )
         argv[i if equals else i + 1] = f"{flag}={recipe}" if equals else str(recipe)
     return argv
+
+
+def _names(recipes: pathlib.Path) -> list[str]:
+    return sorted(path.stem for path in recipes.glob("*.flags"))
 
 
 def print_error(text: str) -> None:
@@ -169,7 +181,19 @@ def one_line(text: str) -> str:
 
 def progress_bar(items: Iterable, title: str, total: int) -> Iterable:
     """Yields the items, and shows a progress bar if standard error is a terminal."""
-    return tqdm(items, title, total, disable=None, leave=False, dynamic_ncols=True)
+    return tqdm(items, title, total, disable=None, leave=False, **bar_width())
+
+
+def bar_width() -> dict[str, Any]:
+    """Returns tqdm's options for the width of a bar: the terminal's, at any time, or if it does not say it the usual.
+
+    Terminals of containers often say 0 columns, into which tqdm would draw nothing.
+    """
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return {"dynamic_ncols": True} if columns else {"ncols": USUAL_COLUMNS}
 
 
 def check_value(name: str, value: Any, *, choices: Sequence[str] = (), least: int | None = None) -> None:

@@ -10,14 +10,19 @@ import tifffile
 from PIL import Image
 
 from export import bulk
+from export.bulk_block import translate_batch
 from pipelines import prepare
+from pipelines.images.result_format import ResultFormat
 from pipelines.storage import manifest
 from pipelines.storage.shards import open_files
 from pipelines.system.paths import RemotePath
 from pipelines.system.terminal import InputError
-from tests.export.serving.test_servable import SIZE, expected, servable
+from tests.export.serving.test_servable import DEPTH, SIZE, expected, servable
 from tests.helpers.commands import call
 from tests.helpers.runs import start, wait_for
+from tfpix2pix.translation.large import LargePictures
+from tfpix2pix.translation.options import SizeOptions
+from tfpix2pix.translation.shared_statistics import SharedStatistics
 
 pytest.importorskip("apache_beam", reason="needs the extra beam")
 
@@ -76,6 +81,15 @@ def results(output):
     return {path.relative_to(output).as_posix(): path.read_bytes() for path in files if path.name != "failed.jsonl"}
 
 
+def assert_near(found, wanted):
+    """PNG files by name: of the same sizes, and within a level."""
+    assert found.keys() == wanted.keys()
+    for name, png in found.items():
+        levels = [tf.io.decode_png(each).numpy().astype(int) for each in (png, wanted[name])]
+        assert levels[0].shape == levels[1].shape
+        assert np.abs(levels[0] - levels[1]).max() <= 1
+
+
 @pytest.fixture(scope="module")
 def translated(made):
     _, folder = made
@@ -86,7 +100,7 @@ def translated(made):
 def test_each_image_is_what_the_model_makes_of_it(made, translated):
     module, folder = made
     good = {path.with_suffix(".png").name: path for path in (folder / "images").glob("*.*")}
-    assert results(translated) == {name: expected(module, path.read_bytes()) for name, path in good.items()}
+    assert_near(results(translated), {name: expected(module, path.read_bytes()) for name, path in good.items()})
 
 
 def test_bad_images_are_listed_with_the_reason(translated):
@@ -106,11 +120,7 @@ def test_a_bad_image_spoils_no_batch(made, translated, tmp_path):
     """In batches sums are taken in another order, so that now and then a value is rounded to the next level."""
     assert translate(made[1], tmp_path / "out", "--batch_size=8") == 1
     assert failed(tmp_path / "out") == failed(translated)
-    ones, eights = results(translated), results(tmp_path / "out")
-    assert ones.keys() == eights.keys()
-    for name, png in ones.items():
-        levels = [tf.io.decode_png(each).numpy().astype(int) for each in (png, eights[name])]
-        assert np.abs(levels[0] - levels[1]).max() <= 1
+    assert_near(results(translated), results(tmp_path / "out"))
 
 
 def test_from_shards_into_shards(made, translated, tmp_path):
@@ -125,7 +135,7 @@ def test_from_shards_into_shards(made, translated, tmp_path):
     assert dict(record.read() for record in open_files(tmp_path / "out")) == results(translated)
     found = manifest.load(tmp_path / "out")
     assert (found.kind, found.records, found.channels, found.heights, found.widths) == (
-        ("images", 11, {"3": 11}, [16, 16], [24, 24])
+        ("images", 11, {"3": 11}, [9, 39], [18, 39])
     )
 
 
@@ -145,17 +155,17 @@ def test_in_an_object_store(made, translated):
 
 def test_killed_it_resumes(made, tmp_path):
     _, folder = made
-    add_bad(make_images(tmp_path / "images", 200))
+    add_bad(make_images(tmp_path / "images", 80))
     options = (f"--model={folder / 'model'}", f"--input={tmp_path / 'images'}", f"--output={tmp_path / 'out'}")
     process = start("export.bulk", *options, "--block=4")
     wait_for(lambda: len(list((tmp_path / "out" / ".blocks").glob("*.json"))) >= 5, process)
     process.kill()
     process.communicate()
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.png")}
-    assert 20 <= len(before) < 200
+    assert 20 <= len(before) < 80
     done = len(list((tmp_path / "out" / ".blocks").glob("*.json")))
     assert call(bulk, *options, "--block=4") == 1
-    assert results(tmp_path / "out").keys() == {f"{i:04d}.png" for i in range(200)}
+    assert results(tmp_path / "out").keys() == {f"{i:04d}.png" for i in range(80)}
     assert failed(tmp_path / "out").keys() == REASONS.keys()
     assert sum(path.stat().st_mtime_ns == before[path] for path in before) >= 4 * done
     assert not list((tmp_path / "out").rglob(".[0-9]*"))
@@ -226,3 +236,62 @@ def test_other_formats_and_results_that_exist(made, tmp_path, capsys):
     assert "float32" in failed(out)["b.tif"]
     assert translate(folder, out, "--batch_size=1", "--overwrite", source=source) == 1
     assert (out / "c.png").read_bytes() == wanted
+
+
+@pytest.mark.slow
+def test_a_large_tiff_in_tiles(tmp_path):
+    """As the generator makes it of the same tiles; a small picture is translated whole, what is too large named."""
+    module = servable(preprocess="crop")
+    model = tmp_path / "model"
+    tf.saved_model.save(module, str(model), signatures=module.signatures())
+    config = {"image_size": SIZE, "generator_width": 4, "depth": DEPTH, "discriminator_layers": 0}
+    description = {"config": config, "fit": "pad", "max_pixels": 10_000}
+    (model / "export.json").write_text(json.dumps(description))
+    source = tmp_path / "in"
+    source.mkdir()
+    picture = np.kron(np.random.default_rng(2).integers(0, 256, (20, 30, 3)), np.ones((11, 9, 1))).astype(np.uint8)
+    tifffile.imwrite(source / "large.tif", picture, photometric="rgb")
+    Image.fromarray(picture).save(source / "large_too.png")
+    Image.fromarray(picture[:90, :70]).save(source / "small.png")
+    tiles = ("--tile=64", "--overlap=16")
+    arguments = (f"--model={model}", f"--input={source}", f"--output={tmp_path / 'out'}", "--max_pixels=10000", *tiles)
+    assert call(bulk, *arguments) == 1
+    assert results(tmp_path / "out").keys() == {"large.tif", "small.png"}
+    assert failed(tmp_path / "out").keys() == {"large_too.png"}
+    large = LargePictures(
+        SharedStatistics(module.generator),
+        module.form.source,
+        "",
+        2**DEPTH,
+        SizeOptions("tile", tile=64, overlap=16),
+        1,
+        "",
+    )
+    numbers = ResultFormat("tif", module.form.target, "uint8").numbers
+    wanted = large.translate_array(tf.constant(picture / np.float32(255)), numbers)
+    found = tifffile.imread(tmp_path / "out" / "large.tif")
+    assert np.abs(found.astype(int) - wanted).max() <= 1
+    assert np.ptp(found) > 100
+    assert not list((tmp_path / "out").glob(".*.part*"))
+    with pytest.raises(InputError, match=r"tile=100.* 96 and 104"):
+        call(bulk, *arguments, "--fit=tile", "--tile=100")
+
+
+def test_an_earlier_export_takes_no_tiles(made, tmp_path):
+    """It has no export.json; pictures are translated as before."""
+    _, folder = made
+    with pytest.raises(InputError, match="export the run again"):
+        translate(folder, tmp_path / "out", "--fit=tile")
+
+
+@pytest.mark.parametrize("error", [tf.errors.InvalidArgumentError, tf.errors.CancelledError])
+def test_a_loop_that_an_image_stopped_is_taken_image_by_image(error):
+    def translate(contents):
+        if b"bad" in contents:
+            raise error(None, None, "Loop execution was cancelled.")
+        return [b"result of " + each for each in contents]
+
+    skipped = {}
+    images = [("a", b"good"), ("b", b"bad"), ("c", b"fine")]
+    assert dict(translate_batch(images, translate, skipped)) == {"a": b"result of good", "c": b"result of fine"}
+    assert skipped.keys() == {"b"}

@@ -1,6 +1,11 @@
 """The client command, and both clients, against a server on the protocol's own classes."""
 
+import base64
+import io
+import json
+import shutil
 import socket
+import subprocess
 
 import numpy as np
 import pytest
@@ -15,6 +20,7 @@ from export.serving.rest_client import RestClient
 from export.serving.send_files import latency, send_files
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
+from tests.helpers.runs import ROOT
 from tests.helpers.serving import Server
 from tfpix2pix import translate
 
@@ -24,7 +30,10 @@ PROTOCOLS = ("rest", "grpc")
 @pytest.fixture(scope="module")
 def server(short_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "negative"
-    assert call(saved_model, f"--run_dir={short_run}", f"--export_dir={folder}", "--parity_images=1") == 0
+    assert (
+        call(saved_model, f"--run_dir={short_run}", f"--output={folder}", "--parity_images=1", "--checkpoint=latest")
+        == 0
+    )
     with Server(folder) as started:
         yield started
 
@@ -176,12 +185,28 @@ def test_both_interfaces_as_documented(server, photos):
     assert "JSON Parse error" in bad.json()["error"]
     small = post(instances=[[[[0, 0, 0]]]])
     assert small.status_code == 400
-    assert "must be multiples of 64" in small.json()["error"]
+    assert "must_be_multiples_of_8" in small.json()["error"]
 
 
 def test_rest_at_the_grpc_port(server):
     with pytest.raises(UnreachableError, match="is it the gRPC port"):
         RestClient(f"127.0.0.1:{server.grpc_port}", "negative", None, 5.0, 0).translate([b"file"])
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_curl_as_the_documents_print_it(server, tmp_path):
+    """With a file that is too long for a command line: an argument may have 128 KiB."""
+    lines = (ROOT / "docs" / "serving.md").read_text().splitlines()
+    commands = "\n".join(line for line in lines if line.startswith("    ") and "request.json" in line)
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    assert (tmp_path / "one.png").stat().st_size > 98_000
+    commands = commands.replace("localhost:8501", f"127.0.0.1:{server.rest_port}").replace("facades", "negative")
+    result = subprocess.run(["bash", "-ec", commands], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (png,) = json.loads(result.stdout)["predictions"]
+    served = Image.open(io.BytesIO(base64.b64decode(png["b64"])))
+    assert (served.format, served.size) == ("PNG", (256, 256))
 
 
 def test_latency_by_hand():

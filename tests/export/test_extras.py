@@ -27,16 +27,16 @@ def test_a_commands_module_imports_none_of_them():
             "tflite",
             (),
             "ai_edge_litert.interpreter",
-            ("formats.litert", "formats.tflite"),
+            ("export.formats.litert", "export.formats.tflite", "tfpix2pix.exported.tflite_file"),
             "pip install ai-edge-litert",
         ),
-        ("onnx", (), "tf2onnx", ("formats.onnx",), "tf2onnx is not .*pip install onnx onnxruntime tf2onnx"),
-        ("onnx", (), "onnxruntime", ("formats.onnx",), "onnxruntime is not .*pip install onnx onnxruntime tf2onnx"),
+        ("onnx", (), "tf2onnx", ("export.formats.onnx",), r"tf2onnx is not .*pip install onnx"),
+        ("onnx", (), "onnxruntime", ("export.formats.onnx",), r"onnxruntime is not .*pip install onnx"),
         (
             "client",
             ("--protocol=grpc",),
             "tensorflow_serving.apis",
-            ("serving.grpc_client",),
+            ("export.serving.grpc_client",),
             "pip install .*tensorflow-serving-api",
         ),
     ],
@@ -45,10 +45,10 @@ def test_a_commands_module_imports_none_of_them():
 def test_the_missing_package_is_named(short_run, tmp_path, monkeypatch, command, options, missing, importers, words):
     monkeypatch.setitem(sys.modules, missing, None)
     for name in importers:
-        monkeypatch.delitem(sys.modules, f"export.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, name, raising=False)
     arguments = {
         "client": ("--model=m", f"--input={short_run.parent / 'pairs' / 'val'}"),
-    }.get(command, (f"--run_dir={short_run}", f"--export_dir={tmp_path / 'm'}"))
+    }.get(command, (f"--run_dir={short_run}", f"--output={tmp_path / 'm'}"))
     with pytest.raises(InputError, match=words):
         call(command_module(f"export.{command}"), *arguments, *options)
     assert not (tmp_path / "m").exists()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -17,14 +18,14 @@ from export.serving.servable import Servable
 from export.trained import weights_digest
 from pipelines.images import transforms
 from pipelines.system.terminal import InputError
-from tests.helpers.commands import call, command_module
-from tests.helpers.runs import TINY
+from tests.helpers.commands import call
+from tests.helpers.runs import ROOT, untrained
 from tests.helpers.serving import Model
 from tfpix2pix import translate
 from tfpix2pix.run import load_run
 from tfpix2pix.run_dir.trained_generator import load_generator
 
-train = command_module("tfpix2pix.train")
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "export.md").read_text(), re.M | re.S)
 
 # Keras and this project's modules cannot be imported here.
 PLAIN = """
@@ -43,8 +44,12 @@ np.savez(result, generated=generated, pngs=np.frombuffer(b"".join(pngs), np.uint
 """
 
 
-def export(run_dir, export_dir, *options):
-    return call(saved_model, f"--run_dir={run_dir}", f"--export_dir={export_dir}", "--parity_images=3", *options)
+# The best step of the short run is the first, of weights as they were drawn.
+LATEST = ("--checkpoint=latest", "--parity_images=3")
+
+
+def export(run_dir, output, *options):
+    return call(saved_model, f"--run_dir={run_dir}", f"--output={output}", *LATEST, *options)
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +85,18 @@ def in_a_plain_process(version, photos, sources, tmp_path):
     "options",
     [
         (),
-        ("--norm_statistics=moving",),
+        pytest.param(("--norm_statistics=moving",), marks=pytest.mark.slow),
         pytest.param(("--image_size=128x64",), marks=pytest.mark.slow),
         pytest.param(("--max_batch_size=4",), marks=pytest.mark.slow),
     ],
 )
-def test_without_keras_it_gives_what_keras_gives(short_run, photos, tmp_path, options):
+def test_without_keras_it_gives_what_keras_gives(short_run, exported, photos, tmp_path, options):
     statistics = "moving" if "--norm_statistics=moving" in options else None
-    size = (128, 64) if "--image_size=128x64" in options else (64, 64)
-    assert export(short_run, tmp_path / "m", *options) == 0
+    model = tmp_path / "m" if options else exported
+    assert not options or export(short_run, model, *options) == 0
     generator, _, _ = load_generator(short_run, "latest", None, statistics)
     sources = np.random.default_rng(2).uniform(-1, 1, (5, 64, 64, 3)).astype(np.float32)
-    generated, pngs = in_a_plain_process(tmp_path / "m" / "1", photos, sources, tmp_path)
+    generated, pngs = in_a_plain_process(model / "1", photos, sources, tmp_path)
     expected = np.concatenate([generator(source[None], training=False) for source in sources])
     np.testing.assert_allclose(generated, expected, atol=1e-5)
     assert np.ptp(generated) > 0.2
@@ -102,11 +107,13 @@ def test_without_keras_it_gives_what_keras_gives(short_run, photos, tmp_path, op
     common = (f"--run_dir={short_run}", f"--input={photos}", output, "--checkpoint=latest", "--batch_size=1")
     assert call(translate, *common, *arguments) == 0
     assert pngs == [path.read_bytes() for path in sorted((tmp_path / "translated").iterdir())]
-    assert np.asarray(Image.open(io.BytesIO(pngs[0]))).shape == (*size, 3)
+    shapes = [np.asarray(Image.open(io.BytesIO(png))).shape for png in pngs]
+    assert shapes == [(64, 64, 3), (100, 70, 3), (31, 50, 3)]
 
 
+@pytest.mark.slow
 def test_the_function_gives_what_the_command_gives(short_run, exported, tmp_path):
-    folder = export_saved_model(str(short_run), str(tmp_path / "negative"), parity_images=3)
+    folder = export_saved_model(str(short_run), str(tmp_path / "negative"), checkpoint="latest", parity_images=3)
     assert folder == tmp_path / "negative" / "1"
     assert (folder / "export.json").read_text() == (exported / "1" / "export.json").read_text()
     assert sorted(path.name for path in folder.rglob("*")) == sorted(path.name for path in (exported / "1").rglob("*"))
@@ -114,10 +121,18 @@ def test_the_function_gives_what_the_command_gives(short_run, exported, tmp_path
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("version", 0), ("max_pixels", 0), ("max_batch_size", -1), ("parity_images", 0), ("norm_statistics", "batch")],
+    [
+        ("version", 0),
+        ("max_pixels", 0),
+        ("max_batch_size", -1),
+        ("parity_images", 0),
+        ("norm_statistics", "batch"),
+        ("fit", "tile"),
+        ("output_size", "half"),
+    ],
 )
 def test_the_function_refuses_what_the_flags_refuse(short_run, tmp_path, option, value):
-    with pytest.raises(InputError, match=f"{option}={value}"):
+    with pytest.raises(InputError, match=f"{option}=.?{value}"):
         export_saved_model(short_run, tmp_path / "m", **{option: value})
     assert not (tmp_path / "m").exists()
 
@@ -141,27 +156,71 @@ def test_warm_up_is_replayed(exported):
     assert Model(exported).warmed_up == ["serving_default", "translate"]
 
 
+def test_how_pictures_meet_the_network(short_run, exported, capsys):
+    """These 64x64 pairs were trained at 64x64, so larger pictures keep their scale."""
+    description = json.loads((exported / "1" / "export.json").read_text())
+    assert (description["fit"], description["output_size"], description["native_size"]) == ("pad", "source", [64, 64])
+    assert description["signatures"] == ["serving_default", "translate", "measure", "translate_with"]
+
+
+def test_tiles_share_the_statistics_of_the_picture(short_run, exported):
+    """With a picture's own statistics, translate_with gives what translate gives."""
+    signatures = tf.saved_model.load(str(exported / "1")).signatures
+    source = tf.constant(np.random.default_rng(3).uniform(-1, 1, (1, 128, 64, 3)).astype(np.float32))
+    statistics = signatures["measure"](source=source)["statistics"]
+    generated = signatures["translate_with"](source=source, statistics=statistics)["generated"]
+    np.testing.assert_allclose(generated, signatures["translate"](source=source)["generated"], atol=1e-5)
+    # The statistics of a paler picture give another result.
+    other = signatures["measure"](source=source / 2)["statistics"]
+    assert np.ptp(generated - signatures["translate_with"](source=source, statistics=other)["generated"]) > 1e-2
+    with pytest.raises(tf.errors.InvalidArgumentError, match="multiples_of_8"):
+        signatures["measure"](source=source[:, :63])
+
+
+@pytest.mark.parametrize("words", ["TFSMLayer", "translate(source=tf.constant(source))"])
+def test_documented_recipes(short_run, exported, tmp_path, monkeypatch, words):
+    """Keras and plain TensorFlow on floats."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "facades").symlink_to(exported)
+    (snippet,) = [text for text in SNIPPETS if words in text]
+    names = {"source": np.random.default_rng(2).uniform(-1, 1, (2, 24, 16, 3)).astype(np.float32)}
+    exec(snippet, names)
+    generator, _, _ = load_generator(short_run, "latest", (None, None))
+    np.testing.assert_allclose(names["generated"], generator(names["source"], training=False), atol=1e-5)
+
+
 def test_weights_are_there_once(short_run, exported):
     generator, _, _ = load_generator(short_run, "latest")
-    weights = sum(variable.numpy().nbytes for variable in generator.variables)
-    size = (exported / "1" / "variables" / "variables.data-00000-of-00001").stat().st_size
-    assert weights <= size < 1.2 * weights
+    saved = tf.train.load_checkpoint(str(exported / "1" / "variables" / "variables"))
+    tensors = [saved.get_tensor(name) for name in saved.get_variable_to_shape_map()]
+    assert sum(t.nbytes for t in tensors if isinstance(t, np.ndarray)) == sum(
+        v.numpy().nbytes for v in generator.variables
+    )
 
 
 @pytest.mark.slow
-def test_versions_count_up(short_run, tmp_path):
-    assert export(short_run, tmp_path / "m", "--version=5") == 0
-    assert export(short_run, tmp_path / "m", "--dropout_at_inference") == 0
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["5", "6"]
+def test_with_dropout_no_two_results_are_the_same_and_that_is_no_fault(short_run, noisy_run, tmp_path):
+    """Nor that batches over requests may round otherwise."""
+    options = ("--max_batch_size=8", "--norm_statistics=moving", "--dropout_at_inference")
+    assert export(noisy_run, tmp_path / "m", *options, f"--data={short_run.parent / 'pairs'}") == 0
+
+
+def test_a_version_stays_and_keeps_its_options(short_run, tmp_path):
+    assert export(short_run, tmp_path / "m", "--version=5", "--max_pixels=4096") == 0
     with pytest.raises(InputError, match="version=5"):
         export(short_run, tmp_path / "m", "--version=5")
+    serve = tf.saved_model.load(str(tmp_path / "m" / "5")).signatures["serving_default"]
+    png = transforms.encode(tf.zeros((64, 65, 3)), ".png")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="64x65 pixels, and at most 4096"):
+        serve(image_bytes=tf.stack([png]))
 
 
-@pytest.mark.parametrize("spoiled", ["translate", "serving_default", "nan"])
+@pytest.mark.parametrize("spoiled", ["serving_default", "nan", pytest.param("translate_with", marks=pytest.mark.slow)])
 def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoiled):
     class Broken(Servable):
         def _translate(self, source):
-            add = {"translate": 1e-3, "nan": np.nan}.get(spoiled, 0.0)
+            add = np.nan if spoiled == "nan" else 0.0
             return {"generated": super()._translate(source)["generated"] + add}
 
         def _translate_bytes(self, image_bytes):
@@ -169,15 +228,14 @@ def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoile
             black = transforms.encode(tf.fill((64, 64, 3), -1.0), ".png")
             return {"image_bytes": tf.fill([1], black)} if spoiled == "serving_default" else result
 
+        def _translate_with(self, source, statistics):
+            add = 1e-3 if spoiled == "translate_with" else 0.0
+            return {"generated": super()._translate_with(source, statistics)["generated"] + add}
+
     monkeypatch.setattr("export.formats.saved_model.Servable", Broken)
-    with pytest.raises(InputError, match=r"exported (model|serving_default)"):
+    with pytest.raises(InputError, match=r"exported (model|serving_default|translate_with)"):
         export(short_run, tmp_path / "m")
     assert not list((tmp_path / "m").iterdir())
-
-
-def test_batches_over_requests_may_round_otherwise(short_run, tmp_path):
-    options = ("--max_batch_size=8", "--norm_statistics=moving", "--dropout_at_inference")
-    assert export(short_run, tmp_path / "m", *options) == 0
 
 
 def test_png_difference():
@@ -195,9 +253,9 @@ def test_png_difference():
     [
         ("--run_dir=nowhere", "run_dir=nowhere"),
         ("--checkpoint=3", "checkpoint=3"),
-        ("--image_size=96", "image_size=96x96.*64"),
+        ("--image_size=92", "image_size=92x92.*8"),
         ("--data=nowhere", "data=nowhere"),
-        ("--export_dir=file/m", "export_dir=file/m"),
+        ("--output=file/m", "output=file/m"),
     ],
 )
 def test_what_users_get_wrong(short_run, tmp_path, monkeypatch, option, words):
@@ -218,14 +276,6 @@ def test_a_data_set_without_val(short_run, tmp_path):
     (tmp_path / "data").mkdir()
     with pytest.raises(InputError, match=r"val.*--data"):
         export(short_run, tmp_path / "m", f"--data={tmp_path / 'data'}")
-
-
-def test_max_pixels_is_kept(short_run, tmp_path):
-    assert export(short_run, tmp_path / "m", "--max_pixels=4096") == 0
-    serve = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures["serving_default"]
-    png = transforms.encode(tf.zeros((64, 65, 3)), ".png")
-    with pytest.raises(tf.errors.InvalidArgumentError, match="64x65 pixels, and at most 4096"):
-        serve(image_bytes=tf.stack([png]))
 
 
 def halves(folder, kind, count=2):
@@ -253,21 +303,19 @@ BANDS = {"source_channels": 12, "target_channels": 12, "source_range": "0,1", "t
 @pytest.mark.parametrize(
     ("kind", "options", "result_type", "signatures"),
     [
-        ("deep", DEEP, "uint16", ["serving_default", "translate"]),
+        pytest.param("deep", DEEP, "uint16", ["serving_default", "translate"], marks=pytest.mark.slow),
         ("bands", BANDS, "float32", ["translate"]),
         ("classes", {"source_labels": 3, "target_labels": 3}, "uint8", ["translate"]),
     ],
 )
-def test_runs_of_other_numbers(tmp_path, capsys, kind, options, result_type, signatures):
+def test_runs_of_other_numbers(strategies, tmp_path, capsys, kind, options, result_type, signatures):
     data = halves(tmp_path / "data", kind)
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    run_dir = tmp_path / "r"
-    assert call(train, *TINY, f"--data={data}", f"--run_dir={run_dir}", "--max_steps=2", *flags) == 0
-    capsys.readouterr()
+    run_dir = untrained(tmp_path / "r", strategies[1], data=str(data), target_type=result_type, **options)
     assert export(run_dir, tmp_path / "m") == 0
     said = capsys.readouterr().out
     description = json.loads((tmp_path / "m" / "1" / "export.json").read_text())
-    assert (description["target_type"], description["signatures"]) == (result_type, signatures)
+    tiles = ["measure", "translate_with"]
+    assert (description["target_type"], description["signatures"]) == (result_type, [*signatures, *tiles])
     assert description["target_range"] == options.get("target_range", "")
     assert description["parity"]["max_difference"] <= 1e-5
     assert Model(tmp_path / "m").warmed_up == signatures

@@ -53,7 +53,7 @@ def target(data, folder):
     (folder / "train").mkdir()
     (folder / "train" / "1.png").touch()
     assert all(type(pair.name) is str for pair in data_json.missing_pairs(folder, Files(folder / "train", [])))
-    data_json.check(folder, PAIRS, PAIRS, "skip")
+    data_json.differences(folder, PAIRS, PAIRS)
     (folder / "lost").mkdir()
     (folder / "lost" / "00000000.json").write_bytes(lost)
     assert all(0 <= pair.index < 1 << 63 for pair in Lost(folder).load())

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 
 from pipelines.system.terminal import InputError
-from tfpix2pix.quality.pretrained.torch_file import read_tensors
+from tfpix2pix.weights.torch.file import read_tensors
 
 EXPECTED = (InputError,)
 ORACLE = pathlib.Path(__file__).parents[1] / "oracle"

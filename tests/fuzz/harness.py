@@ -39,8 +39,8 @@ TARGETS = {
         "tfpix2pix.run_dir.lost_pairs",
     ),
     "torch": (
-        "tfpix2pix.quality.pretrained.torch_file",
-        "tfpix2pix.quality.pretrained.torch_objects",
+        "tfpix2pix.weights.torch.file",
+        "tfpix2pix.weights.torch.objects",
         "pickletools",
         "zipfile",
     ),

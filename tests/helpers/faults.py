@@ -21,11 +21,15 @@ from tfpix2pix.run_dir.journal import read_log
 DISK_FULL = 74
 
 
-def killed(victim: Victim, moment: str | None = None) -> int:
-    """Sends kill -9, at a moment or at a random one."""
+def killed(
+    victim: Victim, moment: str | None = None, meanwhile: Callable[[Victim, subprocess.Popen], None] | None = None
+) -> int:
+    """Sends kill -9, at a moment, at which something else may be tried before, or at a random one."""
     before = victim.newest()
     if moment:
         process = victim.start(moment)
+        if meanwhile:
+            meanwhile(victim, process)
     else:
         ahead = min(GAP + 1, STEPS - 1 - before)
         process = victim.started(int(victim.rng.integers(1, ahead + 1)))
@@ -188,16 +192,16 @@ def _unreadable(victim: Victim, file: pathlib.Path, harm: Callable[[], object], 
     return lost
 
 
-def second_training(victim: Victim) -> int:
-    """Starts another training in the same run directory: it is refused at once. kill -9 of the first frees the lock."""
-    before = victim.newest()
-    first = victim.start("validation")
+def second_is_refused(victim: Victim, first: subprocess.Popen) -> None:
+    """Starts another training in the same run directory, which is refused at once."""
     second = run(TRAIN, *victim.arguments)
     assert second.returncode == 2
     assert_one_clear_line(second, f"error: run_dir={victim.run_dir} is being written", f"process {first.pid} on ")
-    first.kill()
-    first.communicate()
-    return assert_nothing_lost(victim, before)
+
+
+def second_training(victim: Victim) -> int:
+    """Starts another training in the same run directory: it is refused at once. kill -9 of the first frees the lock."""
+    return killed(victim, "validation", second_is_refused)
 
 
 def make_shards(pairs: pathlib.Path, output: pathlib.Path) -> pathlib.Path:

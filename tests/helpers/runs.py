@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -12,20 +13,30 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from tests.helpers.forks import Fork
 from tests.helpers.ports import reserved_ports
+from tfpix2pix.config import Config
+from tfpix2pix.model.state import Pix2Pix
+from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.config_json import save
 
 # Seconds. A busy machine may take long over anything; this limit only finds what hangs.
 PATIENCE = 900.0
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Depth 6, that of 64×64, is the smallest with a dropout layer.
+# Three levels have every kind of layer but dropout, and a training of half as many takes half as long to trace.
 TINY = (
     "--image_size=64",
+    "--depth=3",
     "--generator_width=2",
     "--discriminator_width=2",
     "--discriminator_layers=1",
     "--samples=2",
     "--log_every=1",
+    "--validate_every=1",
 )
+SHALLOW = (*TINY, "--depth=2")
+# The smallest depth with a dropout layer.
+DEEP = (*TINY, "--depth=6")
 
 
 def make_pairs(folder: pathlib.Path, train: int = 6, val: int = 2, size: int = 64, seed: int = 0) -> pathlib.Path:
@@ -40,16 +51,50 @@ def make_pairs(folder: pathlib.Path, train: int = 6, val: int = 2, size: int = 6
     return folder
 
 
+def untrained(
+    folder: pathlib.Path, strategy: tf.distribute.Strategy, gain: float = 1.0, **options: object
+) -> pathlib.Path:
+    """Makes a run directory with the weights of the start: what needs no training takes no time for one.
+
+    At a gain of 5, results use most of the range.
+    """
+    values = {"image_size": (64, 64), "depth": 3, "generator_width": 2, "discriminator_width": 2}
+    config = Config(**values | {"discriminator_layers": 1} | options).resolved()
+    folder.mkdir()
+    save(config, folder)
+    model = Pix2Pix(config, strategy, total_steps=1)
+    for variable in model.generator.trainable_variables:
+        if "kernel" in variable.path:
+            variable.assign(gain * variable)
+    Checkpoints(folder).save(model)
+    return folder
+
+
+def with_best(step: int, run_dir: pathlib.Path, copy: pathlib.Path | None = None) -> pathlib.Path:
+    """Makes a step the best of a run by L1, or of a copy of the run; returns its folder."""
+    folder = shutil.copytree(run_dir, copy) if copy else run_dir
+    for each in Checkpoints(folder).steps():
+        meta = Checkpoints(folder).path(each) / "meta.json"
+        meta.write_text(json.dumps({"step": each, "validation": {"l1": float(each != step)}}))
+    return folder
+
+
 def start(module: str, *arguments: object, **environment: str) -> subprocess.Popen:
     """Starts `python -m module` from the repository's root, with more variables in its environment."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
-    )
+    return _start([module, *map(str, arguments)], ["-m"], environment)
+
+
+def start_code(code: str) -> subprocess.Popen:
+    """Starts `python -c code` from the repository's root; TensorFlow may be imported already."""
+    return _start(["-c", code], [], {})
+
+
+def _start(words: list[str], options: list[str], environment: dict[str, str]) -> subprocess.Popen:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    if sys.platform == "linux":
+        return Fork(words, cwd=ROOT, env=env, **pipes)
+    return subprocess.Popen([sys.executable, *options, *words], cwd=ROOT, env=env, **pipes)
 
 
 def start_workers(count: int, module: str, *arguments: object) -> list[subprocess.Popen]:

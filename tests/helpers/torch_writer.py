@@ -33,3 +33,15 @@ def write(file: pathlib.Path, tensors: dict[str, np.ndarray]) -> pathlib.Path:
         for i, array in enumerate(arrays.values()):
             archive.writestr(f"archive/data/{i}", array.tobytes())
     return file
+
+
+def write_legacy(file: pathlib.Path, tensors: dict[str, np.ndarray]) -> pathlib.Path:
+    """Writes the format before torch 1.6, as `write` has it, and returns file."""
+    arrays = {name: np.ascontiguousarray(array, "<f4").reshape(array.shape) for name, array in tensors.items()}
+    items = b"".join(plain(name) + tensor(str(i), array) for i, (name, array) in enumerate(arrays.items()))
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    before = [pickle.dumps(value, protocol=2) for value in (0x1950A86A20F9469CFC6C, 1001, system)]
+    keys = pickle.dumps([str(i) for i in range(len(arrays))], protocol=2)
+    storages = [np.int64(array.size).tobytes() + array.tobytes() for array in arrays.values()]
+    file.write_bytes(b"".join([*before, b"\x80\x02}(" + items + b"u.", keys, *storages]))
+    return file

@@ -9,14 +9,14 @@ import subprocess
 
 import numpy as np
 
-from tests.helpers.runs import PATIENCE, TINY, assert_same_state, make_pairs, run, start, tensors, wait_for
+from tests.helpers.runs import DEEP, PATIENCE, assert_same_state, make_pairs, run, start, tensors, wait_for
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import LOG_FILE, read_log
 
 TRAIN = "tfpix2pix.train"
 STEPS = 24
 # Batch 2 of 7 pairs: 3 steps an epoch, one pair left out each time; dropout, jitter, flip and pool are all on.
-FLAGS = (*TINY, "--batch_size=2", "--pool_size=3", "--epochs=8", "--checkpoint_every=4", "--cache_mib=0")
+FLAGS = (*DEEP, "--batch_size=2", "--pool_size=3", "--epochs=8", "--checkpoint_every=4", "--cache_mib=0")
 # At most so many steps between two checkpoints: there is one at each epoch's end.
 GAP = 3
 # Seconds that a process stands still at the moment of harm.

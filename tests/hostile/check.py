@@ -36,7 +36,7 @@ def prepare(worker: Worker, folder: pathlib.Path) -> tuple[Seeds, pathlib.Path]:
     for command in (
         ("tfpix2pix.train", *training, "--checkpoint_every=1"),
         ("pipelines.prepare", "shard", f"--data={seeds.pairs}", f"--output={seeds.shards}", "--shards=2"),
-        ("export.saved_model", f"--run_dir={seeds.run_dir}", f"--export_dir={folder / 'model'}", "--parity_images=1"),
+        ("export.saved_model", f"--run_dir={seeds.run_dir}", f"--output={folder / 'model'}", "--parity_images=1"),
     ):
         outcome = worker.run(*command)
         assert outcome.code == 0, outcome

@@ -117,7 +117,7 @@ def test_a_wrong_index_with_a_right_digest_is_refused(shards, spoil):
 def test_names_in_shards_do_not_lead_out_of_the_output(images, tmp_path, name):
     folder = write_shards(tmp_path / "s", [(name, images[0][1])])
     with pytest.raises(InputError, match=re.escape(repr(name))):
-        plan(folder, tmp_path / "o", 256)
+        plan(folder, tmp_path / "o", 256, 10**6)
 
 
 @pytest.mark.parametrize("example", [tf.train.Example().SerializeToString(), b"\xdc\xff\xfe" * 20])
@@ -131,7 +131,7 @@ def test_a_record_without_an_image(shards, tmp_path, example):
     with pytest.raises(OSError, match="record 0"):
         Shards(shards)[0].read_bytes()
     with pytest.raises(InputError, match="record 0 at byte 0"):
-        plan(shards, tmp_path / "o", 256)
+        plan(shards, tmp_path / "o", 256, 10**6)
     pairs = open_pairs(shards, FORM)
     with pytest.raises(InputError, match="record 0 at byte 0"), naming_unreadable(pairs):
         list(eval_dataset(pairs, 1))

@@ -172,7 +172,7 @@ def _serve_images(model: str, image: str) -> int:
 
     contents = pathlib.Path(image).read_bytes()
     try:
-        (result,) = load_model(model)([contents])
+        (result,) = load_model(model).translate([contents])
     except tf.errors.InvalidArgumentError as error:
         print(f"error: {image}: {reason_of(error)}", file=sys.stderr)
         return 1

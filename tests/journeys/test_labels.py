@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.commands import call, command_module
-from tests.helpers.runs import TINY
+from tests.helpers.runs import SHALLOW
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 train, evaluate = (command_module(f"tfpix2pix.{name}") for name in ("train", "evaluate"))
@@ -32,7 +32,7 @@ def write(folder, count, target_of, seed):
         Image.fromarray(np.hstack([photo, target_of(classes)])).save(folder / f"{number}.png")
 
 
-OPTIONS = (*TINY, f"--image_size={SIDE}", "--epochs=2", "--direction=AtoB", "--batch_size=2", "--learning_rate=0.01")
+OPTIONS = (*SHALLOW, f"--image_size={SIDE}", "--epochs=2", "--direction=AtoB", "--batch_size=2", "--learning_rate=0.01")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,12 @@ def test_evaluate_measures_labels_beside_the_most_frequent_class(labels_run, tmp
     frequent = found["metrics"]["most frequent class"]
     assert frequent["pixel_accuracy"]["mean"] == pytest.approx(counts[1] / counts.sum())
     assert frequent["class_iou"]["mean"] == pytest.approx(counts[1] / counts.sum() / 3)
+    # Each class by itself: it is 1 everywhere.
+    classes = [found["classes"]["most frequent class"][str(number)] for number in range(3)]
+    assert [each["accuracy"] for each in classes] == [0, 1, 0]
+    assert [each["iou"] for each in classes] == pytest.approx([0, counts[1] / counts.sum(), 0])
+    assert [each["pixels"] for each in classes] == pytest.approx([*(counts[:3] / counts[:3].sum())])
+    assert "each class by itself" in (tmp_path / "report.html").read_text()
     page = (tmp_path / "report.html").read_text()
     assert all(text in page for text in ("Best by pixel accuracy", "class IoU", "wrong", "read photographs"))
     assert "PSNR, dB" not in page

@@ -14,14 +14,14 @@ from pipelines.loader import eval_dataset, train_dataset
 from pipelines.storage import manifest
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
-from tests.helpers.runs import TINY, assert_same_state
+from tests.helpers.runs import SHALLOW, assert_same_state
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import read_log
 
 evaluate = command_module("tfpix2pix.evaluate")
 train = command_module("tfpix2pix.train")
 
-FLAGS = (*TINY, "--batch_size=2", "--cache_mib=0", "--checkpoint_every=1")
+FLAGS = (*SHALLOW, "--batch_size=2", "--cache_mib=0", "--checkpoint_every=1")
 STEPS = {"image_size": (32, 32), "batch_size": 2, "seed": 3, "first_step": 1, "last_step": 8}
 
 
@@ -48,7 +48,7 @@ def data(tmp_path_factory):
     return make_sides(tmp_path_factory.mktemp("data"))
 
 
-@pytest.mark.parametrize("cache_mib", [0, 100])
+@pytest.mark.parametrize("cache_mib", [0, pytest.param(100, marks=pytest.mark.slow)])
 def test_two_folders_are_the_side_by_side_pairs(data, cache_mib):
     sides, pairs = data
     for direction in ("AtoB", "BtoA"):
@@ -120,9 +120,12 @@ def test_check_exits_with_1_where_something_is_left_out(data, tmp_path, capsys):
         assert words in err
 
 
+EPOCHS, LAST = "--epochs=3", 9
+
+
 @pytest.fixture(scope="module")
 def begun(data, tmp_path_factory):
-    """Three of twelve steps on two folders."""
+    """Three of nine steps on two folders."""
     folder = tmp_path_factory.mktemp("begun")
     shutil.copytree(data[0], folder / "p")
     assert resume(folder, "--max_steps=3") == 0
@@ -135,36 +138,46 @@ def folder(begun, tmp_path):
 
 
 def resume(folder, *options):
-    return call(train, *FLAGS, "--epochs=4", f"--data={folder / 'p'}", f"--run_dir={folder / 'r'}", *options)
+    return call(train, *FLAGS, EPOCHS, f"--data={folder / 'p'}", f"--run_dir={folder / 'r'}", "--max_steps=0", *options)
 
 
+@pytest.mark.slow
 def test_a_run_on_two_folders_resumes_to_the_last_bit(folder, data, tmp_path):
+    """Hidden copies between the two starts are no data."""
+    for side in "AB":
+        shutil.copytree(folder / "p" / side / "train", folder / "p" / side / "train" / ".ipynb_checkpoints")
+        (folder / "p" / side / "train" / "Thumbs.db").write_bytes(b"x")
     assert resume(folder) == 0
-    arguments = (*FLAGS, "--epochs=4", f"--data={data[1]}", f"--run_dir={tmp_path / 'whole'}")
-    assert call(train, *arguments) == 0
+    assert call(train, *FLAGS, EPOCHS, f"--data={data[1]}", f"--run_dir={tmp_path / 'whole'}") == 0
     # Side by side, in one go: the same bits.
-    assert_same_state(*(Checkpoints(run).path(12) for run in (folder / "r", tmp_path / "whole")))
+    assert_same_state(*(Checkpoints(run).path(LAST) for run in (folder / "r", tmp_path / "whole")))
     known = json.loads((folder / "r/data.json").read_text())
     assert list(known["files"]) == [str(number) for number in range(6)]
 
 
-@pytest.mark.parametrize("side", [pytest.param("A", marks=pytest.mark.slow), "B"])
-def test_a_file_of_one_side_is_lost(folder, capsys, side):
-    file = folder / "p" / side / "train" / ("2.tif" if side == "A" else "2.PNG")
-    file.unlink()
-    with pytest.raises(InputError) as error:
-        resume(folder)
-    other = folder / "p" / ("B/train/2.PNG" if side == "A" else "A/train/2.tif")
-    assert str(other) in str(error.value)
+@pytest.mark.slow
+def test_a_file_of_each_side_is_lost(folder, capsys):
+    """Alone, each is refused by its partner's name; both are skipped, whenever the training stops afterwards."""
+    for lost, other in (("A/train/2.tif", "B/train/2.PNG"), ("B/train/5.PNG", "A/train/5.tif")):
+        file = folder / "p" / lost
+        contents = file.read_bytes()
+        file.unlink()
+        with pytest.raises(InputError) as error:
+            resume(folder)
+        assert str(folder / "p" / other) in str(error.value)
+        file.write_bytes(contents)
+    for lost in ("A/train/2.tif", "B/train/5.PNG"):
+        (folder / "p" / lost).unlink()
     other_run = shutil.copytree(folder, folder.with_name("other"))
     assert resume(folder, "--bad_images=skip") == 0
-    assert "lost " in capsys.readouterr().out
-    assert read_log(folder / "r")[-2]["lost_pairs"] == 1
-    assert resume(other_run, "--bad_images=skip", "--max_steps=7") == 0
+    assert sum(line.startswith("lost ") for line in capsys.readouterr().out.splitlines()) == 2
+    assert read_log(folder / "r")[-2]["lost_pairs"] == 2
+    assert resume(other_run, "--bad_images=skip", "--max_steps=5") == 0
     assert resume(other_run, "--bad_images=skip") == 0
-    assert_same_state(*(Checkpoints(each / "r").path(12) for each in (folder, other_run)))
+    assert_same_state(*(Checkpoints(each / "r").path(LAST) for each in (folder, other_run)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["A/train/4.tif", "B/train/4.PNG"])
 def test_a_file_of_one_side_has_changed(folder, name):
     shutil.copy(folder / "p" / name.replace("4.", "3."), folder / "p" / name)
@@ -172,16 +185,10 @@ def test_a_file_of_one_side_has_changed(folder, name):
         resume(folder)
 
 
-def test_hidden_copies_between_two_starts_are_no_data(folder):
-    for side in "AB":
-        shutil.copytree(folder / "p" / side / "train", folder / "p" / side / "train" / ".ipynb_checkpoints")
-        (folder / "p" / side / "train" / "Thumbs.db").write_bytes(b"x")
-    assert resume(folder, "--max_steps=4") == 0
-
-
+@pytest.mark.slow
 def test_a_flat_folder_is_trained_and_measured_where_it_lies(data, tmp_path, capsys):
     run = tmp_path / "r"
-    options = (f"--data={data[1] / 'train'}", "--val_fraction=0.4", f"--run_dir={run}", "--epochs=1")
+    options = (f"--data={data[1] / 'train'}", "--val_fraction=0.4", f"--run_dir={run}", "--max_steps=1")
     assert call(train, *FLAGS, *options) == 0
     known = json.loads((run / "data.json").read_text())
     assert sorted([*known["files"], *known["validation"]["files"]]) == [f"{number}.png" for number in range(6)]

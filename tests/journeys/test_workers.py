@@ -7,26 +7,38 @@ import signal
 import numpy as np
 import pytest
 
+from tests.helpers.commands import call, command_module
 from tests.helpers.runs import (
+    DEEP,
     TINY,
     assert_one_clear_line,
     assert_same_state,
     finish_workers,
     make_pairs,
-    run,
     start_workers,
     tensors,
     wait_for,
 )
 from tfpix2pix.devices.cluster import LOST_EXIT_CODE
+from tfpix2pix.run_dir.history import changes
 from tfpix2pix.run_dir.journal import read_log
 
 TRAIN = "tfpix2pix.train"
+train = command_module(TRAIN)
 STEPS = 40
 # 15 pairs at batch 2: 7 steps an epoch. Dropout, jitter, flip and pools are all on.
-NOISY = (*TINY, "--batch_size=2", "--pool_size=3", "--epochs=6", "--checkpoint_every=4", f"--max_steps={STEPS}")
+NOISY = (*DEEP, "--batch_size=2", "--pool_size=3", "--epochs=6", "--checkpoint_every=4", f"--max_steps={STEPS}")
 # Nothing that a replica draws for itself, and batch norm over all replicas.
-EXACT = (*TINY, "--batch_size=2", "--dropout=0", "--nocrop", "--noflip", "--sync_batch_norm", "--max_steps=3")
+EXACT = (
+    *TINY,
+    "--depth=2",
+    "--batch_size=2",
+    "--dropout=0",
+    "--nocrop",
+    "--noflip",
+    "--sync_batch_norm",
+    "--max_steps=2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +69,18 @@ def assert_same_end(a: pathlib.Path, b: pathlib.Path) -> None:
     assert losses[0] == losses[1]
 
 
-def wait_for_step(run_dir, step, process):
-    wait_for(lambda: max([record["step"] for record in read_log(run_dir)], default=0) >= step, process)
+def last_step(run_dir):
+    return max([record["step"] for record in read_log(run_dir)], default=0)
 
 
+@pytest.mark.slow
 def test_equal_to_one_process(pairs, tmp_path):
     command = (f"--data={pairs}", *EXACT)
-    results = finish_workers(start_workers(2, TRAIN, f"--run_dir={tmp_path / 'two'}", *command))
+    processes = start_workers(2, TRAIN, f"--run_dir={tmp_path / 'two'}", *command)
+    assert call(train, f"--run_dir={tmp_path / 'one'}", *command) == 0
+    results = finish_workers(processes)
     assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
-    assert run(TRAIN, f"--run_dir={tmp_path / 'one'}", *command).returncode == 0
-    one, two = (tensors(folder(tmp_path / name, 3)) for name in ("one", "two"))
+    one, two = (tensors(folder(tmp_path / name, 2)) for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name, value in one.items():
         np.testing.assert_allclose(two[name], value, atol=1e-5, err_msg=name)
@@ -75,12 +89,39 @@ def test_equal_to_one_process(pairs, tmp_path):
             np.testing.assert_allclose(b[name], a[name], rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", [1, 0])
-def test_a_killed_worker_ends_the_other_and_both_resume(victim, pairs, undisturbed, tmp_path):
-    command = (TRAIN, f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY)
-    processes = start_workers(2, *command)
-    wait_for_step(tmp_path, 13, processes[0])
+@pytest.fixture
+def pair_of(pairs, tmp_path):
+    """Starts or resumes the same training as two processes, at the moment of harm or without any."""
+
+    def begin(*moment):
+        module, before = ("tests.helpers.moments", moment) if moment else (TRAIN, ())
+        arguments = (f"--data={tmp_path / 'p'}", f"--run_dir={tmp_path / 'r'}", *NOISY, "--cache_mib=0")
+        return start_workers(2, module, *before, *arguments)
+
+    shutil.copytree(pairs, tmp_path / "p")
+    return begin
+
+
+def lost_file(tmp_path, begin):
+    """Removes a file: all workers end with its name, and with the file back they resume."""
+    mark, file = tmp_path / "lost", tmp_path / "p" / "train" / "7.png"
+    # Every file has been read once by then, and the chief alone stands there.
+    processes = begin("opened", mark, 3)
+    wait_for(mark.exists, processes[0])
+    contents = file.read_bytes()
+    file.unlink()
+    for result in finish_workers(processes):
+        assert result.returncode == 2, result.stderr
+        assert_one_clear_line(result, f"error: {file}: ", "No such file or directory")
+    file.write_bytes(contents)
+
+
+def killed(tmp_path, begin, victim):
+    """Kills a worker: the other ends with one line, and with the code that asks for another start."""
+    # More steps than between two checkpoints, so that none of those on record is taken for a new one.
+    step = last_step(tmp_path / "r") + 5
+    processes = begin()
+    wait_for(lambda: last_step(tmp_path / "r") >= step, processes[0])
     processes[victim].kill()
     survivor = finish_workers(processes)[1 - victim]
     assert survivor.returncode == LOST_EXIT_CODE
@@ -89,40 +130,56 @@ def test_a_killed_worker_ends_the_other_and_both_resume(victim, pairs, undisturb
     assert f"worker {victim} at 127.0.0.1:" in lines[0]
     assert "is gone" in lines[0]
     assert "Traceback" not in survivor.stderr
-    results = finish_workers(start_workers(2, *command))
-    assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
-    assert "resuming after step" in results[0].stdout
-    assert_same_end(tmp_path, undisturbed)
 
 
-@pytest.mark.slow
-def test_a_lost_file_ends_all_workers_with_its_name(pairs, tmp_path):
-    copied = shutil.copytree(pairs, tmp_path / "p")
-    mark, file = tmp_path / "mark", copied / "train" / "7.png"
-    command = (f"--data={copied}", f"--run_dir={tmp_path / 'r'}", *NOISY, "--cache_mib=0")
-    # Every file has been read once by then, and the chief alone stands there.
-    processes = start_workers(2, "tests.helpers.moments", "opened", mark, 3, *command)
-    wait_for(mark.exists, processes[0])
-    file.unlink()
-    for result in finish_workers(processes):
-        assert result.returncode == 2, result.stderr
-        assert_one_clear_line(result, f"error: {file}: ", "No such file or directory")
-
-
-@pytest.mark.slow
-def test_a_signal_to_one_stops_all_after_the_same_step(pairs, undisturbed, tmp_path):
-    arguments, mark = (f"--data={pairs}", f"--run_dir={tmp_path}", *NOISY), tmp_path / "mark"
-    command = (TRAIN, *arguments)
+def asked_to_stop(tmp_path, begin):
+    """Sends SIGTERM to one: all stop after the same step, which is returned, and save it."""
+    mark = tmp_path / "asked"
     # Both stand still for a while where they save, so that the signal comes long before the end.
-    processes = start_workers(2, "tests.helpers.moments", "save", mark, 5, *arguments)
+    processes = begin("save", mark, 5)
     wait_for(mark.exists, processes[0])
     processes[1].send_signal(signal.SIGTERM)
     results = finish_workers(processes)
     assert [result.returncode for result in results] == [128 + signal.SIGTERM] * 2
-    stopped = max(record["step"] for record in read_log(tmp_path))
+    assert "resuming after step" in results[0].stdout
+    stopped = last_step(tmp_path / "r")
     for result, why in zip(results, ("with another worker", "by SIGTERM"), strict=True):
         assert f"stopped {why} after step {stopped};" in result.stdout
-    assert folder(tmp_path, stopped).is_dir()
-    results = finish_workers(start_workers(2, *command))
+    assert folder(tmp_path / "r", stopped).is_dir()
+    return stopped
+
+
+@pytest.mark.slow
+def test_a_life_of_faults_ends_with_the_same_bytes(undisturbed, pair_of, tmp_path):
+    """Each fault once, in one training that resumes after each; at the end it equals one without faults."""
+    lost_file(tmp_path, pair_of)
+    killed(tmp_path, pair_of, victim=1)
+    killed(tmp_path, pair_of, victim=0)
+    stopped = asked_to_stop(tmp_path, pair_of)
+    results = finish_workers(pair_of())
+    assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
     assert f"resuming after step {stopped} of {STEPS}" in results[0].stdout
-    assert_same_end(tmp_path, undisturbed)
+    assert_same_end(tmp_path / "r", undisturbed)
+
+
+@pytest.mark.slow
+def test_a_changed_run_is_the_same_on_all_workers(undisturbed, pairs, tmp_path):
+    """From within an epoch on with one more picture and another batch; stopped and resumed, it has the same bits."""
+    data = shutil.copytree(pairs, tmp_path / "p")
+    shutil.copy(data / "train" / "0.png", data / "train" / "new.png")
+    whole, stopped = (shutil.copytree(undisturbed, tmp_path / name) for name in ("whole", "stopped"))
+    change = (f"--data={data}", "--batch_size=4", "--epochs=7", "--change")
+    for run_dir, *options in (
+        (whole, *change, "--max_steps=0"),
+        (stopped, *change, "--max_steps=43"),
+        (stopped, "--max_steps=0"),
+    ):
+        results = finish_workers(start_workers(2, TRAIN, f"--run_dir={run_dir}", *options))
+        assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
+    # 40 of 7 steps are 5.71 epochs; the rest of 7 takes 5.14 steps of 4.
+    for prefix in ("state", "worker-1"):
+        assert_same_state(folder(whole, 46), folder(stopped, 46), prefix)
+    assert [change for change in changes(whole) if change.is_of_training] == [
+        change for change in changes(stopped) if change.is_of_training
+    ]
+    assert {change.step for change in changes(whole)} == {STEPS}

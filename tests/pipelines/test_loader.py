@@ -15,6 +15,7 @@ from pipelines.images.header import DAMAGED
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import ODD_WIDTH, to_uint8
+from pipelines.images.whole_source import read_whole_source
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.storage.listing import list_files
@@ -84,7 +85,7 @@ def epochs_of(steps, steps_per_epoch):
     return [list(itertools.chain(*found[i : i + steps_per_epoch])) for i in range(0, len(found), steps_per_epoch)]
 
 
-@CACHES
+@pytest.mark.parametrize("cache_mib", [0, pytest.param(100, marks=pytest.mark.slow)], ids=["files", "cache"])
 def test_a_later_start_gives_the_same_bits(folder, cache_mib):
     pairs = open_folder(folder, cache_mib)
     whole = batches(pairs)
@@ -97,7 +98,7 @@ def test_a_later_start_gives_the_same_bits(folder, cache_mib):
     assert all(differ(a, b) for a, b in itertools.combinations(whole, 2))
 
 
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_the_workers_parts_are_the_batch(folder, workers):
     pairs = open_folder(folder)
     whole = batches(pairs, first_step=1, batch_size=6)
@@ -139,11 +140,11 @@ def test_the_first_epochs_pairs_do_not_depend_on_the_batch_size(folder):
 def test_the_seed_changes_order_and_jitter(folder, tmp_path):
     orders, crops = set(), set()
     alone = open_folder(make_folder(tmp_path / "train", count=1))
-    for seed in (0, 1, 2):
+    for seed in (0, 1):
         orders.add(str(epochs_of(batches(open_folder(folder), last_step=PAIRS, batch_size=1, seed=seed), PAIRS)))
         # One pair has one order: only its crops can differ.
         crops.add(b"".join(source.tobytes() for source, _ in batches(alone, last_step=4, batch_size=1, seed=seed)))
-    assert len(orders) == len(crops) == 3
+    assert len(orders) == len(crops) == 2
 
 
 def test_crops_and_mirrors_of_the_files_own_pixels(folder):
@@ -186,8 +187,9 @@ def test_direction_swaps_source_and_target(folder):
     assert_same(forth, [(target, source) for source, target in back])
 
 
-@CACHES
-@pytest.mark.parametrize(("source_channels", "target_channels"), [(1, 4), (2, 3), (3, 2), (4, 1)])
+@pytest.mark.parametrize(
+    ("source_channels", "target_channels", "cache_mib"), [(1, 4, 0), (2, 3, 100), (3, 2, 0), (4, 1, 100)]
+)
 def test_channels(tmp_path, cache_mib, source_channels, target_channels):
     folder = make_folder(tmp_path / "train", count=1, channels=4)
     pairs = open_folder(folder, cache_mib, source_channels=source_channels, target_channels=target_channels)
@@ -208,7 +210,7 @@ def test_a_source_is_read_as_in_its_pair(folder):
     contents = (folder / "4.png").read_bytes()
     form = PairFormat("BtoA", (12, 11), ImageFormat(1))
     source, _ = form.read(tf.constant(contents))
-    np.testing.assert_array_equal(form.read_source(tf.constant(contents), pair=True), source)
+    np.testing.assert_array_equal(read_whole_source(form, tf.constant(contents), pair=True, step=1).image, source)
 
 
 @CACHES
@@ -302,7 +304,7 @@ def take(dataset, count):
     return list(dataset.take(count).as_numpy_iterator())
 
 
-@pytest.mark.parametrize("kind", [str, pathlib.Path])
+@pytest.mark.parametrize("kind", [str, pytest.param(pathlib.Path, marks=pytest.mark.slow)])
 def test_a_folder_is_opened_as_the_commands_open_it(tmp_path, kind):
     folder = make_folder(tmp_path / "train", count=4)
     config = Config(image_size=(64, 32), direction="BtoA", batch_size=2).resolved()
@@ -318,8 +320,8 @@ def test_a_folder_is_opened_as_the_commands_open_it(tmp_path, kind):
 def test_a_data_set_without_a_last_step_does_not_end(folder):
     dataset = train_dataset(open_folder(folder), image_size=CROP, batch_size=2, first_step=10**12)
     assert len(take(dataset, 20)) == 20
-    parts = [train_dataset(open_folder(folder), image_size=CROP, batch_size=6, worker=i, workers=3) for i in range(3)]
-    assert [len(source) for part in parts for source, _ in take(part, 1)] == [2, 2, 2]
+    part = train_dataset(open_folder(folder), image_size=CROP, batch_size=6, worker=2, workers=3)
+    assert [len(source) for source, _ in take(part, 1)] == [2]
 
 
 @pytest.mark.parametrize(
@@ -400,9 +402,8 @@ def test_bad_files_are_refused_or_skipped(with_bad_files, make):
 def test_facades():
     facades = SHARED / "data" / "facades"
     form = PairFormat("BtoA", (256, 256))
-    train, val = (open_pairs(facades / split, form) for split in ("train", "val"))
-    assert (len(train), len(val)) == (400, 100)
-    assert (train.skipped, val.skipped) == ({}, {})
+    val = open_pairs(facades / "val", form)
+    assert (len(val), val.skipped) == (100, {})
     source, target = next(iter(eval_dataset(val, 1)))
     pixels = np.asarray(Image.open(facades / "val" / "1.jpg"))
     np.testing.assert_array_equal(to_uint8(target[0]), pixels[:, :256])
@@ -428,8 +429,10 @@ EARLIER = {
 }
 
 
-@CACHES
-@pytest.mark.parametrize("name", EARLIER)
+@pytest.mark.parametrize(
+    ("name", "cache_mib"),
+    [("flip", 0), ("no flip", 100), ("one size", 0), ("other options", 100), ("second of two workers", 0)],
+)
 def test_batches_are_those_of_earlier_versions(tmp_path, name, cache_mib):
     rows, columns, channels = np.mgrid[:22, :48, :3]
     for i in range(5):

@@ -1,5 +1,6 @@
 """Pairs of any size: by each --preprocess, from files, windows and memory, the same numbers."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipelines.images import augment
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.pair_format import PairFormat
-from pipelines.loader import eval_dataset, train_dataset
+from pipelines.loader import eval_dataset, train_dataset, whole_batch_size
 from pipelines.pairs import Pairs, open_pairs
 from pipelines.storage import windows
 from pipelines.storage.file_pair import FilePair
@@ -82,7 +83,14 @@ ALL = {"flip_vertical": True, "color_jitter": 0.3, "scale_jitter": 0.4}
 
 
 @pytest.mark.parametrize(
-    ("preprocess", "options"), [("crop", {}), ("crop", ALL), ("scale_width", {}), ("scale_shortest", ALL), ("pad", {})]
+    ("preprocess", "options"),
+    [
+        pytest.param("crop", {}, marks=pytest.mark.slow),
+        ("crop", ALL),
+        pytest.param("scale_width", {}, marks=pytest.mark.slow),
+        ("scale_shortest", ALL),
+        pytest.param("pad", {}, marks=pytest.mark.slow),
+    ],
 )
 def test_formats_windows_and_memory_give_the_same(tmp_path, preprocess, options):
     """What is read by windows, whole, or from memory is the same to the last bit; a later start, too."""
@@ -155,6 +163,36 @@ def test_validation_crops_in_the_middle(tmp_path):
     # 40x30 becomes 16x12, between borders of the background.
     np.testing.assert_array_equal(levels(source)[0, :, [0, 3, 16, 19]], 255)
     assert (levels(source)[0, :, 4:16, 0] == 0).all()
+
+
+@pytest.mark.parametrize(("write", "cache_mib"), [(as_tiff, 0), (as_npy, 10)])
+def test_whole_pictures_are_measured_and_of_large_ones_the_middle(tmp_path, write, cache_mib):
+    whole = dataclasses.replace(form(), random_crop=False, whole=True, middle_pixels=400)
+    pairs = open_pairs(make_files(tmp_path, write), whole, cache_mib=cache_mib)
+    expected = [(20, 20), (17, 23), (16, 20), (20, 20)]
+    corners = [(0, 10, 5), (1, 0, 20), (2, 0, 0), (3, 35, 15)]  # pair, row, column
+    assert pairs.shapes.tolist() == [[*shape] for shape in expected]
+    assert (pairs.shape, pairs.min_side, whole_batch_size(pairs, 8, CROP)) == (None, 16, 1)
+    for (source, target), shape, corner in zip(eval_dataset(pairs, 1), expected, corners, strict=True):
+        assert source.shape == target.shape == (1, *shape, 3)
+        assert levels(source)[0, 0, 0].tolist() == [*corner]
+        np.testing.assert_array_equal(levels(target), 255 - levels(source))
+    with pytest.raises(InputError, match="differ in shape"):
+        eval_dataset(pairs, 2)
+    alike = pairs.select([3, 0])
+    assert (alike.shape, whole_batch_size(alike, 8, CROP)) == ((20, 20), 6)  # as many pixels as 8 of CROP
+    source, _ = eval_dataset(alike, 2).get_single_element()
+    assert levels(source)[:, 0, 0].tolist() == [[3, 35, 15], [0, 10, 5]]
+
+
+def test_only_the_middle_is_decoded(tmp_path, monkeypatch):
+    whole = dataclasses.replace(form(), random_crop=False, whole=True, middle_pixels=400)
+    pairs = open_pairs(make_files(tmp_path, as_tiff), whole, cache_mib=0)
+    read = []
+    original = windows.read_window
+    monkeypatch.setattr(windows, "read_window", lambda *a: read.append(a[2]) or original(*a))
+    list(eval_dataset(pairs, 1))
+    assert sorted(read) == [(0, 0, 16, 20), (0, 20, 17, 23), (10, 5, 20, 20), (35, 15, 20, 20)]
 
 
 @pytest.mark.parametrize("write", [as_png, as_tiff])

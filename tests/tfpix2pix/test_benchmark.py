@@ -8,15 +8,17 @@ import time
 import psutil
 import pytest
 
+from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
 from tests.helpers.runs import TINY, make_pairs
 from tfpix2pix.devices import speed
-from tfpix2pix.networks.discriminator import patchgan
-from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.discriminators.patchgan import patchgan
+from tfpix2pix.networks.generators.unet import unet
 
 SECONDS = ("seconds_per_step", "seconds_per_inference", "seconds_to_first_step")
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_json_object_of_all_figures(tmp_path, capsys):
     pairs = make_pairs(tmp_path / "pairs")
     command = importlib.import_module("tfpix2pix.benchmark")
@@ -28,10 +30,16 @@ def test_the_command_prints_one_json_object_of_all_figures(tmp_path, capsys):
     assert all(figures[name] > 0 for name in (*SECONDS, "pipeline_images_per_second"))
     # Counted from the module's start, not from the call.
     assert figures["seconds_to_first_step"] > before
-    networks = unet((64, 64), width=2), patchgan((64, 64), width=2, n_layers=1)
+    networks = unet((64, 64), width=2, depth=3), patchgan((64, 64), width=2, n_layers=1)
     for network, name in zip(networks, ("generator", "discriminator"), strict=True):
         trained = network.count_params() - sum(v.numpy().size for v in network.non_trainable_variables)
         assert figures[f"{name}_parameters"] == trained
+
+
+def test_data_that_is_not_there_is_named_before_networks_are_built(monkeypatch):
+    monkeypatch.setattr(speed, "Pix2Pix", pytest.fail)
+    with pytest.raises(InputError, match="data=nowhere "):
+        call(importlib.import_module("tfpix2pix.benchmark"), "--data=nowhere")
 
 
 def test_the_median_is_of_the_runs_after_warming_up(monkeypatch):

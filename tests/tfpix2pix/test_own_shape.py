@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 import tfpix2pix as p2p
 from export.formats.saved_model import export_saved_model
+from pipelines.images import transforms
 from pipelines.images.image_format import ImageFormat
 from tfpix2pix.config import Config
 
@@ -46,6 +49,7 @@ def config(data, preprocess, **options):
         data=str(data),
         image_size=(64, 64),
         preprocess=preprocess,
+        depth=3,
         generator_width=2,
         discriminator_width=2,
         discriminator_layers=1,
@@ -62,7 +66,7 @@ def crop_run(data, tmp_path_factory):
     return p2p.load_run(folder)
 
 
-def expected(run, pixels, step=64):
+def expected(run, pixels, step=8):
     """By NumPy: reflected to a multiple, translated, and cut again."""
     rooms = [-side % step for side in pixels.shape[:2]]
     paddings = [*((room // 2, room - room // 2) for room in rooms), (0, 0)]
@@ -83,22 +87,56 @@ def test_a_crop_run_translates_whole_pictures(crop_run):
 
 def test_an_image_size_resizes_them(crop_run):
     run = p2p.load_run(crop_run.run_dir, image_size=(64, 128))
-    assert run.translate(png(picture(70, 100))).shape == (64, 128, 3)
+    assert run.translate(png(picture(70, 100)), output_size="network").shape == (64, 128, 3)
+    assert run.translate(png(picture(70, 100))).shape == (70, 100, 3)
 
 
-def test_it_is_evaluated_by_its_middle(crop_run):
+def test_it_is_validated_and_evaluated_on_whole_pictures(crop_run, data):
+    """The generator on each reflected picture by hand, validation, evaluate: one number."""
+    distances = []
+    for i, (height, width) in enumerate(SHAPES):
+        pair = picture(height, 2 * width)
+        source, target = np.split(pair, 2, axis=1)
+        assert (data / "val" / f"{i}.{'png' if i % 2 else 'tif'}").exists()
+        distances.append(abs(expected(crop_run, source) - target).mean() / 127.5)
     figures = p2p.evaluate(crop_run.run_dir, baseline_pairs=2)
-    assert figures["l1"] == pytest.approx(crop_run.metrics["l1"], rel=1e-5)
+    assert crop_run.metrics["l1"] == pytest.approx(np.mean(distances), abs=1e-5)
+    assert figures["l1"] == pytest.approx(crop_run.metrics["l1"], abs=1e-5)
+    found = json.loads((crop_run.run_dir / "evaluation/val-2/metrics.json").read_text())
+    assert found["measured"] == "whole pictures at their own scale (of larger ones the middle 1024x1024)"
+    assert "differ" in found["missing"]["the mean target and the nearest neighbor"]
 
 
-def test_an_export_refuses_what_it_would_cut(crop_run, tmp_path):
+def test_crops_of_resized_pictures_are_measured_at_their_scale(crop_run, data, tmp_path):
+    """A run that learns 64x64 crops of pictures at 100x140 is measured at 100x140, not at 64x64; as by hand."""
+    run_dir = shutil.copytree(crop_run.run_dir, tmp_path / "run")
+    options = json.loads((run_dir / "config.json").read_text())
+    resized = {"preprocess": "resize_and_crop", "load_size": [100, 140]}
+    (run_dir / "config.json").write_text(json.dumps(options | resized))
+    figures = p2p.evaluate(run_dir, baseline_pairs=2)
+    distances = []
+    for height, width in SHAPES:
+        source, target = (
+            transforms.resize(tf.constant(side / np.float32(255)), (100, 140), "bicubic").numpy() * 255
+            for side in np.split(picture(height, 2 * width), 2, axis=1)
+        )
+        distances.append(abs(expected(crop_run, source) - target).mean() / 127.5)
+    assert figures["l1"] == pytest.approx(np.mean(distances), abs=1e-5)
+    found = json.loads((run_dir / "evaluation/val-2/metrics.json").read_text())
+    assert found["measured"] == "whole pictures at 100x140"
+    assert found["metrics"]["mean target"]["l1"]["mean"] > 0
+
+
+@pytest.mark.slow
+def test_an_export_takes_any_size(crop_run, tmp_path):
     folder = export_saved_model(crop_run.run_dir, tmp_path / "export")
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     pixels = picture(64, 64)
     served = signature(image_bytes=tf.constant([png(pixels)]))["image_bytes"][0]
     assert abs(tf.io.decode_png(served).numpy() - expected(crop_run, pixels)).max() < 0.51
-    with pytest.raises(tf.errors.InvalidArgumentError, match="64x64"):
-        signature(image_bytes=tf.constant([png(picture(64, 65))]))
+    pixels = picture(64, 65)
+    served = signature(image_bytes=tf.constant([png(pixels)]))["image_bytes"][0]
+    assert abs(tf.io.decode_png(served).numpy() - expected(crop_run, pixels)).max() < 0.51
 
 
 @pytest.mark.parametrize(
@@ -108,14 +146,14 @@ def test_an_export_refuses_what_it_would_cut(crop_run, tmp_path):
         ("scale_width", (105, 70), (96, 64)),
         ("pad", (50, 100), (32, 64)),
         ("none", (64, 64), (64, 64)),
-        ("resize_and_crop", (70, 105), (64, 64)),
+        ("resize_and_crop", (70, 105), (70, 105)),
     ],
 )
 def test_the_scale_of_the_others(crop_run, preprocess, shape, result):
     """The networks are the same: only how pictures meet them differs."""
     run = dataclasses.replace(crop_run, config=dataclasses.replace(crop_run.config, preprocess=preprocess))
-    got = run.translate(png(picture(*shape)))
-    assert got.shape == (*result, 3)
+    assert run.translate(png(picture(*shape)), output_size="network").shape == (*result, 3)
+    assert run.translate(png(picture(*shape))).shape == (*shape, 3)
     assert ImageFormat(background=(255, 0, 51)).border == (1.0, 0.0, 0.2)
 
 

@@ -1,6 +1,7 @@
 """What translate writes, against the generator itself on what Pillow reads."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -11,13 +12,10 @@ from PIL import Image
 
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module, entries
-from tests.helpers.runs import TINY, make_pairs, tensors
+from tests.helpers.runs import TINY, make_pairs, tensors, untrained
 from tfpix2pix import translate
-from tfpix2pix.config import Config
-from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.run import load_run
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.config_json import save
 from tfpix2pix.run_dir.trained_generator import load_generator
 
 train = command_module("tfpix2pix.train")
@@ -81,9 +79,19 @@ def planes_of(path):
     return np.moveaxis(np.asarray(Image.open(path).convert("RGB")), -1, 0)
 
 
+def reflected(source, step):
+    """By NumPy: a batch of one whose sides are multiples, and where the picture lies in it."""
+    room = [-side % step for side in source.shape[1:3]]
+    before = [each // 2 for each in room]
+    widths = [(b, r - b) for b, r in zip(before, room, strict=True)]
+    places = tuple(slice(b, b + side) for b, side in zip(before, source.shape[1:3], strict=True))
+    return np.pad(source, [(0, 0), *widths, (0, 0)], "reflect"), places
+
+
 def assert_translates(pixels, generator, source):
     """The pixels are the generator's output to the nearest level; in a batch floats differ by some 1e-6."""
-    levels = (generator(source, training=False)[0].numpy().astype(np.float64) + 1) * 127.5
+    source, places = reflected(source, 8)
+    levels = (generator(source, training=False)[0].numpy()[places].astype(np.float64) + 1) * 127.5
     assert np.ptp(levels) > 10  # the test can fail
     assert pixels.dtype == np.uint8
     assert abs(pixels.reshape(levels.shape) - levels).max() < 0.51
@@ -93,11 +101,11 @@ def test_images_under_their_own_names(run_dir, photos, tmp_path):
     got = results(photos, tmp_path / "o", run_dir)
     sources = {str(path.relative_to(photos).with_suffix(".png")): path for path in entries(photos) if path.is_file()}
     assert set(got) == set(sources)
-    generator, _, step = load_generator(run_dir)
+    generator, _, step = load_generator(run_dir, image_size=(None, None))
     assert step == BEST
     for name, path in sources.items():
-        assert got[name].shape == (64, 64, 3)
-        assert_translates(got[name], generator, resized(path, (64, 64)))
+        assert got[name].shape == np.asarray(Image.open(path)).shape
+        assert_translates(got[name], generator, normal(Image.open(path)))
     assert len({pixels.tobytes() for pixels in got.values()}) == len(sources)
 
 
@@ -132,11 +140,36 @@ def test_one_file(run_dir, photos, tmp_path):
     assert_translates(got["a.png"], load_generator(run_dir)[0], normal(Image.open(photos / "sub" / "a.jpg")))
 
 
-def test_another_image_size(run_dir, photos, tmp_path):
-    got = results(photos / "large.png", tmp_path / "o", run_dir, "--image_size=128x64")["large.png"]
-    assert got.shape == (128, 64, 3)
-    generator, *_ = load_generator(run_dir, image_size=(128, 64))
-    assert_translates(got, generator, resized(photos / "large.png", (128, 64)))
+def test_resized_and_as_the_network_gives_it(run_dir, photos, tmp_path, capsys):
+    arguments = ("--fit=resize", "--output_size=network")
+    got = results(photos / "large.png", tmp_path / "a", run_dir, *arguments)["large.png"]
+    assert got.shape == (64, 64, 3)
+    assert_translates(got, load_generator(run_dir)[0], resized(photos / "large.png", (64, 64)))
+    got = results(photos / "large.png", tmp_path / "b", run_dir, "--image_size=128x70", "--output_size=network")
+    assert "fit=resize: to the image_size that was given, 128x70" in capsys.readouterr().out
+    generator, *_ = load_generator(run_dir, image_size=(None, None))
+    assert_translates(got["large.png"], generator, resized(photos / "large.png", (128, 70)))
+
+
+def test_a_result_that_was_resized_gets_the_size_that_is_asked_for(run_dir, photos, tmp_path):
+    source = photos / "large.png"
+    generator, *_ = load_generator(run_dir)
+    made = generator(resized(source, (64, 64)), training=False)[0].numpy()
+    for i, (arguments, size) in enumerate([((), (150, 90)), (("--output_size=30x40",), (30, 40))]):
+        got = results(source, tmp_path / str(i), run_dir, "--fit=resize", *arguments)["large.png"]
+        planes = [Image.fromarray(made[..., c]).resize(size[::-1], Image.Resampling.BICUBIC) for c in range(3)]
+        levels = (np.stack(planes, axis=-1).clip(-1, 1) + 1) * 127.5
+        assert abs(got - levels).max() < 0.51
+
+
+def test_sizes_that_contradict_the_run_or_each_other(run_dir, photos, tmp_path):
+    for arguments, named in (
+        (("--image_size=64", "--fit=pad"), "image_size=64x64 resizes, and fit=pad does not"),
+        (("--output_size=0x4",), "output_size=0x4"),
+        (("--output_size=large",), "output_size=large"),
+    ):
+        with pytest.raises(InputError, match=named):
+            results(photos, tmp_path / "o", run_dir, *arguments)
 
 
 def test_the_checkpoint_that_is_asked_for(run_dir, photos, tmp_path, capsys):
@@ -145,7 +178,7 @@ def test_the_checkpoint_that_is_asked_for(run_dir, photos, tmp_path, capsys):
     pixels = {}
     for checkpoint, step in (("0", 0), ("best", BEST), ("latest", LATEST), ("1", BEST)):
         got = results(photo, tmp_path / checkpoint, run_dir, f"--checkpoint={checkpoint}")["a.png"]
-        assert f"{run_dir}, step {step}, " in capsys.readouterr().out
+        assert re.search(rf"{run_dir}, step {step}[;,] ", capsys.readouterr().out)
         generator, _, loaded = load_generator(run_dir, checkpoint)
         assert loaded == step
         assert {v.numpy().tobytes() for v in generator.trainable_variables} <= weights[step]
@@ -171,13 +204,15 @@ def test_moving_statistics(run_dir, photos, tmp_path):
     assert abs(got.astype(int) - own).max() > 1
 
 
-def test_dropout_is_asked_for_and_repeats(run_dir, photos, tmp_path):
+def test_dropout_is_asked_for_and_repeats(noisy_run, photos, tmp_path):
     plain, *noisy = (
-        results(photos / "a.png", tmp_path / str(i), run_dir, *arguments)["a.png"]
+        results(photos / "a.png", tmp_path / str(i), noisy_run, *arguments)["a.png"]
         for i, arguments in enumerate([(), ("--dropout_at_inference",), ("--dropout_at_inference",)])
     )
     np.testing.assert_array_equal(*noisy)
     assert (noisy[0] != plain).any()
+    run = load_run(noisy_run, dropout_at_inference=True)
+    np.testing.assert_array_equal(run.translate(photos / "a.png"), noisy[0])
 
 
 def test_a_bad_file_does_not_spoil_its_batch(run_dir, photos, tmp_path, capsys):
@@ -193,15 +228,6 @@ def test_a_bad_file_does_not_spoil_its_batch(run_dir, photos, tmp_path, capsys):
         assert abs(np.asarray(Image.open(output / name)).astype(int) - good[name]).max() <= 1
 
 
-def untrained(folder, strategy, **options):
-    """A run directory with the weights of the start."""
-    config = Config(image_size=(64, 64), generator_width=2, discriminator_width=2, **options).resolved()
-    folder.mkdir()
-    save(config, folder)
-    Checkpoints(folder).save(Pix2Pix(config, strategy, total_steps=1))
-    return folder
-
-
 def test_gray_sources(strategies, photos, tmp_path):
     run_dir = untrained(tmp_path / "r", strategies[1], source_channels=1, target_channels=3)
     got = results(photos / "b.PNG", tmp_path / "o", run_dir)["b.png"]
@@ -209,7 +235,7 @@ def test_gray_sources(strategies, photos, tmp_path):
     assert_translates(got, load_generator(run_dir)[0], normal(gray))
 
 
-@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (4, "RGBA")])
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), pytest.param(4, "RGBA", marks=pytest.mark.slow)])
 def test_results_of_other_channels(strategies, photos, tmp_path, channels, mode):
     run_dir = untrained(tmp_path / "r", strategies[1], source_channels=4, target_channels=channels)
     got = results(photos / "b.PNG", tmp_path / "o", run_dir)["b.png"]
@@ -287,7 +313,7 @@ def scans(tmp_path_factory):
 SCANS = {"source_channels": 1, "target_channels": 1, "source_range": "0,4095"}
 
 
-@pytest.mark.parametrize("arguments", [(), ("--format=tif",), ("--format=npy",)])
+@pytest.mark.parametrize("arguments", [(), ("--format=tif",), pytest.param(("--format=npy",), marks=pytest.mark.slow)])
 def test_16_bit_results(strategies, scans, tmp_path, arguments):
     options = SCANS | {"target_range": "0,4095", "target_type": "uint16"}
     run_dir = untrained(tmp_path / "r", strategies[1], **options)
@@ -377,7 +403,8 @@ def test_the_place_on_a_map(strategies, tmp_path, capsys):
     (tmp_path / "in" / "side.pgw").write_text("2\n0\n0\n-2\n101\n199\n")
     run_dir = untrained(tmp_path / "r", strategies[1])
     common = (f"--run_dir={run_dir}", f"--input={tmp_path / 'in'}")
-    assert call(translate, *common, f"--output={tmp_path / 'tif'}", "--format=tif") == 0
+    arguments = ("--format=tif", "--fit=resize", "--output_size=network")
+    assert call(translate, *common, f"--output={tmp_path / 'tif'}", *arguments) == 0
     assert "places of 1 images" in capsys.readouterr().out
     found = {path.name for path in entries(tmp_path / "tif")}
     assert found == {"whole.tif", "small.tif", "side.tif", "side.tfw"}
@@ -386,6 +413,43 @@ def test_the_place_on_a_map(strategies, tmp_path, capsys):
     assert 33550 not in Image.open(tmp_path / "tif" / "small.tif").tag_v2
     assert call(translate, *common, f"--output={tmp_path / 'png'}") == 0
     assert {path.name for path in entries(tmp_path / "png")} == {
-        *("whole.png", "whole.pgw", "small.png", "side.png", "side.pgw")
+        *("whole.png", "whole.pgw", "small.png", "small.pgw", "side.png", "side.pgw")
     }
     assert [float(line) for line in (tmp_path / "png" / "whole.pgw").read_text().split()] == [2, 0, 0, -2, 101, 199]
+
+
+def test_tiles_where_memory_is_short(run_dir, photos, tmp_path, capsys):
+    source = tmp_path / "large.png"
+    Image.open(photos / "large.png").resize((270, 450)).save(source)
+    whole = results(source, tmp_path / "whole", run_dir, "--norm_statistics=moving")["large.png"]
+    arguments = ("--norm_statistics=moving", "--memory_mib=1", "--tile=64", "--overlap=16")
+    got = results(source, tmp_path / "tiles", run_dir, *arguments)["large.png"]
+    assert "large.png, in tiles of 64" in capsys.readouterr().out
+    assert got.shape == whole.shape
+    assert 0 < abs(got.astype(int) - whole).mean() < 0.1 * np.std(whole)
+    large = results(source, tmp_path / "one", run_dir, "--norm_statistics=moving", "--fit=tile", "--tile=512")
+    np.testing.assert_array_equal(large["large.png"], whole)
+    tiles = load_run(run_dir, norm_statistics="moving").translate(source, memory_mib=1, tile=64, overlap=16)
+    np.testing.assert_array_equal(tiles, got)
+    for changed, named in (
+        (("--fit=pad",), "--fit=tile"),
+        (("--tile=100",), "tile=100"),
+        (("--tile=64", "--overlap=16", "--output_size=40"), "output_size=40x40"),
+    ):
+        with pytest.raises(InputError, match=named):
+            results(source, tmp_path / "none", run_dir, "--memory_mib=1", *changed)
+
+
+def test_a_tiff_in_tiles_keeps_its_place_on_a_map(run_dir, tmp_path):
+    tags = [(33550, "d", 3, (0.5, 0.5, 0.0)), (33922, "d", 6, (0.0, 0.0, 0.0, 7.0, 9.0, 0.0))]
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 130, 3), np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, tile=(64, 64), photometric="rgb", extratags=[(*tag, True) for tag in tags]
+    )
+    arguments = ("--max_pixels=20000", "--memory_mib=1", "--tile=64", "--overlap=16", "--output_size=network")
+    common = (f"--run_dir={run_dir}", f"--input={tmp_path / 'a.tif'}", f"--output={tmp_path / 'o'}")
+    assert call(translate, *common, *arguments) == 0
+    assert [path.name for path in entries(tmp_path / "o")] == ["a.tif"]
+    with tifffile.TiffFile(tmp_path / "o" / "a.tif") as written:
+        assert written.asarray().shape == pixels.shape
+        assert written.pages[0].tags[33922].value == tags[1][3]

@@ -33,8 +33,12 @@ def measure_speed(config: Config, steps: int = 5, start: float | None = None) ->
 
     Returns:
       Figures by name, such as seconds_per_step. Memory is in MiB.
+
+    Raises:
+      InputError: the training pairs cannot be found; before anything is built.
     """
     start = time.monotonic() if start is None else start
+    pairs = Pairs(config.open_dataset().split("train"), config.train_format(), skipped={})
     strategy = make_strategy(config)
     model = Pix2Pix(config, strategy, total_steps=1000)
     train_step = make_train_step(model, strategy)
@@ -67,7 +71,7 @@ def measure_speed(config: Config, steps: int = 5, start: float | None = None) ->
         "seconds_per_step": seconds_per_step,
         "seconds_per_inference": seconds_per_inference,
         "images_per_second": config.batch_size / seconds_per_step,
-        "pipeline_images_per_second": pipeline_images_per_second(config),
+        "pipeline_images_per_second": pipeline_images_per_second(config, pairs),
         "peak_rss_mib": peak,
         "seconds_to_first_step": seconds_to_first_step,
     }
@@ -85,9 +89,8 @@ def median_seconds(run: Callable[[], object], times: int) -> float:
     return statistics.median(seconds)
 
 
-def pipeline_images_per_second(config: Config) -> float:
+def pipeline_images_per_second(config: Config, pairs: Pairs) -> float:
     """Counts the training pairs that the input pipeline alone reads from files in a second."""
-    pairs = Pairs(config.open_dataset().split("train"), config.train_format(), skipped={})
     batches = -(-PIPELINE_PAIRS // config.batch_size)
     batch_size = min(config.batch_size, len(pairs))
     dataset = iter(

@@ -1,37 +1,60 @@
 """The columns of a measurement: trained generators, and baselines that need no training."""
 
 import dataclasses
+import functools
 import pathlib
+from collections.abc import Callable
 
 import tensorflow as tf
 
+from pipelines.images.size import Size
 from pipelines.pairs import Pairs, naming_unreadable
 from pipelines.storage.sample import spread_indices
 from pipelines.system.terminal import InputError
 from tfpix2pix.evaluation.contenders import Contender
 from tfpix2pix.evaluation.subject import Subject, split_files
-from tfpix2pix.quality.baselines import Training
+from tfpix2pix.quality.baselines import OtherShapeError, Training
 from tfpix2pix.quality.measure import Column, generator_column
+from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.trained_generator import load_generator
+from tfpix2pix.translation.any_size import translate_any_size
 
 # Columns by name, and the pairs that their batches need besides the split's own.
 Columns = tuple[dict[str, Column], dict[str, Pairs]]
 
 
+def _translator(
+    run_dir: pathlib.Path,
+    step: int,
+    shape: Size | None,
+    norm_statistics: str | None,
+    dropout_at_inference: bool = False,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Loads a checkpoint's generator, for sources of one (height, width) or, if it is None, of any."""
+    size = None if shape == config_json.load(run_dir).image_size else (None, None)
+    generator, config, _ = load_generator(run_dir, str(step), size, norm_statistics, dropout_at_inference)
+    return functools.partial(translate_any_size, generator, step=config.multiple)
+
+
 def checkpoint_column(
-    run_dir: pathlib.Path, step: int, norm_statistics: str | None, dropout_at_inference: bool, samples: int
+    run_dir: pathlib.Path,
+    step: int,
+    shape: Size | None,
+    norm_statistics: str | None,
+    dropout_at_inference: bool,
+    samples: int,
 ) -> Column:
     """Returns the column of one checkpoint's generator.
 
     Args:
       run_dir: of the training.
       step: of the checkpoint.
+      shape: (height, width) of all sources; None if they differ.
       norm_statistics: other than the run's.
       dropout_at_inference: whether dropout stays on.
       samples: translations of each source.
     """
-    generator, _, _ = load_generator(run_dir, str(step), None, norm_statistics, dropout_at_inference)
-    return generator_column(generator, samples)
+    return generator_column(_translator(run_dir, step, shape, norm_statistics, dropout_at_inference), samples)
 
 
 def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
@@ -41,13 +64,13 @@ def contender_columns(contender: Contender, pairs: Pairs) -> Columns:
     that way.
     """
     config = contender.config
-    generator, _, _ = load_generator(contender.folder, str(contender.step), None, config.norm_statistics)
-    form = dataclasses.replace(pairs.form, source=config.pair_format().source)
+    translate = _translator(contender.folder, contender.step, pairs.shape, config.norm_statistics)
+    form = dataclasses.replace(pairs.form, source=config.measured_format().source)
     if form == pairs.form:
-        return {contender.name: generator_column(generator)}, {}
+        return {contender.name: generator_column(translate)}, {}
     need = f"sources of {contender.name}"
-    column = generator_column(generator, source=lambda batch: batch[need][0])
-    return {contender.name: column}, {need: Pairs(pairs.files, form, skipped={})}
+    column = generator_column(translate, source=lambda batch: batch[need][0])
+    return {contender.name: column}, {need: pairs.read_by(form)}
 
 
 def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
@@ -67,12 +90,21 @@ def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
         missing["the identity"] = "source and target have different numbers of channels"
     else:
         columns["identity"] = lambda batch: [batch["source"]]
+    frequent_too = ", the most frequent class" if config.target_labels else ""
+    left_out = f"the mean target{frequent_too} and the nearest neighbor"
+    if not pairs.shape:
+        missing[left_out] = "they need pictures of one shape, and these differ"
+        return columns, {}
     try:
         files = split_files(config, "train", is_asked_for=bool(subject.options.data))
     except InputError as error:
-        missing["the mean target and the nearest neighbor"] = str(error)
+        missing[left_out] = str(error)
         return columns, {}
-    training = Training(pairs.form, files.select(spread_indices(len(files), baseline_pairs)))
+    try:
+        training = Training(pairs.form, files.select(spread_indices(len(files), baseline_pairs)), pairs.shape)
+    except OtherShapeError as error:
+        missing[left_out] = f"they need pictures of one shape, and {error}"
+        return columns, {}
     mean = training.mean_target()
     columns["mean target"] = lambda batch: [tf.broadcast_to(mean, tf.shape(batch["target"]))]
     if config.target_labels:

@@ -1,12 +1,13 @@
-"""Reads which trained generators a comparison names: `runs/a`, `b=runs/b@latest:moving`, `c=runs/c-0,runs/c-1`."""
+"""Reads what a comparison names: runs, `b=runs/b@latest:moving`, exported files, and folders of generated images."""
 
 import dataclasses
 import pathlib
 import re
 
-from pipelines.images.size import format_size
+from pipelines.storage.listing import list_folder
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
+from tfpix2pix.exported.open_model import MODEL_SUFFIXES, is_model
 from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
@@ -14,7 +15,36 @@ from tfpix2pix.run_dir.checkpoints import Checkpoints
 # A folder's name may hold anything; what follows its last @ or : is taken for a checkpoint or for statistics.
 CONTENDER = re.compile(r"(.*?)(?:@([^@:/]+))?(?::([^@:/]+))?\Z", re.DOTALL)
 # Options that all contenders must have alike: otherwise their images are not of one kind.
-SHARED = ("image_size", "direction", "source_channels", "target_channels", "target_labels", "target_mask")
+SHARED = ("direction", "source_channels", "target_channels", "target_labels", "target_mask")
+
+
+@dataclasses.dataclass(frozen=True)
+class Other:
+    """What is compared besides runs.
+
+    Attributes:
+      name: unique among the contenders.
+      path: of an exported file, of a SavedModel, or of a folder of generated images.
+    """
+
+    name: str
+    path: pathlib.Path
+
+    def __str__(self) -> str:
+        """Says what it is, in one line."""
+        return str(self.path)
+
+
+class Exported(Other):
+    """An exported generator."""
+
+
+class Folder(Other):
+    """A folder of images that any program has generated."""
+
+    def __str__(self) -> str:
+        """Says what it is, in one line."""
+        return f"{self.path}, generated images"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,22 +65,26 @@ class Contender:
 
     def __str__(self) -> str:
         """Says which generator it is, in one line."""
-        return f"{self.folder}, step {self.step}, norm statistics {self.config.norm_statistics}"
+        which = Checkpoints(self.folder, best_by=self.config.best_by).words(self.step)
+        return f"{self.folder}, norm statistics {self.config.norm_statistics}, {which}"
 
 
-def parse_contenders(arguments: list[str], checkpoint: str) -> dict[str, list[Contender]]:
+def parse_contenders(arguments: list[str], checkpoint: str) -> dict[str, list[Contender | Other]]:
     """Parses the arguments of a comparison into groups of contenders, by name.
 
     Args:
-      arguments: each [NAME=]RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], or several of these with commas between them.
+      arguments: each [NAME=]RUN_DIR[@CHECKPOINT][:NORM_STATISTICS], or an exported file or a folder of images, or
+        several of these with commas between them.
       checkpoint: of contenders that name none: best, latest or a step.
 
     Raises:
       InputError: there are fewer than two, a name occurs twice, or a run or a checkpoint is not there.
     """
     if len(arguments) < 2:
-        raise InputError("a comparison needs two run directories or more: compare RUN_A RUN_B")
-    groups: dict[str, list[Contender]] = {}
+        raise InputError(
+            "a comparison needs two runs or more, or exported files or folders of images too: compare RUN_A RUN_B"
+        )
+    groups: dict[str, list[Contender | Other]] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         texts = (text if equals else argument).split(",")
@@ -71,7 +105,15 @@ def _short_name(text: str) -> str:
     return text.rstrip("/").rpartition("/")[2]
 
 
-def _parse_one(name: str, text: str, checkpoint: str) -> Contender:
+def _parse_one(name: str, text: str, checkpoint: str) -> Contender | Other:
+    path = pathlib.Path(text)
+    if path.suffix.lower() in MODEL_SUFFIXES and not path.exists():
+        raise InputError(f"{path} does not exist; give an exported file or a run directory that does")
+
+    if is_model(path):
+        return Exported(name, path)
+    if path.is_dir() and not config_json.holds_run(path) and list_folder(path).files:
+        return Folder(name, path)
     folder_name, own_checkpoint, statistics = CONTENDER.findall(text)[0]
     if statistics and statistics not in NORM_STATISTICS:
         known = ", ".join(NORM_STATISTICS)
@@ -99,6 +141,5 @@ def check_comparable(contenders: list[Contender], same_data: bool) -> None:
                 # The same folder by another name is the same data.
                 ours, theirs = pathlib.Path(ours).resolve(), pathlib.Path(theirs).resolve()
             if ours != theirs:
-                ours, theirs = (format_size(v) if isinstance(v, tuple) else v for v in (ours, theirs))
                 remedy = "give --data=FOLDER to measure all on that" if option == "data" else "leave one of them out"
                 raise InputError(f"{first.folder} has {option}={ours} and {other.folder} {theirs}: {remedy}")

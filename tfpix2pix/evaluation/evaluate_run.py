@@ -3,22 +3,30 @@
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from pipelines.system.disk import check_writable, naming_full_disk
-from pipelines.system.terminal import InputError, check_value
+from pipelines.system.links import refuse_links
+from pipelines.system.terminal import InputError, check_value, one_line
 from tfpix2pix.config import Config
 from tfpix2pix.evaluation.columns import baseline_columns, checkpoint_column
 from tfpix2pix.evaluation.measure_options import MeasureOptions
+from tfpix2pix.evaluation.passes import Pass
 from tfpix2pix.evaluation.subject import Subject, open_subject
 from tfpix2pix.evaluation.write_results import Findings, worse_by, write_results
+from tfpix2pix.exported.model_file import ModelFile
+from tfpix2pix.exported.open_model import open_model
 from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.quality.metrics import METRICS, ORDERED_BY
 from tfpix2pix.report import plots
+from tfpix2pix.report.conclusion import of_evaluation
 from tfpix2pix.report.gallery import Gallery
 from tfpix2pix.run_dir import config_json, data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.history import changes
 from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.run_facts import run_facts
 
 
 def evaluate(
@@ -31,6 +39,7 @@ def evaluate(
     samples: int = 1,
     baselines: bool = True,
     baseline_pairs: int = 2000,
+    models: Sequence[str | pathlib.Path] = (),
     **measured: Any,
 ) -> dict[str, float]:
     """Measures a run's generator on every image of a split, and writes a report.
@@ -44,6 +53,7 @@ def evaluate(
       samples: translations of each source; they differ only by dropout.
       baselines: whether to measure the source, the mean training target and the nearest training neighbor too.
       baseline_pairs: training pairs that the baselines read, at most.
+      models: exported files (.tflite, .onnx or a SavedModel), measured beside the run on the same images.
       **measured: fields of MeasureOptions, as `evaluate --help` explains them: split, data, bad_images, max_pixels,
         batch_size, features, inception_weights, alexnet_weights, lpips_weights, segmenter, label_colors, report_images.
 
@@ -66,34 +76,47 @@ def evaluate(
     # The leader first: its errors are shown.
     steps = [leader, *(step for step in checkpoints.steps() if checkpoint == "all" and step != leader)]
     name = folder_name(options, "all" if checkpoint == "all" else str(leader), norm_statistics, dropout_at_inference)
+    if not output:
+        check_own_folder(run_dir / "evaluation")
     output = pathlib.Path(output or run_dir / "evaluation" / name)
     check_writable(output, "output")
+    exported = open_models(models)
     subject = open_subject(config, options, data_json.load_aspects(run_dir))
     columns = {
-        f"step {step}": checkpoint_column(run_dir, step, norm_statistics, dropout_at_inference, samples)
+        f"step {step}": checkpoint_column(
+            run_dir, step, subject.pairs.shape, norm_statistics, dropout_at_inference, samples
+        )
         for step in steps
     }
+    opened = Pass(subject, config.measured_at, columns)
+    for name, model in exported.items():
+        opened.add_model(name, model)
     others, needs = baseline_columns(subject, baseline_pairs) if baselines else ({}, {})
-    if subject.networks.segment:
-        # The target's own segmentation score is the most that a generated image can reach.
+    if subject.networks.segment or subject.networks.target_palette:
+        # The target's own score is the most that a generated image can reach: networks and resizing make mistakes too.
         others = {"target itself": lambda batch: [batch["target"]], **others}
-    print(f"{len(subject.pairs)} images of {options.split}: {', '.join(columns)}", flush=True)
+    which = checkpoints.words(leader) if len(steps) == 1 else ", ".join(columns)
+    print(f"{len(subject.pairs)} images of {options.split}, {config.measured_at}: {which}", flush=True)
     facts = {
         "run_dir": str(run_dir),
         "data": subject.config.data,
         "split": options.split,
         "images": len(subject.pairs),
+        "measured": config.measured_at,
         "skipped": len(subject.pairs.skipped),
-        "checkpoints": list(columns),
+        "checkpoints": [checkpoints.name(step) for step in steps],
+        **({"models": [str(path) for path in models]} if models else {}),
         "norm_statistics": config.norm_statistics,
         "dropout_at_inference": "on" if dropout_at_inference else "off",
         "samples": samples,
     }
+    about = {name: text for name, text in run_facts(run_dir, config).items() if name != "data"}
+    print(one_line("; ".join(f"{name}: {text}" for name, text in about.items())), flush=True)
     with tempfile.TemporaryDirectory() as drawn, naming_full_disk(output, "the results"):
         gallery = Gallery(
             pathlib.Path(drawn), subject.pairs.files.names(), list(columns), options.report_images, subject.displays()
         )
-        found = subject.measure(columns | others, needs, gallery.add)
+        found = subject.measure(columns | others, needs, gallery.add, models=opened.models)
         groups = {name: [result] for name, result in found.items()}
         findings = Findings(output, "report.html", "metrics.json", found, groups, marked=len(columns))
         images = found[findings.first].images
@@ -106,15 +129,37 @@ def evaluate(
             subject,
             gallery,
             title=f"{run_dir.name}, {options.split}",
-            subtitle=f"{findings.first}, {len(subject.pairs)} images",
+            subtitle=f"{findings.first}, {len(subject.pairs)} images, {config.measured_at}",
+            conclusion=lambda _: of_evaluation(groups, config.target_kind, f"the generator of {findings.first}"),
             facts=facts,
-            details={"config": dataclasses.asdict(subject.config)},
-            notes=notes(findings.first, len(columns), samples, subject),
+            page_facts=about,
+            details={"run": about, "config": dataclasses.asdict(subject.config)},
+            notes=notes(findings.first, len(steps), samples, subject),
             values=values,
             highlights=dict(zip((f"{word} by {label}" for word in ("Best", "Median", "Worst")), extremes, strict=True)),
-            curves=plots.panels(read_log(run_dir)),
+            curves=plots.panels(read_log(run_dir), changes(run_dir)),
         )
     return means[findings.first]
+
+
+def open_models(paths: Sequence[str | pathlib.Path]) -> dict[str, ModelFile]:
+    """Opens exported files, by the names that they have in tables.
+
+    Raises:
+      InputError: one of them cannot be opened, or two have one name.
+    """
+    found: dict[str, ModelFile] = {}
+    for path in paths:
+        if (name := model_name(path)) in found:
+            raise InputError(f"models has {name} twice; leave one out, or rename it")
+        found[name] = open_model(pathlib.Path(path))
+    return found
+
+
+def model_name(path: str | pathlib.Path) -> str:
+    """Returns what an exported file is called in tables: its name; of a version, the model's before it."""
+    path = pathlib.Path(path)
+    return f"{path.parent.name}/{path.name}" if path.name.isdecimal() else path.name
 
 
 def check_samples(config: Config, samples: int, dropout_at_inference: bool) -> None:
@@ -125,6 +170,13 @@ def check_samples(config: Config, samples: int, dropout_at_inference: bool) -> N
             f"samples={samples}: all translations of a source would be equal; they differ only with "
             "--dropout_at_inference, and for a run that has dropout"
         )
+
+
+def check_own_folder(folder: pathlib.Path) -> None:
+    """Raises InputError if what is written into a folder of the run directory would land elsewhere."""
+    if folder.is_symlink():
+        raise InputError(f"{folder} is a link, and results would land where it leads to; give --output=FOLDER")
+    refuse_links(folder, "output")
 
 
 def folder_name(options: MeasureOptions, step: str, norm_statistics: str | None, dropout_at_inference: bool) -> str:

@@ -53,9 +53,11 @@ class MeasureOptions:
     lpips_weights: str | pathlib.Path = option("", f"file with LPIPS' linear weights; {AS_IN_RUN}")
     segmenter: str | pathlib.Path = option("", "SavedModel from images to class logits, for the segmentation score")
     label_colors: str = option(
-        "auto", "data set whose label colors the sources have, for the segmenter", choices=("auto", *PALETTES)
+        "auto",
+        f"colors of label maps, of the sources for the segmenter, else of the targets: {', '.join(PALETTES)}, or a "
+        "file with a color a line; auto: by the name of the data set",
     )
-    report_images: int = option(2000, "images on the page, at most", least=1)
+    report_images: int = option(2000, "images on the pages, at most", least=1)
 
     def __post_init__(self) -> None:
         """Refuses what the flags refuse."""

@@ -2,28 +2,32 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipelines.datasets.layout import Dataset
 from pipelines.images.display import Display
-from pipelines.loader import eval_dataset
+from pipelines.loader import eval_dataset, whole_batch_size
 from pipelines.pairs import Pairs, naming_unreadable, open_pairs
 from pipelines.storage.image_set import ImageSet
 from pipelines.storage.kind import Aspects, warn_of_single_images
 from pipelines.system.terminal import one_line
 from tfpix2pix.config import Config
+from tfpix2pix.evaluation.label_palettes import by_nearest, check_sources, class_names, palette_of_targets
 from tfpix2pix.evaluation.measure_options import MeasureOptions
-from tfpix2pix.evaluation.metric_networks import available_networks
+from tfpix2pix.evaluation.metric_networks import available_networks, without_small
 from tfpix2pix.quality.bootstrap import RESAMPLES_OF_SET
 from tfpix2pix.quality.measure import Batch, Column, Networks, compile_columns, measure
 from tfpix2pix.quality.tally import Result
 
 # A split that needs no more than this is kept in memory; a larger one is read again each time.
 CACHE_MIB = 64
+# The name in a batch of pairs whose sources are shown instead of those of the pairs.
+SOURCES = "sources"
 # Options that stand in the run's config too, and count instead of it if they are given.
 OVERRIDES = ("data", "bad_images", "max_pixels", "inception_weights", "alexnet_weights", "lpips_weights")
 
@@ -38,6 +42,7 @@ class Subject:
       pairs: of the split.
       networks: those that could be opened.
       missing: what cannot be measured, and why.
+      sources: as many pairs, whose sources are shown, and read by a segmenter, instead of those of `pairs`.
     """
 
     config: Config
@@ -45,10 +50,15 @@ class Subject:
     pairs: Pairs
     networks: Networks
     missing: dict[str, str]
+    sources: Pairs | None = None
 
     def displays(self) -> tuple[Display, Display]:
         """Tells how sources are shown, then how targets and generated images are."""
         return self.config.display("source"), self.config.display("target")
+
+    def class_names(self) -> list[str]:
+        """Returns the names of the classes that targets or sources show, in their order; none if they show none."""
+        return class_names(self.config, self.networks.palette or self.networks.target_palette)
 
     def measure(
         self,
@@ -56,6 +66,7 @@ class Subject:
         needs: dict[str, Pairs],
         on_batch: Callable[[int, Batch, dict[str, Sequence[tf.Tensor]]], None],
         title: str = "evaluating",
+        models: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     ) -> dict[str, Result]:
         """Measures all columns in one pass, and prints how fast that was.
 
@@ -64,19 +75,32 @@ class Subject:
           needs: pairs that columns need besides, as many as the split has and in its order.
           on_batch: as `measure` of quality/measure.py calls it.
           title: of the progress bar.
+          models: translate a batch's sources outside of TensorFlow's graph; a column finds the results in the batch by
+            this name.
         """
+        models = models or {}
         if self.networks.segment:
-            needs = {**label_maps(self.pairs), **needs}
-        batch_size = self.options.batch_size
+            needs = {"labels": by_nearest(self.sources or self.pairs, "source"), **needs}
+        if self.networks.target_palette:
+            needs = {"target labels": by_nearest(self.pairs, "target"), **needs}
+        if self.sources:
+            needs = {SOURCES: self.sources, **needs}
+        batch_size = whole_batch_size(self.pairs, self.options.batch_size, self.config.image_size)
         done = [(0, time.monotonic())]
 
         def add(first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
-            on_batch(first, batch, generated)
+            on_batch(first, {**batch, "source": batch[SOURCES][0]} if SOURCES in batch else batch, generated)
             done.append((first + len(batch["target"]), time.monotonic()))
+
+        compiled = compile_columns(columns, self.networks, self.config.target_kind, self.pairs.min_side)
+
+        def run(batch: Batch) -> dict:
+            results = {name: tf.constant(translate(batch["source"].numpy())) for name, translate in models.items()}
+            return compiled({**batch, **results})
 
         with naming_unreadable(self.pairs, *needs.values()):
             found = measure(
-                compile_columns(columns, self.networks, self.config.target_kind),
+                run,
                 batches_of(self.pairs, batch_size, **needs),
                 -(-len(self.pairs) // batch_size),
                 resamples=RESAMPLES_OF_SET,
@@ -103,14 +127,41 @@ def open_subject(config: Config, options: MeasureOptions, aspects: Aspects | Non
     config = with_options(config, options)
     dataset = config.open_dataset(make=bool(options.data))
     dataset.split(options.split)  # before weights are downloaded
-    networks, missing = available_networks(config, options)
+    available = available_networks(config, options)
     pairs = open_split(config, options.split, dataset)
     if options.data:
         warn_of_single_images(pairs.files, aspects, config.axes, config.max_pixels)
+    return make_subject(config, options, pairs, available)
+
+
+def make_subject(
+    config: Config,
+    options: MeasureOptions,
+    pairs: Pairs,
+    available: tuple[Networks, dict[str, str]],
+    sources: Pairs | None = None,
+) -> Subject:
+    """Chooses what can measure pairs that are open.
+
+    Args:
+      config: says what they are.
+      options: what was asked for.
+      pairs: opened.
+      available: what available_networks returned.
+      sources: as Subject has them.
+
+    Raises:
+      InputError: colors or a segmenter were named that do not suit the images.
+    """
+    networks, missing = without_small(*available, config, pairs.min_side)
+    if networks.segment and networks.palette:
+        check_sources(networks.palette, config, options, sources or pairs)
+    else:
+        networks = dataclasses.replace(networks, target_palette=palette_of_targets(config, options, pairs))
     if len(pairs) < 2:
         missing["FID and KID"] = "a single image has no distribution"
     keras.utils.set_random_seed(config.seed)
-    return Subject(config, options, pairs, networks, missing)
+    return Subject(config, options, pairs, networks, missing, sources)
 
 
 def with_options(config: Config, options: MeasureOptions) -> Config:
@@ -134,20 +185,16 @@ def split_files(config: Config, split: str, is_asked_for: bool) -> ImageSet:
 
 
 def open_split(config: Config, split: str, dataset: Dataset) -> Pairs:
-    """Opens a split of the data set in the run's own format, after it has read every file once.
+    """Opens a split of the data set as it is measured: at the scale of the run's training. Reads every file once.
 
     Raises:
       InputError: there is no such split, or it has bad files that the run would not skip.
     """
     for line in dataset.summary(split):
         print(one_line(line))
-    return open_pairs(dataset.split(split), config.pair_format(), config.bad_images, min(config.cache_mib, CACHE_MIB))
-
-
-def label_maps(pairs: Pairs) -> dict[str, Pairs]:
-    """Returns the pairs once more, as `labels`, resized by `nearest`, which does not mix the colors of label maps."""
-    nearest = dataclasses.replace(pairs.form.source, resize_method="nearest")
-    return {"labels": Pairs(pairs.files, dataclasses.replace(pairs.form, source=nearest), skipped={})}
+    return open_pairs(
+        dataset.split(split), config.measured_format(), config.bad_images, min(config.cache_mib, CACHE_MIB)
+    )
 
 
 def batches_of(pairs: Pairs, batch_size: int, **others: Pairs) -> tf.data.Dataset:

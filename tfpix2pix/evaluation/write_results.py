@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.quality.tally import Result
 from tfpix2pix.report import results
 from tfpix2pix.report.gallery import Gallery
-from tfpix2pix.report.page import Card, error_legend, write_page
+from tfpix2pix.report.page import Card, Table, error_legend, write_page
+from tfpix2pix.report.pages import divide, embedded_bytes, remove_others
 from tfpix2pix.report.plots import Panel
 
 CAPTION = "means over all images, with 95 % bootstrap intervals"
@@ -56,6 +57,7 @@ def write_results(
     *,
     title: str,
     subtitle: str,
+    conclusion: Callable[[Mapping[str, Mapping[str, results.Entry]]], str],
     facts: dict[str, Any],
     page_facts: Mapping[str, str] | None = None,
     details: dict[str, Any],
@@ -63,6 +65,7 @@ def write_results(
     values: dict[str, np.ndarray],
     highlights: dict[str, list[Card]],
     curves: Sequence[Panel] = (),
+    leading: Sequence[Table] = (),
 ) -> dict[str, dict[str, float]]:
     """Writes the three files, prints the tables, and returns the means by group and metric.
 
@@ -72,6 +75,7 @@ def write_results(
       gallery: the images that were drawn meanwhile.
       title: of the page.
       subtitle: of the page.
+      conclusion: makes one plain sentence of the differences from the first group, by group and metric.
       facts: what is in the JSON file and at the head of the page.
       page_facts: what is at the head of the page only.
       details: what is in the JSON file only.
@@ -79,39 +83,81 @@ def write_results(
       values: the metrics beside each image, by label.
       highlights: sections of the page with chosen images.
       curves: pictures of the training.
+      leading: tables before those of the numbers.
     """
     found, groups, missing = findings.found, findings.groups, subject.missing
     summaries = {name: results.summary(group) for name, group in groups.items()}
     differences, difference_numbers = results.differences_table(findings.first, groups)
-    tables = [results.metrics_table(CAPTION, summaries, findings.marked), differences]
+    tables = [
+        *leading,
+        results.metrics_table(CAPTION, summaries, findings.marked),
+        *([differences] if differences.columns else []),
+    ]
+    sentence = conclusion(difference_numbers)
     if len(found) > len(groups):
         each = {
             name: {metric: {"mean": mean} for metric, mean in result.means.items()} for name, result in found.items()
         }
         tables.append(results.metrics_table("each run by itself", each, len(each)))
+    by_class: dict[str, Any] = {}
+    if all(result.classes for result in found.values()):
+        table, by_class["classes"] = results.classes_table(groups, subject.class_names(), findings.marked)
+        tables.append(table)
     names = subject.pairs.files.names()
     folder = findings.folder
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = {"metrics": summaries, "differences": difference_numbers, "missing": missing}
+    numbers = {"conclusion": sentence, "metrics": summaries, "differences": difference_numbers, "missing": missing}
     origin = {"fingerprint": subject.pairs.fingerprint(), "versions": results.versions()}
-    results.write_json(folder / findings.numbers, facts | numbers | origin | details)
+    results.write_json(folder / findings.numbers, facts | numbers | by_class | origin | details)
     results.write_csv(folder / "images.csv", names, found)
-    has_fid = "fid" in groups[findings.first][0].means
+    page = folder / findings.page
+    taken = sum(embedded_bytes(sum(map(len, card.cells.values()))) for part in highlights.values() for card in part)
+    taken += sum(2 * len(curve.light) * 4 // 3 for curve in curves)
+    division = divide(gallery.sizes(), taken)
+    further = division.names(page)
+    legend = error_legend(subject.config.display("target"))
+    links = {file: f"{part[0] + 1} to {part[-1] + 1}" for file, part in zip(further, division.others, strict=True)}
+    for file, part in zip(further, division.others, strict=True):
+        write_page(
+            folder / file,
+            title=title,
+            subtitle=f"{subtitle}; {links[file]} of {len(gallery.shown)}",
+            facts={},
+            tables=[],
+            notes=[],
+            curves=[],
+            highlights={},
+            cards=gallery.cards(values, part),
+            count=len(part),
+            legend=legend,
+            heading="Images",
+            links={page.name: "numbers and a sample"} | links,
+        )
     write_page(
-        folder / findings.page,
+        page,
         title=title,
         subtitle=subtitle,
+        conclusion=sentence,
         facts={name.replace("_", " "): as_words(value) for name, value in facts.items()} | dict(page_facts or {}),
         tables=tables,
-        notes=notes + results.notes(missing, has_fid, len(names), len(gallery.shown)),
+        notes=[
+            *notes,
+            *results.notes(missing, [*summaries[findings.first]], len(names)),
+            *results.notes_on_pictures(len(names), len(gallery.shown), len(division.first), further),
+        ],
         curves=list(curves),
         highlights=highlights,
-        cards=gallery.cards(values),
-        count=len(gallery.shown),
-        legend=error_legend(subject.config.display("target")),
+        cards=gallery.cards(values, division.first),
+        count=len(division.first),
+        legend=legend,
+        heading="A sample of the images" if further else "All images",
+        links=links,
     )
+    remove_others(page, further)
+    print(f"\n{sentence}")
     results.show(tables, missing)
-    print(f"{folder}/{findings.page}, {findings.numbers}, images.csv")
+    also = f"{further[0]} to {further[-1]}, " if len(further) > 1 else "".join(f"{file}, " for file in further)
+    print(f"{folder}/{findings.page}, {also}{findings.numbers}, images.csv")
     return {name: {metric: entry["mean"] for metric, entry in summary.items()} for name, summary in summaries.items()}
 
 

@@ -1,10 +1,9 @@
-"""What maps images to images or logits, and what judges the result.
+"""Generators, which translate images, and discriminators, which judge them.
 
-choices.py          names of norms and losses, sizes that fit; the only file here without TensorFlow
-convolution.py      the 4×4 convolutions, as matrix products where that is faster
-layers.py           normalization and dropout
-generator.py        the U-Net
-discriminator.py    the PatchGAN
-losses.py           GAN losses and L1
+choices.py          names of networks, norms and losses, sizes that fit; needs no TensorFlow
+generators/         the networks that map images
+discriminators/     the networks that judge them
+layers/             what both consist of
 memory_estimate.py  the memory that networks need, before they are built
+frozen.py           parts of the networks that do not learn
 """

@@ -1,11 +1,30 @@
-"""Names the norms and losses to choose from and checks image sizes, without importing TensorFlow."""
+"""Names the networks, norms and losses to choose from and checks image sizes, without importing TensorFlow."""
 
 import math
+from collections.abc import Collection
+
+# What a leaky ReLU keeps of negative numbers.
+LEAKY_SLOPE = 0.2
+
+# The keys of generators.GENERATORS, how people call them, and the options of Config that only one of them has.
+GENERATORS = {"unet": "U-Net", "resnet": "ResNet"}
+OWN_OPTIONS = {"unet": (), "resnet": ("blocks", "enhancers")}
+
+UPSAMPLES = ("transpose", "resize", "pixel_shuffle")
+PADDINGS = ("auto", "zero", "reflect")
 
 NORMS = ("batch", "instance", "none")
 NORM_STATISTICS = ("image", "moving")
+# Of the discriminator; same: as in the generator.
+DISCRIMINATOR_NORMS = ("same", *NORMS, "spectral")
 # The keys of losses.GAN_LOSSES.
-GAN_LOSSES = ("vanilla", "lsgan", "hinge")
+GAN_LOSSES = ("vanilla", "lsgan", "hinge", "wgan-gp")
+# Those whose logits say real or fake; a critic's only compare.
+DECIDING_LOSSES = ("vanilla", "lsgan", "hinge")
+# Those that have labels, which can be smoothed.
+LABELED_LOSSES = ("vanilla", "lsgan")
+# What augments the pairs that the discriminator sees, in this order.
+AUGMENTATIONS = ("color", "translation", "cutout")
 
 # Side in pixels of the patch that one logit sees, by number of layers; 0 is the PixelGAN.
 RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, 574)
@@ -13,17 +32,26 @@ RECEPTIVE_FIELDS = (1, 16, 34, 70, 142, 286, 574)
 # The depth of the reference's U-Net 256, and the smallest depth with the full 8 × width channels.
 MAX_DEFAULT_DEPTH = 8
 MIN_DEFAULT_DEPTH = 5
+# The reference's resnet_9blocks.
+RESNET_DEPTH = 2
+DEFAULT_BLOCKS = 9
+# pix2pixHD's local enhancer has so many of its own.
+LOCAL_BLOCKS = 3
 
 # Height and width; None stands for any.
 AnySize = tuple[int | None, int | None]
 
 
-def default_depth(image_size: AnySize) -> int:
-    """Counts how often both sides can be halved, at most 8 times: 256×256 gives 8, 64×64 gives 6, 320×256 gives 6.
+def default_depth(image_size: AnySize, generator: str = "unet") -> int:
+    """Tells how often a generator halves the image by default: a ResNet twice, a U-Net as often as possible.
+
+    That is at most 8 times: 256×256 gives 8, 64×64 gives 6, 320×256 gives 6.
 
     Raises:
-      ValueError: fewer than 5 halvings are possible.
+      ValueError: fewer than 5 halvings are possible, in a U-Net.
     """
+    if generator == "resnet":
+        return RESNET_DEPTH
     depth = 0
     while depth < MAX_DEFAULT_DEPTH and _are_multiples(image_size, 2 ** (depth + 1)):
         depth += 1
@@ -37,15 +65,53 @@ def default_depth(image_size: AnySize) -> int:
     return depth
 
 
-def check_depth(image_size: AnySize, depth: int) -> None:
-    """Raises ValueError if a U-Net of this depth cannot halve both sides `depth` times."""
+def check_depth(image_size: AnySize, depth: int, generator: str = "unet", enhancers: int = 0) -> None:
+    """Raises ValueError if a generator of this depth cannot halve both sides `depth` times, and for each enhancer."""
+    name = GENERATORS[generator]
     if depth < 1:
-        raise ValueError(f"depth={depth}: a U-Net halves the image at least once; give 1 or more, or 0 for the default")
-    if not _are_multiples(image_size, 2**depth):
         raise ValueError(
-            f"image_size={_text(image_size)}: a U-Net of depth {depth} needs sides that are multiples of {2**depth}; "
-            f"{_nearest(image_size, 2**depth)}, or give a smaller depth"
+            f"depth={depth}: a {name} halves the image at least once; give 1 or more, or 0 for the default"
         )
+    step = 2 ** (depth + enhancers)
+    if not _are_multiples(image_size, step):
+        around = " with an enhancer" if enhancers else ""
+        raise ValueError(
+            f"image_size={_text(image_size)}: a {name} of depth {depth}{around} needs sides that are multiples of "
+            f"{step}; {_nearest(image_size, step)}, or give a smaller depth"
+        )
+
+
+def parse_sides(text: str) -> tuple[int, ...]:
+    """Reads sides in pixels, such as `16,32`.
+
+    Raises:
+      ValueError: one is not a number above 0.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() and int(part[:9]) > 0 for part in parts):
+        raise ValueError("is not a list of sides in pixels; give numbers with commas between them, such as 16,32")
+    return tuple(int(part[:9]) for part in parts)
+
+
+def attention_levels(sides: Collection[int], image_size: tuple[int, int], halvings: int) -> tuple[int, ...]:
+    """Tells how often features are halved whose shorter sides are these.
+
+    Args:
+      sides: in pixels.
+      image_size: of which all features are halves, of halves.
+      halvings: how often the generator halves it.
+
+    Raises:
+      ValueError: there are no features of such a side.
+    """
+    levels = {min(image_size) >> level: level for level in range(1, halvings + 1)}
+    for side in sides:
+        if side not in levels:
+            there = ", ".join(map(str, levels))
+            raise ValueError(
+                f"names {side}, and the generator's features of image_size={_text(image_size)} have sides of {there}"
+            )
+    return tuple(sorted({levels[side] for side in sides}))
 
 
 def check_size(image_size: AnySize, n_layers: int) -> None:
@@ -56,6 +122,18 @@ def check_size(image_size: AnySize, n_layers: int) -> None:
             f"image_size={_text(image_size)}: a discriminator of {n_layers} layers needs sides of {min_side} or more; "
             "give fewer discriminator_layers, or larger images"
         )
+
+
+def parse_augmentations(text: str) -> tuple[str, ...]:
+    """Reads names out of AUGMENTATIONS, separated by commas: "cutout,color" gives ("color", "cutout").
+
+    Raises:
+      ValueError: a name is unknown or stands there twice; the message follows the option and its value.
+    """
+    names = [name.strip() for name in text.split(",")] if text else []
+    if set(names) - set(AUGMENTATIONS) or len(set(names)) < len(names):
+        raise ValueError(f"is no list of augmentations; give some of {','.join(AUGMENTATIONS)}, each once")
+    return tuple(name for name in AUGMENTATIONS if name in names)
 
 
 def _are_multiples(image_size: AnySize, step: int) -> bool:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.system.memory import FLOAT_BYTES, check_memory
+from tfpix2pix.networks.layers.attention import SelfAttention
 
 # Copies of each weight in training: the weight, its gradient, and Adam's two moments.
 TRAINING_COPIES = 4
@@ -27,12 +28,37 @@ def check_fits(what: str, build: Callable[[], list[keras.Model]], copies: int = 
     with tf.Graph().as_default():
         networks = build()
         weights = sum(network.count_params() for network in networks)
-        largest = max(_floats(layer.output.shape) for network in networks for layer in network.layers)
+        largest = max(
+            max(_floats(layer.output.shape), inner_floats(layer)) for network in networks for layer in network.layers
+        )
     check_memory(
         f"{what}, with {weights:,} weights and up to {largest:,} numbers in a layer,",
         FLOAT_BYTES * (weights * copies + largest),
         "take smaller networks, or smaller images",
     )
+
+
+def peak_floats(network: keras.Model) -> int:
+    """Counts the numbers that a network of one size holds at most while it computes an image, layer after layer.
+
+    A layer's output is held from its computation until the last layer that takes it has been computed. What a layer
+    needs besides its input and output is not counted, but for self-attention.
+    """
+    last_use: dict[int, int] = {}
+    for place, layer in enumerate(network.layers):
+        last_use.update((id(tensor), place) for tensor in keras.tree.flatten(layer.input))
+    held: dict[int, int] = {}
+    peak = 0
+    for place, layer in enumerate(network.layers):
+        held[id(layer.output)] = _floats(layer.output.shape)
+        peak = max(peak, sum(held.values()) + inner_floats(layer))
+        held = {tensor: floats for tensor, floats in held.items() if last_use.get(tensor, math.inf) > place}
+    return peak
+
+
+def inner_floats(layer: keras.layers.Layer) -> int:
+    """Counts the numbers of one image that self-attention holds while it computes: those grow as the pixels' square."""
+    return layer.inner_floats(_floats(layer.output.shape[:-1])) if isinstance(layer, SelfAttention) else 0
 
 
 def _floats(shape: tuple[int | None, ...]) -> int:

@@ -4,15 +4,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from pipelines.images.label_colors import Palette
 from pipelines.system.terminal import progress_bar
-from tfpix2pix.networks.losses import l1
+from tfpix2pix.losses import l1
 from tfpix2pix.quality.image_metrics import image_metrics
 from tfpix2pix.quality.label_metrics import label_metrics, mask_confusions
-from tfpix2pix.quality.segmentation import confusions, labels_of
+from tfpix2pix.quality.segmentation import color_confusions, confusions, labels_of
 from tfpix2pix.quality.tally import Result, Tally
 
 # A batch by name: `source` and `target`, `(N, H, W, C)` in [-1, 1], and such pairs under other names.
@@ -30,12 +29,15 @@ class Networks:
       lpips: for LPIPS: two batches of images to `(N,)`.
       segment: for the segmentation score: images in [-1, 1] to logits `(N, h, w, classes)`.
       palette: the classes of its logits; each batch then has `labels`, pairs whose sources are label maps in colors.
+      target_palette: of targets that are label maps in colors; each batch then has `target labels`, pairs whose targets
+        were resized with `nearest`.
     """
 
     inception: Callable[[tf.Tensor], tf.Tensor] | None = None
     lpips: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None
     segment: Callable[[tf.Tensor], tf.Tensor] | None = None
     palette: Palette | None = None
+    target_palette: Palette | None = None
 
     def traced_once(self) -> "Networks":
         """Returns the same networks as functions of a graph, which contains each only once for all columns."""
@@ -84,21 +86,24 @@ def measure(
 
 
 def generator_column(
-    generator: keras.Model,
+    translate: Callable[[tf.Tensor], tf.Tensor],
     samples: int = 1,
     source: Callable[[Batch], tf.Tensor] = lambda batch: batch["source"],
 ) -> Column:
     """Returns a generator's column: each source is translated once, or several times, which differ if dropout is on."""
-    return lambda batch: [generator(source(batch), training=False) for _ in range(samples)]
+    return lambda batch: [translate(source(batch)) for _ in range(samples)]
 
 
-def compile_columns(columns: dict[str, Column], networks: Networks, kind: str = "image") -> Callable[[Batch], dict]:
+def compile_columns(
+    columns: dict[str, Column], networks: Networks, kind: str = "image", min_side: int | None = None
+) -> Callable[[Batch], dict]:
     """Compiles the function of a batch that generates and measures all columns, as one graph.
 
     Args:
       columns: by name.
       networks: those that some metrics need.
       kind: of the targets, one of metrics.KINDS.
+      min_side: of all images, in pixels; by default that of each batch. It decides which metrics there are.
     """
     networks = networks.traced_once()
 
@@ -107,7 +112,7 @@ def compile_columns(columns: dict[str, Column], networks: Networks, kind: str = 
         outputs = {}
         for name, generate in columns.items():
             samples = generate(batch)
-            outputs[name] = list(samples), taken_of(batch, samples, networks, kind)
+            outputs[name] = list(samples), taken_of(batch, samples, networks, kind, min_side)
         real = {}
         if networks.inception:
             real["features"] = networks.inception(batch["target"])
@@ -117,12 +122,18 @@ def compile_columns(columns: dict[str, Column], networks: Networks, kind: str = 
 
 
 def taken_of(
-    batch: Batch, samples: Sequence[tf.Tensor], networks: Networks, kind: str = "image"
+    batch: Batch,
+    samples: Sequence[tf.Tensor],
+    networks: Networks,
+    kind: str = "image",
+    min_side: int | None = None,
 ) -> dict[str, tf.Tensor]:
     """Measures one column's images: metrics `(N,)` as means over the samples, features and confusions."""
     target = batch["target"]
-    measure_one = label_metrics if kind == "labels" else image_metrics
-    each = [measure_one(target, generated) for generated in samples]
+    each = [
+        label_metrics(target, generated) if kind == "labels" else image_metrics(target, generated, min_side)
+        for generated in samples
+    ]
     # Counts are summed, not averaged.
     summed = {"label_confusions": tf.add_n([m.pop("label_confusions") for m in each])} if kind == "labels" else {}
     if kind == "mask":
@@ -142,8 +153,14 @@ def taken_of(
         taken["features"] = tf.reshape(features, (-1, features.shape[-1]))
     if networks.segment and networks.palette:
         labels = labels_of(batch["labels"][0], networks.palette)
-        counts = tf.add_n([confusions(labels, networks.segment(generated)) for generated in samples])
-        taken["confusions"] = counts
-        right = tf.cast(tf.linalg.trace(counts), tf.float64)
-        taken["pixel_accuracy"] = right / tf.cast(tf.reduce_sum(counts, axis=(1, 2)), tf.float64)
+        taken |= _scored(tf.add_n([confusions(labels, networks.segment(generated)) for generated in samples]))
+    if networks.target_palette:
+        labels, palette = batch["target labels"][1], networks.target_palette
+        taken |= _scored(tf.add_n([color_confusions(labels, generated, palette) for generated in samples]))
     return taken
+
+
+def _scored(counts: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns counts `(N, K, K)`, and the share of each image's pixels that have the right class."""
+    right = tf.cast(tf.linalg.trace(counts), tf.float64)
+    return {"confusions": counts, "pixel_accuracy": right / tf.cast(tf.reduce_sum(counts, axis=(1, 2)), tf.float64)}

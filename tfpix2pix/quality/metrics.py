@@ -8,7 +8,10 @@ SSIM_WINDOW = 11
 MS_SSIM_SIDE = (SSIM_WINDOW - 1) * 2**4 + 1
 # AlexNet's second pooling leaves nothing of a smaller image.
 LPIPS_SIDE = 31
-
+# VGG19 halves the image four times before the last layer that the perceptual loss compares.
+VGG_SIDE = 2**4
+# The shortest side of an image that a metric can measure; others measure every image.
+MIN_SIDES = {"ssim": SSIM_WINDOW, "ms_ssim": MS_SSIM_SIDE, "lpips": LPIPS_SIDE}
 
 # What a target is: it decides what is measured.
 KINDS = ("image", "labels", "mask")

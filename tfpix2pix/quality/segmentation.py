@@ -1,9 +1,10 @@
-"""Computes the segmentation score: how well a network reads label maps back from generated photos.
+"""Computes the segmentation score: which classes are read from generated images, by a network or by their colors.
 
 The paper's FCN score (Isola et al. 2017, section 4.1): in a realistic generated photo, a network that was trained on
 real photos finds the labels from which it was generated.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 
@@ -14,6 +15,8 @@ from pipelines.images.label_colors import Palette
 from pipelines.images.transforms import to_uint8
 from pipelines.system.terminal import InputError
 
+# Levels of 0..255, as a distance in RGB, within which JPEG leaves most pixels of a label map.
+NEAR = 16
 SIGNATURE = "serving_default"
 
 
@@ -30,6 +33,36 @@ def labels_of(images: tf.Tensor, palette: Palette) -> tf.Tensor:
     return tf.where(nearest < len(palette.classes), nearest, -1)
 
 
+def color_confusions(targets: tf.Tensor, generated: tf.Tensor, palette: Palette) -> tf.Tensor:
+    """Counts which classes the colors of generated label maps stand for: `(N, K, K)` int64, as `confusions`.
+
+    A generated pixel has the class of the nearest color, as a segmentation network must choose one of its classes too.
+    Pixels whose target has an ignored color do not count.
+
+    Args:
+      targets: `(N, H, W, 3)` in [-1, 1], resized with `nearest`.
+      generated: the same, resized in any way.
+      palette: the classes and their colors.
+    """
+    guess = labels_of(generated, dataclasses.replace(palette, ignored=()))
+    return count_classes(labels_of(targets, palette), guess, len(palette.classes))
+
+
+def near_share(images: np.ndarray, palette: Palette) -> float:
+    """Returns the share of pixels, `(..., 3)` in [0, 1], that lie near a color of the palette.
+
+    It tells label maps from photographs. Measured on the facades, whose label maps are JPEG files: 0.69 of their labels
+    (0.48 to 0.84 of single images) and none of their photographs. The many grays of cityscapes' colors are near 0.15 of
+    the facades' photographs (0.03 to 0.34).
+    """
+    colors = np.array([*palette.classes.values(), *palette.ignored], np.float32)
+    pixels = np.asarray(images, np.float32).reshape(-1, 3) * 255
+    nearest: np.ndarray = np.full(len(pixels), np.inf, np.float32)
+    for color in colors:
+        np.minimum(nearest, ((pixels - color) ** 2).sum(-1), out=nearest)
+    return float((nearest <= NEAR**2).mean())
+
+
 def confusions(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Counts how often each class (row) was read as each class (column), image by image: `(N, K, K)` int64.
 
@@ -37,10 +70,20 @@ def confusions(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
       labels: `(N, H, W)` int32, -1 for pixels that are not scored.
       logits: `(N, h, w, K)`; resized to the labels' size if it differs.
     """
-    if logits.shape[1:3] != labels.shape[1:3]:
-        logits = tf.image.resize(logits, labels.shape[1:3], "bilinear")
-    classes = logits.shape[-1]
-    guess = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    if logits.shape[1:3] != labels.shape[1:3] or not labels.shape[1:3].is_fully_defined():
+        # Logits that have this size already stay as they are.
+        logits = tf.image.resize(logits, tf.shape(labels)[1:3], "bilinear")
+    return count_classes(labels, tf.argmax(logits, axis=-1, output_type=tf.int32), logits.shape[-1])
+
+
+def count_classes(labels: tf.Tensor, guess: tf.Tensor, classes: int) -> tf.Tensor:
+    """Counts how often each class (row) was taken for each class (column), image by image: `(N, K, K)` int64.
+
+    Args:
+      labels: `(N, H, W)` int32, -1 for pixels that are not scored.
+      guess: the same, without -1.
+      classes: K.
+    """
     # Pixels that are not scored get a cell of their own, which is cut off.
     cell = tf.where(labels >= 0, labels * classes + guess, classes * classes)
     flat = tf.reshape(cell, (tf.shape(cell)[0], -1))
@@ -53,23 +96,33 @@ def scores(confusion: np.ndarray) -> dict[str, float]:
 
     A class that does not occur has no accuracy; one that was not read either has no IoU. The means are over the others.
     """
-    confusion = confusion.astype(np.float64)
-    right, there, seen = np.diag(confusion), confusion.sum(1), confusion.sum(0)
-    union = there + seen - right
+    each = class_scores(confusion)
+    total = confusion.sum()
     return {
-        "pixel_accuracy": _share(right.sum(), there.sum()),
-        "class_accuracy": _mean_share(right, there),
-        "class_iou": _mean_share(right, union),
+        "pixel_accuracy": float(np.trace(confusion) / total) if total else float("nan"),
+        "class_accuracy": _mean_of_known(each["accuracy"]),
+        "class_iou": _mean_of_known(each["iou"]),
     }
 
 
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
+def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Computes accuracy, IoU and the share of the targets' pixels of each class, `(K,)`, of `(K, K)` counts.
+
+    A class that does not occur has no accuracy; one that was not read either has no IoU: NaN.
+    """
+    confusion = confusion.astype(np.float64)
+    right, there, seen = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    wholes = {"accuracy": there, "iou": there + seen - right}
+    found = {
+        name: np.divide(right, whole, out=np.full(len(right), np.nan), where=whole > 0)
+        for name, whole in wholes.items()
+    }
+    return found | {"pixels": there / max(there.sum(), 1.0)}
 
 
-def _mean_share(parts: np.ndarray, wholes: np.ndarray) -> float:
-    occurs = wholes > 0
-    return float((parts[occurs] / wholes[occurs]).mean()) if occurs.any() else float("nan")
+def _mean_of_known(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def load_segmenter(folder: str | pathlib.Path, classes: int) -> Callable[[tf.Tensor], tf.Tensor]:

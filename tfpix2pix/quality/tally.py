@@ -10,7 +10,7 @@ from tfpix2pix.quality.bootstrap import counts_of
 from tfpix2pix.quality.fid import frechet_distance
 from tfpix2pix.quality.kid import MAX_RESAMPLED, kernel_distance, resampled_distances
 from tfpix2pix.quality.label_metrics import label_scores, mask_scores
-from tfpix2pix.quality.segmentation import scores
+from tfpix2pix.quality.segmentation import class_scores, scores
 
 # Counts that are summed over images, `(N, K, K)`, and what is computed of the sums.
 SCORES = {"confusions": scores, "label_confusions": label_scores, "mask_confusions": mask_scores}
@@ -29,11 +29,14 @@ class Result:
       means: metric to its mean or, for a metric of the whole set, to its value.
       resampled: metric of the whole set to its values over resampled images, the same ones for all columns; without
         FID, whose bias grows if images repeat.
+      classes: `accuracy`, `iou` and `pixels` to `(K,)` values, one per class, if the targets have classes; `pixels` is
+        the share of the targets' pixels.
     """
 
     images: dict[str, np.ndarray]
     means: dict[str, float]
     resampled: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    classes: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 class Tally:
@@ -69,7 +72,10 @@ class Tally:
                 continue
             confusions = self._spools[spool].array()
             every = np.ones((1, len(confusions)))
-            result.means.update(score(_sums(every, confusions)[0]))
+            total = _sums(every, confusions)[0]
+            result.means.update(score(total))
+            if spool != "mask_confusions":
+                result.classes.update(class_scores(total))
             found = [score(confusion) for confusion in _sums(counts, confusions)]
             result.resampled.update({name: np.array([each[name] for each in found]) for name in (found or [{}])[0]})
         return result

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jinja2
 
@@ -44,11 +44,13 @@ class Table:
       columns: the model and its baselines, or runs.
       rows: the metric with its arrow, `L1 ↓`; its cells as text, `0.312 ± 0.004`, one for each column; the index of
         the best cell, or None.
+      corner: what the rows are.
     """
 
     caption: str
     columns: list[str]
     rows: Sequence[tuple[str, list[str], int | None]]
+    corner: str = "metric"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +86,7 @@ def write_page(
     *,
     title: str,
     subtitle: str,
+    conclusion: str = "",
     facts: dict[str, str],
     tables: list[Table],
     notes: list[str],
@@ -92,6 +95,8 @@ def write_page(
     cards: Iterable[Card],
     count: int,
     legend: Legend | None = None,
+    heading: str = "All images",
+    links: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a page, or replaces it. If that fails, the old page stays.
 
@@ -101,6 +106,7 @@ def write_page(
       path: of the page, in a folder that exists.
       title: the page's name.
       subtitle: one line under it.
+      conclusion: what the numbers come to, in one plain sentence.
       facts: short texts by name: run, step, split, norm statistics, versions.
       tables: the numbers.
       notes: sentences, such as which metrics are missing and how to get them.
@@ -109,6 +115,8 @@ def write_page(
       cards: every image, in the order of the split.
       count: how many cards there are, which the page says before it has seen them.
       legend: what the colors of the error maps mean, if there are any.
+      heading: of the cards.
+      links: other pages beside this one, file name to what is there.
     """
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     pieces = (
@@ -117,6 +125,7 @@ def write_page(
         .generate(
             title=title,
             subtitle=subtitle,
+            conclusion=conclusion,
             facts=facts,
             tables=tables,
             notes=notes,
@@ -125,6 +134,8 @@ def write_page(
             cards=cards,
             count=count,
             legend=legend,
+            heading=heading,
+            links=links or {},
             script=script,
             # The browser runs this script and no other, whatever a name contains.
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Sequence
 
 import matplotlib
 from cycler import cycler
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.run_dir.history import Change
 
 # Title to the metrics drawn under it. A training has some of these, by the kind of its targets.
 PANELS = {
@@ -45,26 +47,31 @@ class Panel:
     dark: bytes
 
 
-def curves(records: list[dict[str, float]]) -> Figure:
+def curves(records: list[dict[str, float]], changes: Sequence[Change] = ()) -> Figure:
     """Draws one panel for each of PANELS that has data, over epochs, in one figure.
 
-    Training's curves are means over a hundredth of the run, with the single values pale behind them.
+    Training's curves are means over a hundredth of the run, with the single values pale behind them. A dotted line
+    stands at the epoch of a change.
+
+    Args:
+      records: of log.jsonl.
+      changes: of history.jsonl; those of what is written are left out.
     """
     titles = _titles(records)
     rows = max(1, -(-len(titles) // 3))
     figure = Figure((15, 3.5 * rows), dpi=100, layout="constrained")
     for place, axes in enumerate(figure.subplots(rows, 3, squeeze=False).flat):
         if place < len(titles):
-            _draw(axes, records, titles[place], PANELS[titles[place]])
+            _draw(axes, records, titles[place], changes)
         else:
             axes.axis("off")
     return figure
 
 
-def panels(records: list[dict[str, float]]) -> list[Panel]:
+def panels(records: list[dict[str, float]], changes: Sequence[Change] = ()) -> list[Panel]:
     """Draws the same panels one by one, those that have data."""
     return [
-        Panel(title, light=_svg(records, title, LIGHT_INK), dark=_svg(records, title, DARK_INK))
+        Panel(title, light=_svg(records, title, LIGHT_INK, changes), dark=_svg(records, title, DARK_INK, changes))
         for title in _titles(records)
     ]
 
@@ -75,7 +82,7 @@ def _titles(records: list[dict[str, float]]) -> list[str]:
     return [title for title, names in PANELS.items() if there.intersection(names)]
 
 
-def _svg(records: list[dict[str, float]], title: str, ink: str) -> bytes:
+def _svg(records: list[dict[str, float]], title: str, ink: str, changes: Sequence[Change]) -> bytes:
     style = {
         "axes.edgecolor": ink,
         "axes.facecolor": "none",
@@ -97,13 +104,14 @@ def _svg(records: list[dict[str, float]], title: str, ink: str) -> bytes:
     }
     with matplotlib.rc_context(style):
         figure = Figure((5, 3), layout="constrained", facecolor="none")
-        _draw(figure.subplots(), records, title, PANELS[title])
+        _draw(figure.subplots(), records, title, changes)
         file = io.BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
 
-def _draw(axes: Axes, records: list[dict[str, float]], title: str, names: tuple[str, ...]) -> None:
+def _draw(axes: Axes, records: list[dict[str, float]], title: str, changes: Sequence[Change]) -> None:
+    names = PANELS[title]
     for name in names:
         points = [(record["epoch"], record[name]) for record in records if name in record]
         if not points:
@@ -117,11 +125,26 @@ def _draw(axes: Axes, records: list[dict[str, float]], title: str, names: tuple[
             window = max(1, len(values) // 100)
             (line,) = axes.plot(*_means(epochs, values, window), label=label)
             axes.plot(epochs, values, color=line.get_color(), alpha=0.15, linewidth=0.5)
+    _mark(axes, changes)
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("epoch", fontsize=8)
     axes.grid(alpha=0.3)
     if len(names) > 1 and axes.lines:
         axes.legend(fontsize=8)
+
+
+def _mark(axes: Axes, changes: Sequence[Change]) -> None:
+    """Draws a dotted line at each epoch at which the training was changed, with the names of what was."""
+    names: dict[float, list[str]] = {}
+    for change in changes:
+        if change.is_of_training:
+            names.setdefault(change.epoch, []).append(change.option)
+    for epoch, options in names.items():
+        ink = matplotlib.rcParams["text.color"]
+        axes.axvline(epoch, color=ink, linestyle=":", linewidth=1)
+        # At the top of the panel, whatever its values are.
+        place = axes.get_xaxis_transform()
+        axes.text(epoch, 0.98, f" {', '.join(options)}", transform=place, fontsize=6, va="top", rotation=90, ha="right")
 
 
 def _means(epochs: tuple[float, ...], values: tuple[float, ...], window: int) -> tuple[list[float], list[float]]:

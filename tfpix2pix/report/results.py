@@ -6,7 +6,7 @@ import json
 import math
 import pathlib
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -22,6 +22,21 @@ from tfpix2pix.report.page import Table
 
 # A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+# How a number was taken, where other programs take it otherwise.
+DEFINITIONS = {
+    "l1": "L1: mean over pixels and channels, in units of [-1, 1], where 2 is black against white.",
+    "psnr": "PSNR: of values in [0, 1] (peak 1), from the mean square over all pixels and channels of an image; the "
+    "mean of the images' dB.",
+    "ssim": "SSIM: of values in [0, 1] (data range 1), in a Gaussian window of 11 pixels with sigma 1.5 (K1 0.01, K2 "
+    "0.03), wherever it fits into the image whole; each channel by itself, then their mean. scikit-image gives it by "
+    "gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1; its default, a flat window of 7 "
+    "pixels, gives other values.",
+    "ms_ssim": "MS-SSIM: the same window at five scales, with the weights of Wang et al. 2003.",
+}
+
+# What a table of classes shows of each.
+CLASS_SCORES = ("accuracy", "iou")
 
 # A metric's mean and, if it has an interval, its low and high end; of a difference, the verdict too.
 Entry = dict[str, Any]
@@ -46,6 +61,8 @@ def ends(name: str, runs: Sequence[Result], against: Sequence[Result] = ()) -> E
       against: runs whose mean is subtracted.
     """
     groups = [group for group in (runs, against) if group]
+    if len(runs[0].images["l1"]) < MIN_IMAGES:
+        return {}
     if all(name in run.resampled for run in (*runs, *against)):
         low, high = interval_of_set(*(np.stack([run.resampled[name] for run in group]) for group in groups))
     elif all(name in run.images for run in (*runs, *against)):
@@ -71,14 +88,23 @@ def difference(name: str, runs: Sequence[Result], first: Sequence[Result]) -> En
 def differences_table(first: str, groups: Mapping[str, Sequence[Result]]) -> tuple[Table, dict[str, dict[str, Entry]]]:
     """Compares all other groups with the first: a table with one row per metric, and the numbers."""
     others = [name for name in groups if name != first]
-    metrics = [name for name in METRICS if name in groups[first][0].means]
+    # Those that all have: images of other sizes may be too small for some.
+    metrics = [name for name in METRICS if all(name in runs[0].means for runs in groups.values())]
     found = {other: {name: difference(name, groups[other], groups[first]) for name in metrics} for other in others}
     rows = []
     for name in metrics:
         entries = [found[other][name] for other in others]
-        cells = [f"{as_cell(name, entry, signed=True)}\n{entry['verdict']}" for entry in entries]
+        cells = [
+            f"{as_cell(name, entry, signed=True)}\n{verdict_words(entry['verdict'], other)}"
+            for other, entry in zip(others, entries, strict=True)
+        ]
         rows.append((METRICS[name].title, cells, None))
     return Table(f"differences from {first}, with 95 % paired bootstrap intervals", others, rows), found
+
+
+def verdict_words(verdict: str, subject: str) -> str:
+    """Names the subject of a verdict: `better` becomes `mean target is better`."""
+    return f"{subject} is {verdict}" if verdict in ("better", "worse") else verdict
 
 
 def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: int) -> Table:
@@ -90,6 +116,41 @@ def metrics_table(caption: str, summaries: dict[str, dict[str, Entry]], marked: 
             means = [entry["mean"] if entry else math.nan for entry in entries]
             rows.append((metric.title, [as_cell(name, entry) for entry in entries], best_of(name, means[:marked])))
     return Table(caption, list(summaries), rows)
+
+
+def classes_table(
+    groups: Mapping[str, Sequence[Result]], names: Sequence[str], marked: int
+) -> tuple[Table, dict[str, dict[str, dict[str, float]]]]:
+    """Measures each class by itself: a table with one row per class, and the numbers by group and class.
+
+    Args:
+      groups: name to results, each with `classes`; several count by their means.
+      names: of the classes, in their order.
+      marked: how many of the groups compete for the mark of the best IoU.
+    """
+    means = {
+        name: {score: np.mean([run.classes[score] for run in runs], axis=0) for score in runs[0].classes}
+        for name, runs in groups.items()
+    }
+    shares = next(iter(means.values()))["pixels"]
+    rows = []
+    for number, name in enumerate(names):
+        cells = [
+            " / ".join(
+                "-" if np.isnan(scores[part][number]) else f"{scores[part][number]:.3f}" for part in CLASS_SCORES
+            )
+            for scores in means.values()
+        ]
+        best = best_of("class_iou", [scores["iou"][number] for scores in [*means.values()][:marked]])
+        rows.append((f"{name}, {shares[number]:.1%} of pixels", cells, best))
+    caption = "each class by itself, in all images together: accuracy / IoU"
+    numbers = {
+        group: {
+            name: {part: float(values[number]) for part, values in scores.items()} for number, name in enumerate(names)
+        }
+        for group, scores in means.items()
+    }
+    return Table(caption, list(groups), rows, corner="class"), numbers
 
 
 def as_cell(name: str, entry: Entry | None, signed: bool = False) -> str:
@@ -127,24 +188,43 @@ def show(tables: Sequence[Table], missing: dict[str, str]) -> None:
         print(f"without {name}: {reason}")
 
 
-def notes(missing: dict[str, str], has_fid: bool, images: int, shown: int) -> list[str]:
+def notes(missing: dict[str, str], metrics: Collection[str], images: int) -> list[str]:
     """Returns what a reader must know to read the numbers rightly.
 
     Args:
       missing: what was left out, and why.
-      has_fid: whether FID was measured.
+      metrics: those that were measured.
       images: how many were measured.
-      shown: how many of them are on the page.
     """
-    lines = ["L1 is in units of [-1, 1]; PSNR, SSIM and MS-SSIM are taken on [0, 1]."]
+    lines = [DEFINITIONS[name] for name in metrics if name in DEFINITIONS]
     if images < MIN_IMAGES:
         lines.append(f"{images} images are too few for intervals, which need {MIN_IMAGES}.")
-    if has_fid:
+    if "fid" in metrics:
         lines.append(f"FID depends on the number of images, here {images}: compare it only with FIDs of equally many.")
         lines.append(f"KID is unbiased, over 100 subsets of {min(images, SUBSET_SIZE)} images.")
-    lines += [f"Without {name}: {reason}." for name, reason in missing.items()]
-    if shown < images:
-        lines.append(f"{shown} of {images} images are on this page, at even distances; the numbers are over all.")
+    return lines + [f"Without {name}: {reason}." for name, reason in missing.items()]
+
+
+def notes_on_pictures(images: int, drawn: int, on_page: int, further: Sequence[str]) -> list[str]:
+    """Says where the pictures are that are not on the first page.
+
+    Args:
+      images: how many were measured.
+      drawn: how many of them were drawn.
+      on_page: how many of these are on the first page.
+      further: the names of the other pages, which have all that were drawn.
+    """
+    lines = []
+    if further:
+        places = f"{further[0]} to {further[-1]}" if len(further) > 1 else further[0]
+        lines.append(
+            f"{on_page} of {drawn} images are on this page, at even distances, so that it stays small; {places} beside "
+            "it have all."
+        )
+    if drawn < images:
+        lines.append(
+            f"{drawn} of {images} images are drawn, at even distances (--report_images); the numbers are over all."
+        )
     return lines
 
 

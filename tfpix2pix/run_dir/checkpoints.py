@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -15,10 +16,20 @@ from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.run_dir.checkpoint_parts import DAMAGE, has_pools_for, part_bytes, read_part, write_part
+from tfpix2pix.run_dir.checkpoint_parts import (
+    DAMAGE,
+    has_pools_for,
+    holds_average,
+    part_bytes,
+    read_part,
+    write_part,
+)
+from tfpix2pix.run_dir.history import changes, comparable_since
 
 FOLDER = "checkpoints"
 META_FILE = "meta.json"
+# In meta.json: the checkpoint stays for good.
+KEPT = "kept"
 UNFINISHED = ".unfinished-"
 DAMAGED = "damaged-"
 
@@ -26,7 +37,7 @@ ALONE = Workers()
 
 
 class Checkpoints:
-    """Keeps the checkpoints of one run: the newest `keep`, and the best by a validation metric.
+    """Keeps the checkpoints of one run: the newest `keep`, the best by a validation metric, and those of chosen epochs.
 
     Args:
       run_dir: the run directory.
@@ -56,15 +67,19 @@ class Checkpoints:
     def validation(self, step: int) -> dict[str, float]:
         """Reads the validation metrics of a step; empty if it was not validated, or they cannot be read."""
         try:
-            meta = parse_json((self.path(step) / META_FILE).read_bytes())
-            return {name: float(value) for name, value in meta["validation"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            return {name: float(value) for name, value in self._meta(step)["validation"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return {}
 
     def best(self) -> int | None:
-        """Returns the step with the best value of best_by; None if no step was validated by it."""
+        """Returns the step with the best value of best_by; None if no step was validated by it.
+
+        Once the validation pairs are changed, those that were validated with the former ones no longer count.
+        """
         values = {step: self.validation(step).get(self.best_by, math.nan) for step in self.steps()}
         values = {step: value for step, value in values.items() if not math.isnan(value)}
+        since = comparable_since(changes(self.folder.parent))
+        values = {step: value for step, value in values.items() if step > since} or values
         choose = max if METRICS[self.best_by].is_higher_better else min
         return choose(values, key=lambda step: values[step], default=None)
 
@@ -92,7 +107,32 @@ class Checkpoints:
             f"{there}"
         )
 
-    def save(self, model: Pix2Pix, validation: dict[str, float] | None = None) -> pathlib.Path:
+    def name(self, step: int) -> str:
+        """Names a checkpoint: by its step, and EMA if an average of the generator's weights is what it gives."""
+        try:
+            return f"step {step} (EMA)" if holds_average(self.path(step)) else f"step {step}"
+        except DAMAGE:
+            return f"step {step}"
+
+    def words(self, step: int) -> str:
+        """Says which step it is; if the best and the newest differ, also which of them it is, and by which metric."""
+        steps, best, name = self.steps(), self.best(), self.name(step)
+        newest = steps[-1] if steps else step
+        metric = METRICS[self.best_by]
+        if len(steps) < 2:
+            return name
+        if best is None:
+            by = f"none was validated by {metric.label}"
+            return f"{name}, the newest; {by}" if step == newest else f"{name}; the newest is step {newest}"
+        value = metric.format(self.validation(best).get(self.best_by, math.nan))
+        by = f"best by validation {metric.label} ({value})"
+        if step == best:
+            return name if best == newest else f"{name}, the {by}; the newest is step {newest}"
+        if best == newest or step == newest:
+            return f"{name}{', the newest' * (step == newest)}; the {by} is step {best}"
+        return f"{name}; the {by} is step {best}, the newest step {newest}"
+
+    def save(self, model: Pix2Pix, validation: dict[str, float] | None = None, is_kept: bool = False) -> pathlib.Path:
         """Saves all state at its step, then deletes the checkpoints that need not be kept.
 
         Of several workers the chief saves the model and its own pools; the others save theirs into the same folder,
@@ -101,6 +141,7 @@ class Checkpoints:
         Args:
           model: the model to save.
           validation: its metrics on the val split, by name. A step that was saved without them gets them added.
+          is_kept: whether it stays for good.
 
         Raises:
           DiskFullError: there is no room for this worker's part. Nothing of it is left; earlier checkpoints stay.
@@ -114,7 +155,7 @@ class Checkpoints:
         if not exists:
             self.workers.together(lambda: self._begin(temporary) if self.is_chief else None)
             try:
-                self.workers.together(lambda: self._write(model, temporary, step, validation))
+                self.workers.together(lambda: self._write(model, temporary, step, validation, is_kept))
             except InputError:
                 if self.is_chief:
                     shutil.rmtree(temporary, ignore_errors=True)
@@ -123,9 +164,9 @@ class Checkpoints:
             if not exists:
                 os.replace(temporary, target)
                 sync_folder(self.folder)
-            elif validation:
-                _write_meta(target, step, validation)
-            kept = {*self.steps()[-self.keep :], self.best()}
+            elif validation or is_kept:
+                _write_meta(target, step, validation or self.validation(step), is_kept or self._is_kept(step))
+            kept = {*self.steps()[-self.keep :], self.best(), *filter(self._is_kept, self.steps())}
             for old in set(self.steps()) - kept:
                 # Renamed first: a folder that is being deleted is not whole.
                 os.replace(self.path(old), self.folder / f"{UNFINISHED}{old:08d}")
@@ -136,7 +177,7 @@ class Checkpoints:
         """Restores the newest checkpoint that all workers can read, and returns its step; 0 if there is none.
 
         A damaged checkpoint is renamed to damaged-STEP, with a warning, and the one before is restored. If it was saved
-        with another number of replicas, their pools start empty, with a note.
+        with another number of replicas, or another size of pools, they start empty, with a note.
 
         Raises:
           InputError: there are checkpoints, but none can be read.
@@ -156,9 +197,10 @@ class Checkpoints:
             except DAMAGE as raised:
                 error = raised
             if not self.workers.any(error is not None):
-                if not same_replicas:
+                if not same_replicas and model.config.pool_size:
                     warn(
-                        f"note: the checkpoint of step {step} has pools of another number of replicas; they start empty"
+                        f"note: the checkpoint of step {step} has pools of another number of replicas or another size; "
+                        "they start empty"
                     )
                 return step
             if self.is_chief:
@@ -187,7 +229,26 @@ class Checkpoints:
         with naming_full_disk(self.folder.parent, "a checkpoint"):
             temporary.mkdir(parents=True)
 
-    def _write(self, model: Pix2Pix, temporary: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
+    def _is_kept(self, step: int) -> bool:
+        """Whether a checkpoint was saved to stay."""
+        return self._meta(step).get(KEPT) is True
+
+    def _meta(self, step: int) -> dict[str, Any]:
+        """Reads what is known of a checkpoint; empty if it cannot be read."""
+        try:
+            meta = parse_json((self.path(step) / META_FILE).read_bytes())
+            return meta if isinstance(meta, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def _write(
+        self,
+        model: Pix2Pix,
+        temporary: pathlib.Path,
+        step: int,
+        validation: dict[str, float] | None,
+        is_kept: bool,
+    ) -> None:
         """Writes this worker's part."""
         what, needed = f"the checkpoint of step {step}", part_bytes(model, self.workers)
         if not needed:
@@ -196,11 +257,12 @@ class Checkpoints:
         try:
             with naming_full_disk(self.folder, what, needed):
                 if self.is_chief:
-                    _write_meta(temporary, step, validation)
+                    _write_meta(temporary, step, validation, is_kept)
                 write_part(model, temporary, self.workers)
         except (OSError, tf.errors.OpError) as error:
             raise InputError(f"{what} cannot be written into {self.folder} ({reason(error)}); check its disk") from None
 
 
-def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None) -> None:
-    write_whole(folder / META_FILE, json.dumps({"step": step, "validation": validation or {}}) + "\n", sync=True)
+def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None, is_kept: bool) -> None:
+    meta = {"step": step, "validation": validation or {}, **({KEPT: True} if is_kept else {})}
+    write_whole(folder / META_FILE, json.dumps(meta) + "\n", sync=True)

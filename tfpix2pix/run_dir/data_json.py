@@ -1,57 +1,69 @@
-"""Records in data.json the pairs that a run was begun with, so that it resumes with the same or says which differ."""
+"""Describes in data.json the pairs that a run has, so that it resumes with the same or says which differ."""
 
+import hashlib
 import json
 import math
 import pathlib
 import re
+from typing import Any
 
+from pipelines.images.size import Size
 from pipelines.pairs import LostPair, Pairs
 from pipelines.storage.file_set import FileSet
 from pipelines.storage.image_set import ImageSet
-from pipelines.storage.kind import Aspects, source_aspects
-from pipelines.system.disk import write_whole
+from pipelines.storage.kind import Aspects, aspects_of, source_sizes, typical_size
 from pipelines.system.paths import is_below
-from pipelines.system.terminal import InputError, one_line
+from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
+from tfpix2pix.run_dir.history import TRAINING_PAIRS, VALIDATION_PAIRS
 
 DATA_FILE = "data.json"
 
 
-def check(run_dir: pathlib.Path, train: Pairs, val: Pairs, bad_images: str, axes: str = "") -> None:
-    """Writes data.json, or compares the pairs with it if it exists.
+def to_text(train: Pairs, val: Pairs, axes: str = "") -> str:
+    """Returns what data.json says of these pairs.
 
     Args:
-      run_dir: exists.
       train: the training pairs.
-      val: the validation pairs; if they differ, a note says so, or an error unless bad_images is `skip`.
-      bad_images: of the run's config.
-      axes: likewise.
+      val: the validation pairs.
+      axes: of the run's config.
+    """
+    sizes = source_sizes(train.files, train.form.direction, axes, train.form.max_pixels)
+    aspects, size = aspects_of(sizes), typical_size(sizes)
+    return (
+        json.dumps({**_described(train), "validation": _described(val), "aspects": aspects, "size": size}, indent=2)
+        + "\n"
+    )
+
+
+def differences(run_dir: pathlib.Path, train: Pairs, val: Pairs) -> dict[str, tuple[str, str, str]]:
+    """Compares the pairs of a run with those of data.json.
+
+    Returns:
+      For TRAINING_PAIRS and VALIDATION_PAIRS, if they differ, how many they were, how many they are, each with a digest
+      of the files, and what differs. Nothing if there is no data.json.
 
     Raises:
-      InputError: the run was begun with other files (names the first), so the order of the data would change.
+      InputError: data.json cannot be read.
     """
     path = run_dir / DATA_FILE
-    now = {**_described(train), "validation": _described(val)}
     if not path.exists():
-        now["aspects"] = source_aspects(train.files, train.form.direction, axes, train.form.max_pixels)
-        write_whole(path, json.dumps(now, indent=2) + "\n")
-        return
+        return {}
     before = _load(path)
-    reason = _difference(before, now, "training")
-    if reason:
-        raise InputError(
-            f"run_dir={run_dir} was begun with {reason}; restore the same files, or give another --run_dir"
-        )
-    reason = _difference(before["validation"], now["validation"], "validation") if "validation" in before else None
-    if reason and bad_images == "fail":
-        raise InputError(
-            f"run_dir={run_dir} was begun with {reason}; restore the same files, or give --bad_images=skip to "
-            "resume with what exists"
-        )
-    if reason:
-        print(
-            one_line(f"note: the run was begun with {reason}; the validation numbers do not compare with earlier ones")
-        )
+    found = {}
+    for name, old, new in (
+        (TRAINING_PAIRS, before, _described(train)),
+        (VALIDATION_PAIRS, before.get("validation"), _described(val)),
+    ):
+        if old is not None and (reason := _difference(old, new)):
+            found[name] = (_counted(old), _counted(new), reason)
+    return found
+
+
+def is_known(run_dir: pathlib.Path, train: Pairs) -> bool:
+    """Whether these are the training pairs of data.json."""
+    path = run_dir / DATA_FILE
+    return path.exists() and _difference(_load(path), _described(train)) is None
 
 
 def load_aspects(run_dir: pathlib.Path) -> Aspects | None:
@@ -59,10 +71,20 @@ def load_aspects(run_dir: pathlib.Path) -> Aspects | None:
 
     It is None if they are not known, as of older runs, or data.json cannot be read.
     """
-    try:
-        return _load(run_dir / DATA_FILE)["aspects"]
-    except (InputError, OSError):
-        return None
+    return _known(run_dir, "aspects")
+
+
+def load_size(run_dir: pathlib.Path) -> Size | None:
+    """Returns the (height, width) that the sources of training have in their files, the medians of both.
+
+    It is None if that is not known, as of older runs, or data.json cannot be read.
+    """
+    return _known(run_dir, "size")
+
+
+def count_pairs(run_dir: pathlib.Path) -> int | None:
+    """Returns the number of training pairs that the run has; None if data.json cannot be read."""
+    return _known(run_dir, "pairs")
 
 
 def missing_pairs(run_dir: pathlib.Path, files: ImageSet) -> list[LostPair]:
@@ -110,7 +132,7 @@ def _described(pairs: Pairs) -> dict:
 
 
 def _load(path: pathlib.Path) -> dict:
-    """Reads data.json; raises InputError if it is not as `check` writes it."""
+    """Reads data.json; raises InputError if it is not as `to_text` writes it."""
     try:
         before = parse_json(path.read_text())
         for split in (before, *([before["validation"]] if "validation" in before else [])):
@@ -127,6 +149,12 @@ def _load(path: pathlib.Path) -> dict:
             if not 0 < low <= high < math.inf:
                 raise ValueError("an aspect is not one")
             before["aspects"] = low, high
+        size = before.setdefault("size", None)
+        if size is not None:
+            height, width = size
+            if not (type(height) is type(width) is int and min(size) > 0):
+                raise ValueError("a size is not one")
+            before["size"] = height, width
         return before
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InputError(
@@ -134,19 +162,37 @@ def _load(path: pathlib.Path) -> dict:
         ) from None
 
 
-def _difference(before: dict, now: dict, split: str) -> str | None:
-    """Describes the difference, with the first file that differs; None if there is no difference."""
-    first, old, new = "", before["files"], now.get("files")
-    if old and new:
-        changed = [f"{name} is gone" for name in old if name not in new]
-        changed += [f"{name} is new" for name in new if name not in old]
-        changed += [f"{name} has changed" for name in new if old.get(name, new[name]) != new[name]]
-        first = f": {changed[0]}" if changed else ""
-    if before["fingerprint"] != now["fingerprint"]:
-        return (
-            f"{before['pairs']} {split} pairs, and now there are {now['pairs']}, or their names or sizes differ{first}"
-        )
+def _known(run_dir: pathlib.Path, name: str) -> Any:
+    """Returns what data.json says of the sources; None if it does not, or cannot be read."""
+    try:
+        return _load(run_dir / DATA_FILE)[name]
+    except (InputError, OSError):
+        return None
+
+
+def _difference(before: dict, now: dict) -> str | None:
+    """Says what differs, with the first file of each kind; None if there is no difference."""
     # Older runs have no digest of the contents.
-    if None not in (before.get("contents"), now["contents"]) and before["contents"] != now["contents"]:
-        return f"{split} files of these names and sizes that had other contents{first}"
-    return None
+    same_contents = None in (before.get("contents"), now["contents"]) or before["contents"] == now["contents"]
+    if before["fingerprint"] == now["fingerprint"] and same_contents:
+        return None
+    old, new = before["files"], now.get("files")
+    if not (old and new):
+        return "their names, sizes or contents differ"
+    kinds = {
+        ("is gone", "are gone"): [name for name in old if name not in new],
+        ("is new", "are new"): [name for name in new if name not in old],
+        ("has changed", "have changed"): [name for name in new if old.get(name, new[name]) != new[name]],
+    }
+    words = [
+        f"{names[0]} {one}" if len(names) == 1 else f"{len(names)} {several}, such as {names[0]}"
+        for (one, several), names in kinds.items()
+        if names
+    ]
+    return "; ".join(words) or "their order differs"
+
+
+def _counted(split: dict) -> str:
+    """Returns the number of a split's pairs, and a digest of their files."""
+    digest = hashlib.sha256(f"{split['fingerprint']} {split.get('contents')}".encode()).hexdigest()
+    return f"{split['pairs']} ({digest[:8]})"

@@ -1,20 +1,25 @@
-"""Reports a training in log.jsonl, in TensorBoard and on the terminal."""
+"""Reports a training in log.jsonl, in sessions.jsonl, in TensorBoard and on the terminal."""
 
 import contextlib
 import json
 import operator
 import pathlib
+import time
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from pipelines.system.disk import write_whole
+from pipelines.system.terminal import bar_width
 from pipelines.system.untrusted_json import parse_json
+from tfpix2pix.run_dir import sessions
 
 # Larger values cannot be drawn on an axis.
 MAX_VALUE = 1e30
 LOG_FILE = "log.jsonl"
+# Begins the names of what validation measured.
+VALIDATION = "validation/"
 
 
 class Journal:
@@ -32,8 +37,11 @@ class Journal:
         self.path = run_dir / LOG_FILE
         records = [record for record in read_log(run_dir) if record["step"] <= step]
         write_whole(self.path, "".join(json.dumps(record) + "\n" for record in records))
-        self._validated = {record["step"] for record in records if "validation/l1" in record}
+        self._validated = {record["step"] for record in records if VALIDATION + "l1" in record}
         self._log = self.path.open("a")
+        self._first_step = step
+        self._started = time.monotonic()
+        sessions.begin(run_dir, step)
         self._writer = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
         # disable=None: a bar where standard error is a terminal, plain lines elsewhere.
         self.bar = tqdm(
@@ -42,8 +50,8 @@ class Journal:
             total=last_step,
             unit="step",
             disable=None,
-            dynamic_ncols=True,
             smoothing=0.05,
+            **bar_width(),
         )
 
     def has_validation(self, step: int) -> bool:
@@ -85,8 +93,20 @@ class Journal:
         else:
             self.bar.write(text)
 
-    def close(self) -> None:
-        """Closes the bar and the files; everything is written."""
+    def text(self, name: str, markdown: str) -> None:
+        """Writes a text for TensorBoard."""
+        with self._writer.as_default(self._first_step):
+            tf.summary.text(name, markdown)
+
+    def close(self, step: int | None = None) -> None:
+        """Closes the bar and the files; everything is written.
+
+        Args:
+          step: how many steps the run has done by now; by default as many as when the journal was made.
+        """
+        # A bar that is not shown does not count.
+        done = self._first_step if step is None else step
+        sessions.end(self.path.parent, done, time.monotonic() - self._started)
         self.bar.close()
         self._log.close()
         self._writer.close()
@@ -114,7 +134,10 @@ class Silence(Journal):
     def line(self, text: str) -> None:
         """Drops it."""
 
-    def close(self) -> None:
+    def text(self, name: str, markdown: str) -> None:
+        """Drops it."""
+
+    def close(self, step: int | None = None) -> None:
         """Closes nothing."""
 
 

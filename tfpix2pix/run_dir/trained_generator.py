@@ -1,6 +1,7 @@
 """Rebuilds a run's generator with the weights of one of its checkpoints."""
 
 import pathlib
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -10,7 +11,7 @@ from tfpix2pix.config import Config
 from tfpix2pix.model.state import generator_of
 from tfpix2pix.networks.memory_estimate import check_fits
 from tfpix2pix.run_dir import config_json
-from tfpix2pix.run_dir.checkpoint_parts import CHIEF_PREFIX, DAMAGE
+from tfpix2pix.run_dir.checkpoint_parts import AVERAGE, CHIEF_PREFIX, DAMAGE, holds_average
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 
@@ -27,10 +28,10 @@ def load_generator(
     Args:
       run_dir: the run directory; everything else is read from its config.json.
       checkpoint: `best` (by the run's best_by; the newest if none was validated by it), `latest`, or a step.
-      image_size: another size than the run's, in multiples of 2^depth; a side of None accepts any.
+      image_size: another size than the run's, in multiples of config.multiple; a side of None accepts any.
       norm_statistics: another choice than the run's.
       dropout_at_inference: whether dropout stays on.
-      products: see unet.
+      products: see Parts.
 
     Returns:
       The generator, the run's config, and the checkpoint's step.
@@ -46,20 +47,47 @@ def load_generator(
         return generator_of(config, image_size, norm_statistics, dropout_at_inference, products)
 
     try:
-        check_fits(f"the generator of run_dir={run_dir}", lambda: [build()])
+        # A generator of any size is checked at that of training.
+        size = None if image_size and None in image_size else image_size
+        check_fits(
+            f"the generator of run_dir={run_dir}",
+            lambda: [generator_of(config, size, norm_statistics, dropout_at_inference, products)],
+        )
         generator = build()
     except ValueError as error:
         raise InputError(str(error)) from None
-    part = tf.train.Checkpoint(model=tf.train.Checkpoint(generator=generator))
+    step = read_networks([generator], checkpoints, checkpoint, step, "another --checkpoint")
+    return generator, config, step
+
+
+def read_networks(
+    networks: Sequence[keras.Model], checkpoints: Checkpoints, checkpoint: str, step: int, remedy: str
+) -> int:
+    """Reads the weights of networks from a checkpoint: of the generator the average over the steps, where there is one.
+
+    Args:
+      networks: named `generator` or `discriminator`, built.
+      checkpoints: of the run.
+      checkpoint: what was asked for: `best`, `latest` or a step.
+      step: which checkpoint that was.
+      remedy: what to give instead of one that cannot be read.
+
+    Returns:
+      The step that was read: another one if a running training has replaced the checkpoint since it was chosen.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    path = checkpoints.path(step)
     try:
-        part.read(str(checkpoints.path(step) / CHIEF_PREFIX)).assert_existing_objects_matched().expect_partial()
+        generator = AVERAGE if holds_average(path) else "generator"
+        named = {generator if network.name == "generator" else network.name: network for network in networks}
+        part = tf.train.Checkpoint(model=tf.train.Checkpoint(**named))
+        part.read(str(path / CHIEF_PREFIX)).assert_existing_objects_matched().expect_partial()
     except tf.errors.ResourceExhaustedError:
         raise
     except DAMAGE as error:
-        if not checkpoints.path(step).exists() and checkpoint in ("best", "latest"):
-            # A running training has replaced it since it was chosen.
-            return load_generator(run_dir, checkpoint, image_size, norm_statistics, dropout_at_inference, products)
-        raise InputError(
-            f"{checkpoints.path(step)} cannot be read ({reason(error)}); give another --checkpoint"
-        ) from None
-    return generator, config, step
+        if not path.exists() and checkpoint in ("best", "latest"):
+            return read_networks(networks, checkpoints, checkpoint, checkpoints.choose(checkpoint), remedy)
+        raise InputError(f"{path} cannot be read ({reason(error)}); give {remedy}") from None
+    return step

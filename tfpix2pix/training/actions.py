@@ -1,5 +1,6 @@
 """Logs, validates and saves during a training. An action is called after every step with (steps done, its metrics)."""
 
+import math
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -10,37 +11,17 @@ from pipelines.system.disk import whole_file
 from pipelines.system.terminal import InputError
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics
+from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import Journal
+from tfpix2pix.run_dir.journal import VALIDATION, Journal
 from tfpix2pix.training.loop import Stopwatch
-from tfpix2pix.training.validation import Validation
+from tfpix2pix.training.schedule import Schedule
+from tfpix2pix.training.validation import Rows, Validation
 
-VALIDATION = "validation/"
 NOT_FINITE = (
     "a {} was NaN or infinite at step {}, so the training stopped; the newest checkpoint is from before. See log.jsonl "
     "for what led to it, and give a lower --learning_rate or another --seed"
 )
-
-
-class Schedule:
-    """Tells when an epoch ends and when the run does.
-
-    Args:
-      steps_per_epoch: at least 1.
-      last_step: the step after which this run ends.
-    """
-
-    def __init__(self, steps_per_epoch: int, last_step: int):
-        self.steps_per_epoch = steps_per_epoch
-        self.last_step = last_step
-
-    def epoch(self, step: int) -> float:
-        """Returns how many epochs are done after a number of steps."""
-        return step / self.steps_per_epoch
-
-    def is_epoch_end(self, step: int) -> bool:
-        """Whether an epoch or the run ends with this step; the start, step 0, counts too."""
-        return step % self.steps_per_epoch == 0 or step == self.last_step
 
 
 class Log:
@@ -98,7 +79,7 @@ class Log:
 
 
 class Validate:
-    """Measures the generator on the val split at the end of each epoch, and writes sample images.
+    """Measures the generator on the val split at the end of some epochs, and writes sample images.
 
     Adds the results to the step's metrics, for the checkpoint that follows.
     """
@@ -113,6 +94,8 @@ class Validate:
         is_interrupted: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
         displays: Mapping[str, Display] | None = None,
+        measured: str = "",
+        best_by: str = "l1",
     ):
         self.validation = validation
         self.journal = journal
@@ -122,11 +105,16 @@ class Validate:
         self.is_interrupted = is_interrupted
         self.clock = clock
         self.displays = displays
+        self.measured = measured and f" of {measured}"
+        self.best_by = best_by
+        # Step to the pictures of its validation: of the best and of the newest.
+        self.shown: dict[int, Rows] = {}
+        self._best: tuple[float, int] | None = None
         self._epoch_start = clock()
 
     def __call__(self, step: int, metrics: Metrics) -> None:
-        """Validates, but not within an epoch and not if this step's validation is on record already."""
-        if not self.schedule.is_epoch_end(step) or self.journal.has_validation(step):
+        """Validates if it is time to, but not if this step's validation is on record already."""
+        if not self.schedule.is_validated(step) or self.journal.has_validation(step):
             return
         with self.stopwatch.pause():
             result = self.validation(self.is_interrupted)
@@ -134,15 +122,26 @@ class Validate:
                 return
             means, rows = result
             self._show(step, rows)
+            self._keep(step, rows, means.get(self.best_by, math.nan))
         # Counted from the start of the process, if that was within this epoch.
         seconds, self._epoch_start = self.clock() - self._epoch_start, self.clock()
         values = {VALIDATION + name: value for name, value in means.items()}
         metrics.update(values)
         self.journal.scalars(step, self.schedule.epoch(step), values | {"epoch_seconds": seconds})
         words = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        self.journal.line(f"epoch {self.schedule.epoch(step):g}  step {step}  validation: {words}  ({seconds:.0f} s)")
+        self.journal.line(
+            f"epoch {self.schedule.epoch(step):g}  step {step}  validation{self.measured}: {words}  ({seconds:.0f} s)"
+        )
 
-    def _show(self, step: int, rows: dict) -> None:
+    def _keep(self, step: int, rows: Rows, value: float) -> None:
+        """Keeps the pictures of this step, and those of the best one so far."""
+        loss = -value if METRICS[self.best_by].is_higher_better else value
+        if not math.isnan(loss) and (self._best is None or loss < self._best[0]):
+            self._best = (loss, step)
+        best = {self._best[1]: self.shown.get(self._best[1], rows)} if self._best else {}
+        self.shown = best | {step: rows}
+
+    def _show(self, step: int, rows: Rows) -> None:
         figure = image_rows(rows, self.displays)
         self.folder.mkdir(exist_ok=True)
         with whole_file(self.folder / f"step-{step:08d}.png") as temporary:
@@ -151,7 +150,7 @@ class Validate:
 
 
 class Save:
-    """Saves a checkpoint every `every` steps, at the end of each epoch, and when the run is interrupted."""
+    """Saves a checkpoint every `every` steps, at the end of some epochs, and when the run stops."""
 
     def __init__(
         self,
@@ -171,7 +170,7 @@ class Save:
 
     def __call__(self, step: int, metrics: Metrics) -> None:
         """Saves if it is time to."""
-        if step % self.every == 0 or self.schedule.is_epoch_end(step) or self.is_interrupted():
+        if step % self.every == 0 or self.schedule.is_saved(step) or self.is_interrupted():
             self.save(step, metrics)
 
     def save(self, step: int, metrics: Metrics) -> None:
@@ -182,7 +181,7 @@ class Save:
                 # The step's losses, which are from before its update, were finite.
                 raise InputError(NOT_FINITE.format("weight", step))
             validation = {n.removeprefix(VALIDATION): v for n, v in metrics.items() if n.startswith(VALIDATION)}
-            self.checkpoints.save(self.model, validation)
+            self.checkpoints.save(self.model, validation, self.schedule.is_kept(step))
 
 
 def check_finite(model: Pix2Pix) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines.loader import eval_dataset, indices_of, train_dataset
+from pipelines.loader import eval_dataset, indices_of, train_dataset, whole_batch_size
 from pipelines.pairs import READ_ERRORS, LostPair, Pairs
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
@@ -40,6 +40,7 @@ class Feed:
       last_step: the first step without a batch.
       lost: records the lost pairs.
       say: prints a line.
+      order_since: as train_dataset has it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Feed:
         last_step: int,
         lost: Lost,
         say: Say,
+        order_since: int = 0,
     ):
         self.pairs = pairs
         self.config = config
@@ -63,6 +65,7 @@ class Feed:
         self._part: dict[str, Any] = {
             "batch_size": config.batch_size,
             "seed": config.seed,
+            "order_since": order_since,
             "worker": workers.index,
             "workers": workers.count,
         }
@@ -107,7 +110,7 @@ class Feed:
 
 
 class ValidationFeed:
-    """Gives validation its batches; a pair that cannot be read any more ends the training, or is left out."""
+    """Gives validation whole pictures; a pair that cannot be read any more ends the training, or is left out."""
 
     def __init__(self, pairs: Pairs, config: Config, say: Say):
         self.pairs = pairs
@@ -117,7 +120,7 @@ class ValidationFeed:
 
     def batches(self) -> tuple[tf.data.Dataset, int]:
         """Returns the pairs that are left, in order, and the number of their batches."""
-        batch_size = self.config.validation_batch_size
+        batch_size = whole_batch_size(self.pairs, self.config.validation_batch_size, self.config.image_size)
         return eval_dataset(self.pairs, batch_size), -(-len(self.pairs) // batch_size)
 
     def recover(self, error: Exception) -> tuple[tf.data.Dataset, int]:

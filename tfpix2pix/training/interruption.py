@@ -1,6 +1,8 @@
 """Lets SIGTERM and Ctrl-C stop the training after the current step; a second signal stops it at once."""
 
 import os
+import pathlib
+import shlex
 import signal
 import socket
 import sys
@@ -20,6 +22,7 @@ class Interruption:
     Args:
       ends_process: whether "at once" ends this process, as a command wants it; else Ctrl-C raises KeyboardInterrupt as
         soon as the main thread is back in Python, as a notebook wants it.
+      resume: the command that resumes the training, to be printed.
 
     Attributes:
       received: the signal that came, None before. Shells and schedulers expect 128 + its number as exit code.
@@ -28,8 +31,9 @@ class Interruption:
     received: signal.Signals | None = None
     _is_worth_saving = False
 
-    def __init__(self, ends_process: bool = True):
+    def __init__(self, ends_process: bool = True, resume: str = "the same command"):
         self._ends_process = ends_process
+        self._resume = resume
         self._count = 0
         self._thread: threading.Thread | None = None
 
@@ -84,13 +88,18 @@ class Interruption:
             if not self._ends_process and (again or not self._is_worth_saving):
                 continue
             if again:
-                _end(self.received, "again, so at once; the same command resumes from the newest checkpoint")
+                _end(self.received, f"again, so at once; to resume from the newest checkpoint: {self._resume}")
             if not self._is_worth_saving:
                 _end(self.received, "before a step was done, so nothing is lost; the same command starts over")
             print(
                 f"{self.received.name}: the training stops after this step and saves; a second signal stops it at once",
                 flush=True,
             )
+
+
+def resume_command(run_dir: pathlib.Path) -> str:
+    """Returns the command that resumes a run with its own options."""
+    return f"python -m tfpix2pix.train --run_dir={shlex.quote(str(run_dir))}"
 
 
 def _end(number: signal.Signals, when: str) -> NoReturn:

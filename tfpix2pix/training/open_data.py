@@ -25,8 +25,10 @@ from pipelines.storage.validity import read_file
 from pipelines.system.terminal import InputError, one_line, print_warning
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.evaluation.metric_networks import networks_for
+from tfpix2pix.evaluation.metric_networks import check_named, networks_for
 from tfpix2pix.quality.measure import Networks
+from tfpix2pix.quality.metrics import MIN_SIDES
+from tfpix2pix.quality.pretrained.vgg import Vgg19, check_file
 from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.lost_pairs import Lost
 
@@ -42,7 +44,7 @@ class Data:
 
     Attributes:
       train: at load_size.
-      val: at image_size.
+      val: whole pictures at the scale of training, as Config.measured_format has it.
       lost: records the pairs that get lost during the training.
       networks: for the metrics of validation; None where another worker validates.
     """
@@ -59,18 +61,37 @@ def agree_on_config(config: Config, workers: Workers) -> None:
         raise InputError("workers were started with different options; give all of them the same command")
 
 
-def open_data(config: Config, run_dir: pathlib.Path, workers: Workers) -> Data:
+def check_weights_files(config: Config) -> None:
+    """Raises InputError if training needs a file of weights that an option names, and it is not there; fetches none."""
+    check_named(config)
+    if config.perceptual_weight:
+        check_file(config.vgg_weights)
+
+
+def open_data(config: Config, run_dir: pathlib.Path, workers: Workers, may_change: bool = False) -> Data:
     """Opens the data on all workers, and checks that they have the same.
+
+    Args:
+      config: of the run.
+      run_dir: need not exist.
+      workers: each of them opens the data.
+      may_change: whether the run takes the data as it is now, without the pairs that were lost.
 
     Raises:
       InputError: on all workers, if one of them cannot train.
     """
+    workers.on_chief(lambda: check_weights_files(config))
     networks = workers.on_chief(lambda: networks_for(config))
+    if config.perceptual_weight:
+        # Each worker will make one. The chief fetches its weights first: the workers may share the folder.
+        workers.on_chief(lambda: Vgg19(config.vgg_weights))
+        if workers.count > 1:
+            workers.together(lambda: Vgg19(config.vgg_weights))
     if workers.count > 1:
         # The chief fetches a named data set first: the workers may share the folder.
         workers.on_chief(config.open_dataset)
     lost = Lost(run_dir)
-    train, val = workers.together(lambda: open_splits(config, run_dir, lost))
+    train, val = workers.together(lambda: open_splits(config, run_dir, lost, may_change))
     if not workers.have_same(train.fingerprint()):
         raise InputError(f"data={train.files} differs between workers in its training pairs; give all the same files")
     if not (run_dir / data_json.DATA_FILE).exists():
@@ -167,20 +188,22 @@ def _target_file(file: Readable, form: PairFormat) -> bytes:
     return unpack(contents)[form.direction == "AtoB"] if is_packed(contents) else contents
 
 
-def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pairs, Pairs]:
-    """Opens train at load_size and val at image_size, after it has read every file in them once."""
+def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost, may_change: bool = False) -> tuple[Pairs, Pairs]:
+    """Opens train at load_size and val whole at the scale of training, after it has read every file in them once."""
     dataset = config.open_dataset()
     train, val = (dataset.split(split) for split in ("train", "val"))
     for line in dataset.summary("train", "val"):
         print(one_line(line))
     splits, without = [], {pair.index: pair for pair in lost.load()}
-    if config.bad_images == "skip":
+    if may_change:
+        without = {}
+    elif config.bad_images == "skip":
         for pair in data_json.missing_pairs(run_dir, train):
             if pair.index not in without:
                 without[pair.index] = pair
                 place = train.folder / pair.name
                 print(one_line(f"lost {place}: it is gone since the run began; another pair replaces it"))
-    for files, form, kept in ((train, config.train_format(), [*without.values()]), (val, config.pair_format(), [])):
+    for files, form, kept in ((train, config.train_format(), [*without.values()]), (val, config.measured_format(), [])):
         pairs = open_pairs(files, form, config.bad_images, config.cache_mib, kept)
         if pairs.skipped:
             print(f"skipped {len(pairs.skipped)} bad files in {files}:")
@@ -189,8 +212,22 @@ def open_splits(config: Config, run_dir: pathlib.Path, lost: Lost) -> tuple[Pair
         if pairs.lost:
             print(f"{len(pairs.lost)} pairs in {files} were lost before, and others replace them")
         splits.append(pairs)
+    if may_change and (before := lost.load()) and data_json.is_known(run_dir, splits[0]):
+        # The data is as it was, so what replaced a pair that was lost goes on replacing it.
+        splits[0] = splits[0].without({pair.index: pair for pair in before})
     if config.batch_size > len(splits[0]):
         raise InputError(
             f"batch_size={config.batch_size} is more than the {len(splits[0])} pairs in {train}; give a smaller one"
+        )
+    steps = len(splits[0]) // config.batch_size * config.epochs
+    if config.warmup_steps > steps:
+        raise InputError(
+            f"warmup_steps={config.warmup_steps} is more than the {steps} steps of the training, which would not reach "
+            "its learning_rate; give fewer"
+        )
+    if splits[1].min_side < (needed := MIN_SIDES.get(config.best_by, 0)):
+        raise InputError(
+            f"best_by={config.best_by} needs images with sides of {needed} or more, and one in {val} has "
+            f"{splits[1].min_side}; give best_by=l1 or psnr"
         )
     return splits[0], splits[1]

@@ -61,24 +61,57 @@ def decode(
     if contents.startswith(NPZ_SIGNATURE):
         contents = _member(contents, max_pixels * BYTES_PER_PIXEL + MAX_HEADER_BYTES)
     shape, is_fortran, dtype, offset = _npy_header(contents)
-    count = math.prod(shape)
-    if len(contents) < offset + count * dtype.itemsize:
+    if len(contents) < offset + math.prod(shape) * dtype.itemsize:
         raise BadImageError(DAMAGED)
     letters = _letters(shape, axes)
-    if window and letters[0] == "Y" and not is_fortran:
-        # The rows of the window lie together.
-        top, left, height, width = window
-        row = math.prod(shape[1:])
-        offset += top * row * dtype.itemsize
-        contents = contents[offset : offset + height * row * dtype.itemsize]
-        shape, count, offset, window = (height, *shape[1:]), height * row, 0, (0, left, height, width)
-    flat = np.frombuffer(contents[:], dtype, count, offset)
-    values = with_axes(flat.reshape(shape, order="F" if is_fortran else "C"), letters)
-    values = raster.native(raster.part(values, window))
+    if is_fortran:
+        # The same numbers in the order of the file, the last axis the slowest.
+        values, window = read_block(contents, offset, dtype, shape[::-1], letters[::-1], window)
+        values = values.T
+    else:
+        values, window = read_block(contents, offset, dtype, shape, letters, window)
+    values = raster.native(raster.part(with_axes(values, letters), window))
     raster.check_finite(values)
     if dtype.kind == "b":
         values = values.astype(np.uint8) * (1 if indices else 255)
     return Raster(values)
+
+
+def read_block(
+    contents: bytes | StoredFile,
+    offset: int,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    letters: str,
+    window: Window | None,
+) -> tuple[npt.NDArray, Window | None]:
+    """Reads of an array the part that a window needs along the slower one of its axes Y and X.
+
+    Args:
+      contents: the file's bytes, or the file.
+      offset: where the array begins.
+      dtype: of its numbers.
+      shape: of the array, the last axis the fastest.
+      letters: of its axes, among them Y and X.
+      window: (top, left, height, width); None is everything.
+
+    Returns:
+      The part, with all axes, and where the window lies in it.
+    """
+    if window is None:
+        return np.frombuffer(contents[:], dtype, math.prod(shape), offset).reshape(shape), None
+    top, left, height, width = window
+    axis = min(letters.index("Y"), letters.index("X"))
+    start, count = (top, height) if letters[axis] == "Y" else (left, width)
+    start = min(start, shape[axis])
+    count = min(count, shape[axis] - start)
+    inside = (0, left, height, width) if letters[axis] == "Y" else (top, 0, height, width)
+    inner = math.prod(shape[axis + 1 :])
+    blocks = []
+    for block in range(math.prod(shape[:axis])):
+        begin = offset + (block * shape[axis] + start) * inner * dtype.itemsize
+        blocks.append(np.frombuffer(contents[begin : begin + count * inner * dtype.itemsize], dtype))
+    return np.concatenate(blocks).reshape(*shape[:axis], count, *shape[axis + 1 :]), inside
 
 
 def with_axes(values: npt.NDArray, letters: str) -> npt.NDArray:

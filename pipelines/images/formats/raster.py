@@ -20,7 +20,7 @@ class Header:
     """The facts about an image that its header tells.
 
     Attributes:
-      format: "jpeg", "png", "tiff", "webp", "bmp", "npy" or "npz".
+      format: "jpeg", "png", "tiff", "webp", "bmp", "npy", "npz", or "zarr" of a folder.
       height: in pixels, of the upright image.
       width: in pixels, of the upright image.
       channels: channels that `decode` gives, alpha among them.
@@ -65,12 +65,9 @@ class Raster:
 
 def check_room(header: Header, max_pixels: int = MAX_PIXELS) -> None:
     """Raises BadImageError for no pixels, or more memory than an image of max_pixels in RGBA of 16 bits takes."""
+    check_sides(header)
     height, width, channels = header.height, header.width, header.channels
-    if height <= 0 or width <= 0 or channels <= 0:
-        raise BadImageError("it has no pixels" if min(height, width, channels) == 0 else DAMAGED)
     pixels = height * width
-    if channels > MAX_CHANNELS:
-        raise BadImageError(f"it has {height}x{width} pixels of {channels} channels; say by --axes which axis is which")
     if pixels > max_pixels:
         raise BadImageError(
             f"it has {height}x{width} pixels, and at most {max_pixels} are taken; --max_pixels={pixels} if you trust it"
@@ -81,6 +78,15 @@ def check_room(header: Header, max_pixels: int = MAX_PIXELS) -> None:
             f"its {height}x{width} pixels of {channels} channels take {size} bytes, and at most {BYTES_PER_PIXEL} for "
             f"each of {max_pixels} pixels are taken; --max_pixels={-(-size // BYTES_PER_PIXEL)} if you trust it"
         )
+
+
+def check_sides(header: Header) -> None:
+    """Raises BadImageError for no pixels, or more channels than images have; any number of pixels will do."""
+    height, width, channels = header.height, header.width, header.channels
+    if height <= 0 or width <= 0 or channels <= 0:
+        raise BadImageError("it has no pixels" if min(height, width, channels) == 0 else DAMAGED)
+    if channels > MAX_CHANNELS:
+        raise BadImageError(f"it has {height}x{width} pixels of {channels} channels; say by --axes which axis is which")
 
 
 def check_type(dtype: np.dtype) -> None:

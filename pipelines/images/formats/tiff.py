@@ -8,7 +8,8 @@ import tifffile
 from tifffile import EXTRASAMPLE, PHOTOMETRIC
 
 from pipelines.images.formats import color_profile, raster, tiff_page, tiff_stack
-from pipelines.images.formats.arrays import with_axes
+from pipelines.images.formats.arrays import read_block, with_axes
+from pipelines.images.formats.pixel_size import PixelSize, from_ome
 from pipelines.images.formats.raster import Header, Raster, Window
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.formats.tiff_stack import Stack
@@ -60,21 +61,66 @@ def decode(
     Raises:
       BadImageError: it is refused, or damaged.
     """
-    with tiff_stack.opened(contents) as tif:
-        stack = tiff_stack.find(tif, axes)
-        header = _header(stack)
-        raster.check_room(header, max_pixels)
-        turned = _orientation(stack.page)
-        if window:
-            height, width = header.height, header.width
-            if raster.swaps_sides(turned):
-                height, width = width, height
-            window = raster.stored_window(window, turned, height, width)
-        values = _values(stack, contents, window, max_pixels * BYTES_PER_PIXEL)
-        raster.check_finite(values)
-        values = _unscaled(values, stack.page) if indices else _shown(values, stack)
-    values = np.ascontiguousarray(raster.upright(values, turned))
-    return Raster(values, header.has_alpha and values.shape[-1] == header.channels, header.bits)
+    with tiff_stack.naming_damage():
+        file = OpenTiff(contents, axes)
+        raster.check_room(file.header, max_pixels)
+        return file.read(window, max_pixels * BYTES_PER_PIXEL, indices=indices)
+
+
+class OpenTiff:
+    """A TIFF that stays open, of which windows are read one after the other.
+
+    Args:
+      contents: the file's bytes, or the file, which has to stay open.
+      axes: as `decode` has them.
+      kept_bytes: of the strips and tiles that were decoded last and are kept for the next window.
+
+    Attributes:
+      header: as `probe` returns it.
+
+    Raises:
+      BadImageError: it is damaged, or cannot be read as one image.
+    """
+
+    def __init__(self, contents: bytes | StoredFile, axes: str = "", kept_bytes: int = 0):
+        with tiff_stack.naming_damage():
+            self._contents = contents
+            self._stack = tiff_stack.find(tiff_stack.open_file(contents), axes)
+            self.header = _header(self._stack)
+            self._turned = _orientation(self._stack.page)
+            self._kept = tiff_page.DecodedParts(kept_bytes) if kept_bytes else None
+            # Parts that all lie at one place would be read again and again.
+            if sum(sum(one.databytecounts) for one in self._stack.pages) > MAX_SHARING * len(contents):
+                raise BadImageError(DAMAGED)
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether a window is read without the rest of the file."""
+        return self._stack.start is not None or _has_sides_inside(self._stack)
+
+    def read(self, window: Window | None, room: int, *, indices: bool = False) -> Raster:
+        """Reads a window of the upright image, or everything.
+
+        Args:
+          window: as `decode` has it.
+          room: bytes that a strip or tile may take in memory.
+          indices: as `decode` has it.
+
+        Raises:
+          BadImageError: a part that the window touches is damaged, or larger than `room`.
+        """
+        header, stack = self.header, self._stack
+        with tiff_stack.naming_damage():
+            if window:
+                height, width = header.height, header.width
+                if raster.swaps_sides(self._turned):
+                    height, width = width, height
+                window = raster.stored_window(window, self._turned, height, width)
+            values = _values(stack, self._contents, window, room, self._kept)
+            raster.check_finite(values)
+            values = _unscaled(values, stack.page) if indices else _shown(values, stack)
+        values = np.ascontiguousarray(raster.upright(values, self._turned))
+        return Raster(values, header.has_alpha and values.shape[-1] == header.channels, header.bits)
 
 
 def geo_tags(contents: bytes | StoredFile) -> list[tuple[int, int, int, object]]:
@@ -90,6 +136,16 @@ def geo_tags(contents: bytes | StoredFile) -> list[tuple[int, int, int, object]]
             return []
         tags = [tag for tag in tif.pages.first.tags if tag.code in GEO_TAGS]
         return [(tag.code, tag.dtype, tag.count, tag.value) for tag in tags]
+
+
+def pixel_size(contents: bytes | StoredFile) -> PixelSize | None:
+    """Returns the size of a pixel as OME-XML tells it; None for a picture that lies on its side, and other files."""
+    if not contents.startswith(SIGNATURES):
+        return None
+    with tiff_stack.opened(contents) as tif:
+        if not tif.is_ome or _orientation(tif.pages.first) != 1:
+            return None
+        return from_ome(tif.ome_metadata)
 
 
 def _header(stack: Stack) -> Header:
@@ -137,23 +193,31 @@ def _orientation(page: tifffile.TiffPage) -> int:
     return int(told) if isinstance(told, int) and 1 <= told <= 8 else 1
 
 
-def _values(stack: Stack, contents: bytes | StoredFile, window: Window | None, room: int) -> npt.NDArray:
+def _has_sides_inside(stack: Stack) -> bool:
+    """Tells whether rows and columns are those of a page, so that a window is one of each page."""
+    page = stack.page.keyframe
+    return stack.letters[-len(page.shape) :].replace("C", "S") == page.axes.replace("C", "S")
+
+
+def _values(
+    stack: Stack,
+    contents: bytes | StoredFile,
+    window: Window | None,
+    room: int,
+    kept: tiff_page.DecodedParts | None = None,
+) -> npt.NDArray:
     """Reads `(H, W, C)` as stored."""
     page = stack.page.keyframe
     if stack.start is not None:
         dtype = page.dtype.newbyteorder(page.parent.byteorder)
-        count = math.prod(stack.shape)
-        if stack.start + count * dtype.itemsize > len(contents):
+        if stack.start + math.prod(stack.shape) * dtype.itemsize > len(contents):
             raise BadImageError(DAMAGED)
-        values = np.frombuffer(contents[:], dtype, count, stack.start).reshape(stack.shape)
+        values, window = read_block(contents, stack.start, dtype, stack.shape, stack.letters, window)
         return raster.native(raster.part(with_axes(values, stack.letters), window))
     # Where the user's axes say that rows are pages, a window is cut afterwards.
     tail = len(page.shape)
-    inside = window if stack.letters[-tail:].replace("C", "S") == page.axes.replace("C", "S") else None
-    # Parts that all lie at one place would be read again and again.
-    if sum(sum(one.databytecounts) for one in stack.pages) > MAX_SHARING * len(contents):
-        raise BadImageError(DAMAGED)
-    pages = [tiff_page.read(one, len(contents), inside, room) for one in stack.pages]
+    inside = window if _has_sides_inside(stack) else None
+    pages = [tiff_page.read(one, len(contents), inside, room, kept) for one in stack.pages]
     # A page is (S, H, W, s): separate samples, and those that lie beside each other; one of both is 1.
     height, width = pages[0].shape[1:3]
     sides = tuple({"Y": height, "X": width}.get(letter, n) for letter, n in zip(page.axes, page.shape, strict=True))

@@ -71,11 +71,22 @@ class Stack:
 @contextlib.contextmanager
 def opened(contents: bytes | StoredFile) -> Iterator[tifffile.TiffFile]:
     """Opens a file; whatever fails with it becomes a BadImageError."""
+    with naming_damage(), open_file(contents) as tif:
+        yield tif
+
+
+def open_file(contents: bytes | StoredFile) -> tifffile.TiffFile:
+    """Opens a file, which stays open as long as its contents; to be called inside `naming_damage`."""
+    _check_pages(contents)
+    # The picture is one file: those that an OME-TIFF names beside it are not opened.
+    return tifffile.TiffFile(_file_of(contents), _multifile=False)
+
+
+@contextlib.contextmanager
+def naming_damage() -> Iterator[None]:
+    """Turns whatever fails inside into a BadImageError."""
     try:
-        _check_pages(contents)
-        # The picture is one file: those that an OME-TIFF names beside it are not opened.
-        with tifffile.TiffFile(_file_of(contents), _multifile=False) as tif:
-            yield tif
+        yield
     except (BadImageError, KeyboardInterrupt):
         raise
     except NotImplementedError as error:

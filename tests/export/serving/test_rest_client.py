@@ -53,7 +53,8 @@ def another_server(answer):
 def sends(body, status=200, **headers):
     def answer(handler):
         handler.send_response(status)
-        for name, value in {"Content_Length": len(body), **headers}.items():
+        # Said, not only done: a client that did not know would send its next request to where nobody reads any more.
+        for name, value in {"Content_Length": len(body), "Connection": "close", **headers}.items():
             handler.send_header(name.replace("_", "-"), str(value))
         handler.end_headers()
         handler.wfile.write(body)
@@ -154,6 +155,11 @@ def test_a_server_that_is_busy_says_so_after_all_repetitions():
         with pytest.raises(UnreachableError, match=r"^busy$"):
             RestClient(address, "m", None, 20.0, 2).translate([b"file"])
         assert len(handlers) == 3
+
+
+def test_a_server_that_ends_without_an_answer_is_not_taken_for_another_kind():
+    with pytest.raises(UnreachableError, match=r"^it closed the connection without an answer$"):
+        ask(lambda handler: None)
 
 
 def test_a_server_that_begins_to_listen_later():

@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.python.eager import context
 
 from export import saved_model
 from export.serving.answers import RefusedError
 from export.serving.grpc_client import GrpcClient
 from export.serving.rest_client import RestClient
+from tests.export.serving.any_size_load import picture_file, send_all, sizes_of
+from tests.export.serving.test_servable import SIZE, expected_at_its_own_scale, servable
 from tests.helpers.commands import call
 from tests.helpers.runs import ROOT
 
@@ -66,9 +69,9 @@ def server_process(folder):
     )
     ports = process.stdout.readline().split()
 
-    def memory():
+    def memory(which="VmRSS"):
         status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 2**10
+        return int(status.split(f"{which}:")[1].split()[0]) / 2**10
 
     try:
         yield [f"127.0.0.1:{int(port)}" for port in ports], memory
@@ -79,10 +82,33 @@ def server_process(folder):
 
 
 @pytest.mark.slow
+def test_mixed_sizes_from_several_clients(tmp_path):
+    """Each result is what the generator makes of a picture of its size, and nothing is traced for a new size."""
+    module = servable(preprocess="crop", max_pixels=200 * 200)
+    tf.saved_model.save(module, str(tmp_path), signatures=module.signatures())
+    model = tf.saved_model.load(str(tmp_path))
+    serve = model.signatures["serving_default"]
+
+    def translate(files):
+        return list(serve(image_bytes=tf.constant(files))["image_bytes"].numpy())
+
+    translate([picture_file(SIZE, 0), picture_file((9, 9), 0)])
+    functions = context.context().list_function_names()
+    sizes, pngs = sizes_of(40, 20, 200), {}
+    found, _ = send_all(translate, sizes, CLIENTS, pngs.__setitem__)
+    assert found == sizes
+    assert context.context().list_function_names() == functions
+    for number in (1, 2, 3):
+        wanted = expected_at_its_own_scale(module, picture_file(sizes[number], number))
+        levels = [np.asarray(Image.open(io.BytesIO(png))).astype(int) for png in (pngs[number], wanted)]
+        assert np.abs(levels[0] - levels[1]).max() <= 1
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="reads memory from /proc")
 @pytest.mark.parametrize("max_batch_size", [0, 4])
 def test_under_load(short_run, tmp_path, max_batch_size):
-    options = (f"--export_dir={tmp_path / 'm'}", "--parity_images=1", f"--max_batch_size={max_batch_size}")
+    options = (f"--output={tmp_path / 'm'}", "--parity_images=1", f"--max_batch_size={max_batch_size}")
     assert call(saved_model, f"--run_dir={short_run}", *options) == 0
     rng = np.random.default_rng(8)
     good = [image_file(rng, i) for i in range(40)]

@@ -22,9 +22,9 @@ def test_a_version_that_exists(tmp_path):
 
 def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"export_dir=.*file"):
+    with pytest.raises(InputError, match=r"output=.*file"):
         choose_version(tmp_path / "file")
-    with pytest.raises(InputError, match=r"export_dir=.*x"), new_version(tmp_path / "file" / "x", 1):
+    with pytest.raises(InputError, match=r"output=.*x"), new_version(tmp_path / "file" / "x", 1):
         pass
 
 

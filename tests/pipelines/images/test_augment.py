@@ -57,7 +57,10 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "turns"), OPTIONS)
+@pytest.mark.parametrize(
+    ("options", "turns"),
+    [pytest.param(*each, marks=() if i in (1, 4, 6) else pytest.mark.slow) for i, each in enumerate(OPTIONS)],
+)
 def test_all_places_and_turns_are_as_likely(options, turns):
     size = (4, 4)
     pairs = many(Augmentation(size, **options), positioned_pair(6, 5))

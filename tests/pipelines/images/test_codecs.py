@@ -135,6 +135,12 @@ def test_encode_a_smooth_jpeg():
     assert np.abs(by_pillow(codecs.encode(gray, "jpg")).astype(int) - gray).max() <= 2
 
 
+def test_encode_a_part_of_one_pixel():
+    """Its strides are those of the array that it is cut from."""
+    part = np.arange(4, dtype=np.uint8).reshape(1, 1, 4)[..., :3]
+    np.testing.assert_array_equal(codecs.decode(codecs.encode(part, "png")).values, part)
+
+
 def test_encode_a_palette():
     indices = (numbers("uint8") % 3)[..., 0]
     colors = np.array([[10, 20, 30], [0, 255, 0], [9, 9, 200]], np.uint8)

@@ -53,3 +53,16 @@ def test_a_figure_shows_each_row_as_its_display_says():
     figure = to_array(image_rows({"source": values, "target": values}, {"target": Display((3, 0, 0))}))
     middle = [figure[height, 100].tolist() for height in (130, 130 + 230)]
     assert middle == [[0, 0, 0], [255, 0, 0]]
+
+
+def test_pictures_of_different_shapes_keep_their_proportions():
+    """All at one scale, each in the middle of a cell for the largest: here 2 x (200x100) pixels, in gray on white."""
+    images = [np.zeros((200, 50, 3), np.float32), np.zeros((20, 100, 3), np.float32)]
+    figure = to_array(image_rows({"source": images}))
+    gray = (figure == 128).all(-1)
+    assert figure.shape[:2] == (200 + 26 + 4, 2 * (100 + 4) + 4)
+    first, second = gray[:, :106], gray[:, 106:]
+    for part, (height, width), left in ((first, (200, 50), 4 + 25), (second, (20, 100), 2)):
+        rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
+        assert (len(rows), len(columns), columns[0]) == (height, width, left)
+        assert abs(rows[0] - (26 + (200 - height) // 2)) <= 1

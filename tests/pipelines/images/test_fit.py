@@ -7,6 +7,7 @@ from PIL import Image
 
 from pipelines.images import fit
 from pipelines.images.header import BadImageError
+from pipelines.images.size import middle_size
 
 RNG = np.random.default_rng(0)
 
@@ -87,6 +88,20 @@ def test_cut_in_the_middle(shape, top, left):
     image = noise(*shape)
     got = both_ways(lambda x: fit.cut(x, fit.center_window(tf.shape(x)[:2], (6, 7)), (6, 7)), image)
     np.testing.assert_array_equal(got, image[top : top + 6, left : left + 7])
+
+
+@pytest.mark.parametrize(
+    ("shape", "window"),
+    [
+        ((20, 30), (5, 10, 10, 10)),  # a square of 100 pixels
+        ((50, 5), (15, 0, 20, 5)),  # a strip: all of its shorter side
+        ((1, 300), (0, 100, 1, 100)),
+        ((8, 12), (0, 0, 8, 12)),  # no more than 100
+    ],
+)
+def test_the_middle_has_at_most_so_many_pixels(shape, window):
+    assert tuple(fit.middle_window(shape, 100).numpy()) == window
+    assert middle_size(shape, 100) == window[2:]
 
 
 def test_nearest_makes_no_new_values():

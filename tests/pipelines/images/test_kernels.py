@@ -112,8 +112,14 @@ def test_black_strokes_on_nothing_are_black_on_white():
         np.testing.assert_array_equal(decoded(contents, 4)[..., :3], np.zeros((10, 20, 3)))
 
 
-@pytest.mark.parametrize(("dtype", "low", "high"), [(np.uint8, 0, 4), (np.uint8, 20, 220), (np.uint16, 0, 4095)])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "channels"),
+    [
+        *((np.uint8, 20, 220, channels) for channels in (1, 2, 3, 4)),
+        (np.uint8, 0, 4, 3),
+        (np.uint16, 0, 4095, 4),
+    ],
+)
 def test_ranges_are_in_the_files_own_numbers(dtype, low, high, channels):
     """Of colors alone: alpha has a range of its own."""
     stored = RNG.integers(0, high + 30 if high < 255 else high + 900, (HEIGHT, WIDTH, channels)).astype(dtype)

@@ -152,7 +152,7 @@ def test_a_run_records_the_limit(tmp_path):
     options = dataclasses.replace(default, max_pixels=5)
     config_json.save(options, tmp_path)
     assert config_json.load(tmp_path).pair_format((64, 64)).max_pixels == 5
-    assert options.differences(default) == []
+    assert options.differences(default, "asked", "never") == {}
     values = json.loads(options.to_json())
     del values["max_pixels"]
     (tmp_path / "config.json").write_text(json.dumps(values))

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pipelines.images import packed_pair
 from pipelines.storage.image_files import Files
-from pipelines.storage.kind import guess_kind, source_aspects
+from pipelines.storage.kind import aspects_of, guess_kind, source_sizes, typical_size
 
 
 def waves(height, width, phase):
@@ -68,15 +68,19 @@ def test_bad_files_and_pairs_of_files_tell_nothing(save, tmp_path):
     files = save(white(64, 128))
     (tmp_path / "0.png").write_bytes(b"no image")
     assert guess_kind(files, SQUARE) is None
-    assert source_aspects(files, "AtoB") is None
+    assert source_sizes(files, "AtoB") == []
     one, other = (tmp_path / f"{name}.png" for name in "ab")
     Image.new("L", (30, 20)).save(one)
     Image.new("L", (40, 20)).save(other)
     (tmp_path / "0.png").write_bytes(packed_pair.pack(one.read_bytes(), other.read_bytes()))
     assert guess_kind(files, SQUARE) is None
-    assert source_aspects(files, "AtoB") == (1.5, 1.5)
-    assert source_aspects(files, "BtoA") == (2.0, 2.0)
+    assert source_sizes(files, "AtoB") == [(20, 30)]
+    assert source_sizes(files, "BtoA") == [(20, 40)]
 
 
-def test_the_aspects_of_sources_are_those_of_halves(save):
-    assert source_aspects(save(white(20, 40), white(20, 60), white(20, 30)), "AtoB") == (0.75, 1.5)
+def test_the_sizes_of_sources_are_those_of_halves(save):
+    sizes = source_sizes(save(white(20, 40), white(24, 72), white(20, 30)), "AtoB")
+    assert sizes == [(20, 20), (24, 36), (20, 15)]
+    assert aspects_of(sizes) == (0.75, 1.5)
+    assert typical_size(sizes) == (20, 20)
+    assert typical_size([]) is aspects_of([]) is None

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -25,7 +24,16 @@ from pipelines.system.paths import RemotePath, parse_path
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.golden import SHARED
-from tests.helpers.runs import ROOT, TINY, assert_one_clear_line, assert_same_state, make_pairs, run, start, wait_for
+from tests.helpers.runs import (
+    TINY,
+    assert_one_clear_line,
+    assert_same_state,
+    make_pairs,
+    run,
+    start,
+    start_code,
+    wait_for,
+)
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.claim import claim
 
@@ -73,7 +81,7 @@ def assert_same(a, b):
             np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("cache_mib", [0, 100])
+@pytest.mark.parametrize("cache_mib", [0, pytest.param(100, marks=pytest.mark.slow)])
 def test_training_sees_the_same_bits(folder, shards, cache_mib):
     from_files, from_shards = (open_pairs(each, FORM, cache_mib=cache_mib) for each in (folder, shards))
     assert isinstance(from_shards.files, Shards)
@@ -357,7 +365,7 @@ def test_a_run_refuses_other_shards(trainings):
     changed = [dataclasses.replace(found.shards[0], sha256="0"), *found.shards[1:]]
     dataclasses.replace(found, shards=changed).save(folder)
     options = config_json.load(run_dir)
-    with pytest.raises(InputError, match="or their names or sizes differ"):
+    with pytest.raises(InputError, match="their names, sizes or contents differ"):
         claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
     found.save(folder)
     claim(run_dir, options, open_pairs(folder, FORM), open_pairs(folder.with_name("val"), FORM))
@@ -409,8 +417,10 @@ def test_facades_in_four_shards(tmp_path):
 
 def test_a_full_disk_ends_in_one_line(folder, tmp_path):
     """Beam wraps what its workers raise, and prints it."""
+    arguments = ("shard", f"--data={folder}", f"--output={tmp_path / 's'}", "--kind=images")
     script = (
         "import os, sys, errno\n"
+        f"sys.argv[1:] = {arguments!r}\n"
         "from pipelines import prepare\n"
         "from pipelines.sharding import shard\n"
         "from pipelines.system import terminal\n"
@@ -419,7 +429,12 @@ def test_a_full_disk_ends_in_one_line(folder, tmp_path):
         "prepare.define_flags()\n"
         "terminal.run(prepare.main)\n"
     )
-    arguments = ("shard", f"--data={folder}", f"--output={tmp_path / 's'}", "--kind=images")
-    process = subprocess.run([sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert process.returncode == 74, process.stderr
-    assert_one_clear_line(process, f"error: no room for the result in {tmp_path / 's'}", "MiB free", "Make room")
+    process = start_code(script)
+    stdout, stderr = process.communicate()
+    assert process.returncode == 74, stderr
+    assert_one_clear_line(
+        subprocess.CompletedProcess(script, 74, stdout, stderr),
+        f"error: no room for the result in {tmp_path / 's'}",
+        "MiB free",
+        "Make room",
+    )

@@ -16,8 +16,8 @@ from tests.helpers.runs import TINY, make_pairs
 from tfpix2pix import translate
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import check_trainable
-from tfpix2pix.networks.discriminator import patchgan
-from tfpix2pix.networks.generator import unet
+from tfpix2pix.networks.discriminators.patchgan import patchgan
+from tfpix2pix.networks.generators.unet import unet
 from tfpix2pix.networks.memory_estimate import check_fits
 
 evaluate = command_module("tfpix2pix.evaluate")

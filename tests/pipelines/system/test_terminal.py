@@ -1,8 +1,12 @@
 """Names from outside are escaped on the terminal; flags and recipes are parsed, and a mistake is one line."""
 
+import fcntl
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 from absl import flags
@@ -18,6 +22,37 @@ train = command_module("tfpix2pix.train")
 # A red line, the cursor to the top, the window's title, letters turned around, a line that nobody wrote, no UTF-8.
 NASTY = b"\x1b[31m\x1b[H\x1b]0;title\x07\xe2\x80\xaegnp\r\nerror: all is lost\xff.png"
 SHOWN = r"\x1b[31m\x1b[H\x1b]0;title\x07\u202egnp\r\nerror: all is lost\udcff.png"
+
+
+@pytest.mark.parametrize("columns", [0, 100])
+def test_long_work_shows_progress_on_a_terminal_whatever_it_says_of_its_width(monkeypatch, columns):
+    """Terminals of containers have 0 columns: a bar of that width is not seen."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    with os.fdopen(theirs, "w") as screen:
+        monkeypatch.setattr(sys, "stderr", screen)
+        bar = iter(terminal.progress_bar("ab", "reading files", 2))
+        assert next(bar) == "a"
+        assert b"reading files" in os.read(ours, 1000)
+        assert list(bar) == ["b"]
+    os.close(ours)
+
+
+def test_no_progress_in_a_log(monkeypatch, capsys):
+    assert list(terminal.progress_bar("ab", "reading files", 2)) == ["a", "b"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_is_seen_through_a_pipe_when_it_is_printed():
+    code = (
+        "import sys; from pipelines.system import terminal; sys.argv = ['it']; terminal.import_tensorflow = str; "
+        "terminal.run(lambda _: print('reading') or sys.stdin.read() and 0)"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **pipes) as process:
+        # It waits for the end of its input, which comes after this line.
+        assert process.stdout.readline() == "reading\n"
+        process.stdin.close()
 
 
 def test_one_line():
@@ -141,3 +176,13 @@ def test_a_flagfile_that_is_not_there(words, recipes, capsys):
         terminal.parse_flags(["x", *words], recipes)
     assert end.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_flag_that_is_missing_is_named_as_one_writes_it(capsys):
+    flags.DEFINE_string("whereto", None, "of what is tested", required=True)
+    try:
+        with pytest.raises(SystemExit):
+            terminal.parse_flags(["x"])
+    finally:
+        delattr(flags.FLAGS, "whereto")
+    assert capsys.readouterr().err == "error: whereto is missing; give --whereto=...; see --help\n"

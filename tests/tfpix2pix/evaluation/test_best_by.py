@@ -8,7 +8,7 @@ import pytest
 from pipelines.system.terminal import InputError
 from tests.helpers import torch_writer
 from tests.helpers.commands import call, command_module, entries
-from tests.helpers.runs import TINY, make_pairs
+from tests.helpers.runs import SHALLOW, make_pairs
 from tests.oracle import inputs
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir.checkpoints import Checkpoints
@@ -34,7 +34,7 @@ def weights(tmp_path):
 def test_lpips(weights, tmp_path, capsys):
     run_dir, pairs = tmp_path / "r", make_pairs(tmp_path / "p", train=1)
     options = ("--best_by=lpips", "--max_steps=3", "--learning_rate=0.01", "--keep_checkpoints=9", *weights)
-    assert call(train, *TINY, f"--data={pairs}", f"--run_dir={run_dir}", *options) == 0
+    assert call(train, *SHALLOW, f"--data={pairs}", f"--run_dir={run_dir}", *options) == 0
     logged = {r["step"]: r["validation/lpips"] for r in read_log(run_dir) if "validation/lpips" in r}
     assert list(logged) == [0, 1, 2, 3]
     best = min(logged, key=logged.get)
@@ -46,13 +46,16 @@ def test_lpips(weights, tmp_path, capsys):
     ("flags", "words"),
     [
         (["--best_by=fid", "--inception_weights=nowhere.pth"], ["best_by=fid", "inception_weights=nowhere.pth"]),
+        (["--best_by=lpips", "--lpips_weights=nowhere.pth"], ["best_by=lpips", "lpips_weights=nowhere.pth"]),
+        (["--perceptual_weight=1", "--vgg_weights=nowhere.h5"], ["vgg_weights=nowhere.h5"]),
         (["--best_by=ms_ssim"], ["best_by=ms_ssim", "161", "image_size=64x64"]),
     ],
 )
-def test_a_metric_that_cannot_be_measured_is_refused_before_training(tmp_path, flags, words):
+@pytest.mark.parametrize("more", [[], ["--dry_run"]], ids=["train", "dry_run"])
+def test_what_cannot_be_measured_is_refused_before_training(tmp_path, flags, words, more):
     pairs = make_pairs(tmp_path / "p")
     with pytest.raises(InputError) as error:
-        call(train, *TINY, f"--data={pairs}", f"--run_dir={tmp_path / 'r'}", *flags)
+        call(train, *SHALLOW, f"--data={pairs}", f"--run_dir={tmp_path / 'r'}", *flags, *more)
     assert all(word in str(error.value) for word in words), error.value
     assert entries(tmp_path / "r") is None
 

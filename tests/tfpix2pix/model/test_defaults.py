@@ -10,17 +10,21 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.loader import train_dataset
 from tests.helpers.runs import make_pairs
 from tfpix2pix.config import Config
-from tfpix2pix.model.optimizer import Adam
 from tfpix2pix.model.state import discriminator_of, generator_of
-from tfpix2pix.networks.discriminator import patchgan
-from tfpix2pix.networks.generator import unet
-from tfpix2pix.networks.layers import BatchNormalization, normalization
+from tfpix2pix.model.updates.optimizer import Adam
+from tfpix2pix.networks.discriminators.patchgan import patchgan
+from tfpix2pix.networks.generators.parts import Parts
+from tfpix2pix.networks.generators.resnet import resnet
+from tfpix2pix.networks.generators.unet import unet
+from tfpix2pix.networks.layers.normalization import BatchNormalization, normalization
 
 # direction=auto is the command's own: of a folder it means AtoB.
 CONFIG = dataclasses.replace(Config(), direction=Config().resolved().direction)
 # For each function its names for options; parameters with an option's own name need no entry.
 RENAMED = {
     unet: {"width": "generator_width"},
+    resnet: {"width": "generator_width"},
+    Parts: {},
     patchgan: {"width": "discriminator_width", "n_layers": "discriminator_layers"},
     normalization: {"statistics": "norm_statistics", "synchronized": "sync_batch_norm"},
     BatchNormalization: {"statistics": "norm_statistics", "synchronized": "sync_batch_norm"},
@@ -74,7 +78,7 @@ def test_a_folder_is_read_as_the_command_reads_it(tmp_path):
 def test_all_options_of_networks_and_optimizer_are_compared():
     assert set(defaults(unet)) == {
         *("image_size", "source_channels", "target_channels", "generator_width", "depth", "norm", "dropout"),
-        *("norm_statistics", "sync_batch_norm", "seed"),
+        *("norm_statistics", "sync_batch_norm", "upsample", "padding", "seed"),
     }
     assert set(defaults(patchgan)) == {
         *("image_size", "source_channels", "target_channels", "discriminator_width", "discriminator_layers", "norm"),

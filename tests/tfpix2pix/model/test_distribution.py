@@ -14,6 +14,7 @@ from tfpix2pix.run_dir.checkpoints import Checkpoints
 
 CONFIG = Config(
     image_size=(32, 32),
+    depth=3,
     generator_width=4,
     discriminator_width=4,
     discriminator_layers=1,
@@ -31,38 +32,52 @@ def batches(count):
 
 
 def train(config, strategy, steps):
+    """Returns the model, each step's metrics, and both optimizers' first moments after the first step."""
     model = Pix2Pix(config, strategy, total_steps=100)
     step = make_train_step(model, strategy)
-    metrics = [step(*batch) for batch in strategy.experimental_distribute_dataset(batches(steps))]
-    return model, [{name: float(value) for name, value in m.items()} for m in metrics]
+    metrics, moments = [], {}
+    for batch in strategy.experimental_distribute_dataset(batches(steps)):
+        metrics.append({name: float(value) for name, value in step(*batch).items()})
+        if not moments:
+            optimizers = ("generator_optimizer", "discriminator_optimizer")
+            moments = {name: flat(getattr(model, name)._momentums) for name in optimizers}
+    return model, metrics, moments
 
 
 def flat(variables):
     return np.concatenate([np.ravel(v.numpy()) for v in variables])
 
 
-# Three steps, below, prove the same of the whole step in less time.
-@pytest.mark.slow
-@pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_same_gradients_and_losses(norm, strategies):
-    config = dataclasses.replace(CONFIG, norm=norm)
-    one, losses_of_one = train(config, strategies[1], steps=1)
-    two, losses_of_two = train(config, strategies[2], steps=1)
-    for name, loss in losses_of_one[0].items():
-        np.testing.assert_allclose(losses_of_two[0][name], loss, rtol=1e-5, atol=1e-6, err_msg=name)
-    # After one step, Adam's first moment is half the gradient.
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        a, b = (flat(getattr(model, name)._momentums) for model in (one, two))
-        assert np.linalg.norm(a - b) < 1e-5 * np.linalg.norm(a)
+def assert_same_gradients(one, two):
+    """Compares both optimizers after one step, when Adam's first moment is half the gradient."""
+    for name, a in one.items():
+        assert np.linalg.norm(a - two[name]) < 1e-5 * np.linalg.norm(a)
         assert np.linalg.norm(a) > 0
+
+
+def assert_same_losses(one, two):
+    for name, loss in one.items():
+        np.testing.assert_allclose(two[name], loss, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+# Batch norm's are compared with its three steps, below.
+@pytest.mark.slow
+def test_same_gradients_and_losses_with_instance_norm(strategies):
+    config = dataclasses.replace(CONFIG, norm="instance")
+    _, losses_of_one, moments_of_one = train(config, strategies[1], steps=1)
+    _, losses_of_two, moments_of_two = train(config, strategies[2], steps=1)
+    assert_same_losses(losses_of_one[0], losses_of_two[0])
+    assert_same_gradients(moments_of_one, moments_of_two)
 
 
 def test_three_steps_end_in_the_same_place(strategies):
     """Compares losses and every weight, with batch norm: before instance norm, the gradients of biases are rounding
     errors alone, and Adam turns these into full steps.
     """
-    one, of_one = train(CONFIG, strategies[1], steps=3)
-    two, of_two = train(CONFIG, strategies[2], steps=3)
+    one, of_one, moments_of_one = train(CONFIG, strategies[1], steps=3)
+    two, of_two, moments_of_two = train(CONFIG, strategies[2], steps=3)
+    assert_same_losses(of_one[0], of_two[0])
+    assert_same_gradients(moments_of_one, moments_of_two)
     for a, b in zip(of_one, of_two, strict=True):
         np.testing.assert_allclose([b[name] for name in a], list(a.values()), rtol=1e-5, atol=1e-5)
     for name in ("generator", "discriminator"):
@@ -82,38 +97,42 @@ def test_replicas_get_consecutive_shares(strategies):
         np.testing.assert_array_equal(np.concatenate(shares), all_of_them)
 
 
+POOLED = dataclasses.replace(CONFIG, pool_size=5, dropout=0.5)
+
+
+@pytest.fixture(scope="module")
+def pooled(strategies):
+    """Two replicas after two steps with pools and dropout; the tests leave it as it is."""
+    return train(POOLED, strategies[2], steps=2)[0]
+
+
 @pytest.mark.slow
-def test_each_replica_has_its_own_pool(strategies):
-    model, _ = train(dataclasses.replace(CONFIG, pool_size=5), strategies[2], steps=2)
-    assert [int(pool.count.numpy()) for pool in model.pools] == [4, 4]
+def test_each_replica_has_its_own_pool(pooled):
+    assert [int(pool.count.numpy()) for pool in pooled.pools] == [4, 4]
     first = next(iter(batches(2)))[0].numpy()
-    for replica, pool in enumerate(model.pools):
+    for replica, pool in enumerate(pooled.pools):
         # The first half of a global batch is the first replica's.
         np.testing.assert_array_equal(pool.sources[:2], first[2 * replica : 2 * replica + 2])
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_two_replicas_restores_on_two(tmp_path, strategies):
-    config = dataclasses.replace(CONFIG, pool_size=5, dropout=0.5)
-    model, _ = train(config, strategies[2], steps=2)
-    path = tf.train.Checkpoint(model=model).write(str(tmp_path / "c"))
-    other = Pix2Pix(dataclasses.replace(config, seed=1), strategies[2], total_steps=100)
+def test_a_checkpoint_of_two_replicas_restores_on_two(pooled, tmp_path, strategies):
+    path = tf.train.Checkpoint(model=pooled).write(str(tmp_path / "c"))
+    other = Pix2Pix(dataclasses.replace(POOLED, seed=1), strategies[2], total_steps=100)
     tf.train.Checkpoint(model=other).read(path).assert_consumed()
-    np.testing.assert_array_equal(flat(other.generator.variables), flat(model.generator.variables))
-    for mine, theirs in zip(other.pools, model.pools, strict=True):
+    np.testing.assert_array_equal(flat(other.generator.variables), flat(pooled.generator.variables))
+    for mine, theirs in zip(other.pools, pooled.pools, strict=True):
         np.testing.assert_array_equal(mine.images, theirs.images)
 
 
 @pytest.mark.slow
-def test_pools_start_empty_on_another_number_of_replicas(tmp_path, strategies):
-    config = dataclasses.replace(CONFIG, pool_size=5)
-    model, _ = train(config, strategies[2], steps=1)
-    Checkpoints(tmp_path).save(model)
-    notes, other = [], Pix2Pix(dataclasses.replace(config, seed=1), strategies[1], total_steps=100)
-    assert Checkpoints(tmp_path).restore_newest(other, notes.append) == 1
+def test_pools_start_empty_on_another_number_of_replicas(pooled, tmp_path, strategies):
+    Checkpoints(tmp_path).save(pooled)
+    notes, other = [], Pix2Pix(dataclasses.replace(POOLED, seed=1), strategies[1], total_steps=100)
+    assert Checkpoints(tmp_path).restore_newest(other, notes.append) == 2
     assert len(notes) == 1
-    assert "step 1" in notes[0]
+    assert "step 2" in notes[0]
     assert "pools" in notes[0]
     assert int(other.pools[0].count.numpy()) == 0
     for name in ("generator", "discriminator", "generator_optimizer", "discriminator_optimizer"):
-        np.testing.assert_array_equal(flat(getattr(other, name).variables), flat(getattr(model, name).variables))
+        np.testing.assert_array_equal(flat(getattr(other, name).variables), flat(getattr(pooled, name).variables))

@@ -8,13 +8,16 @@ import tensorflow as tf
 
 from tests.tfpix2pix.model.test_distribution import flat
 from tfpix2pix.config import Config
+from tfpix2pix.model.gradients import generate, generator_gradients
 from tfpix2pix.model.state import Pix2Pix, generator_of
-from tfpix2pix.model.step import generate, generator_gradients, make_train_step
-from tfpix2pix.networks.generator import unet, with_logits
+from tfpix2pix.model.step import make_train_step
+from tfpix2pix.networks.generators.generator import with_logits
+from tfpix2pix.networks.generators.unet import unet
 
 CLASSES = 3
 CONFIG = Config(
     image_size=(32, 32),
+    depth=2,
     generator_width=2,
     discriminator_width=2,
     discriminator_layers=1,
@@ -65,7 +68,7 @@ def test_gradients_are_those_of_one_tape_over_the_whole_objective(strategies):
     source, target = (tf.constant(each) for each in pairs())
     with tf.GradientTape() as tape:
         generated, logits = generate(model, source)
-    found, metrics = generator_gradients(model, source, target, generated, tape, logits)
+    found, metrics = generator_gradients(model, source, target, [generated, logits], tape)
 
     with tf.GradientTape() as tape:
         generated, logits = with_logits(model.generator)(source, training=True)
@@ -90,13 +93,18 @@ def test_steps_learn_classes(strategies):
     assert "generator/l1" not in metrics
 
 
+@pytest.fixture(scope="module")
+def whole(strategies):
+    return train(CONFIG, strategies[1])
+
+
 @pytest.mark.parametrize(
     "options",
     [{"gradient_accumulation": 2}, pytest.param({"xla": True}, marks=pytest.mark.slow)],
     ids=["parts", "xla"],
 )
-def test_other_ways_to_compute_a_step_give_the_same(options, strategies):
-    whole, losses = train(CONFIG, strategies[1])
+def test_other_ways_to_compute_a_step_give_the_same(options, whole, strategies):
+    whole, losses = whole
     other, others = train(dataclasses.replace(CONFIG, **options), strategies[1])
     np.testing.assert_allclose([others[name] for name in losses], [*losses.values()], 1e-4)
     for name in ("generator_optimizer", "discriminator_optimizer"):

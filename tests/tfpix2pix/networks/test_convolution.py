@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.networks.convolution import MAX_PRODUCT_PLACES, DownConvolution, UnitStrideConvolution, UpConvolution
+from tfpix2pix.networks.layers.convolution import (
+    MAX_PRODUCT_PLACES,
+    DownConvolution,
+    UnitStrideConvolution,
+    UpConvolution,
+)
 
 # The side of a square grid of MAX_PRODUCT_PLACES.
 MAX_SIDE = math.isqrt(MAX_PRODUCT_PLACES)

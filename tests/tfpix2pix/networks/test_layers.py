@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfpix2pix.networks.generator import unet
-from tfpix2pix.networks.layers import BatchNormalization, Dropout, normalization
+from tfpix2pix.networks.generators.unet import unet
+from tfpix2pix.networks.layers.dropout import Dropout
+from tfpix2pix.networks.layers.normalization import BatchNormalization, normalization
 
 X = np.random.default_rng(0).normal(1.0, 2.0, (3, 4, 5, 2)).astype("float32")
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.networks.choices import RECEPTIVE_FIELDS, default_depth
-from tfpix2pix.networks.discriminator import patchgan
-from tfpix2pix.networks.generator import unet
-from tfpix2pix.networks.layers import Dropout
+from tfpix2pix.networks.discriminators.patchgan import patchgan
+from tfpix2pix.networks.generators.unet import unet
+from tfpix2pix.networks.layers.dropout import Dropout
 
 
 def dropouts(network):

@@ -11,10 +11,15 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.runs import ROOT
-from tfpix2pix.networks.convolution import DownConvolution, UnitStrideConvolution, UpConvolution
-from tfpix2pix.networks.discriminator import patchgan
-from tfpix2pix.networks.generator import unet
-from tfpix2pix.networks.layers import BatchNormalization, Dropout
+from tfpix2pix.networks.discriminators.patchgan import patchgan
+from tfpix2pix.networks.generators.generator import GENERATORS as BUILDERS
+from tfpix2pix.networks.layers.attention import SelfAttention
+from tfpix2pix.networks.layers.convolution import DownConvolution, UnitStrideConvolution, UpConvolution
+from tfpix2pix.networks.layers.doubling import ResizeConvolution, ShuffleConvolution
+from tfpix2pix.networks.layers.dropout import Dropout
+from tfpix2pix.networks.layers.normalization import BatchNormalization
+from tfpix2pix.networks.layers.padded_convolution import PaddedConvolution, TransposedConvolution
+from tfpix2pix.networks.layers.pooling import HalvingPool
 
 SIZE = (64, 64)
 GENERATORS = {
@@ -23,10 +28,13 @@ GENERATORS = {
     "batch, synchronized": {"sync_batch_norm": True},
     "instance": {"norm": "instance"},
     "none": {"norm": "none"},
-    "dropout at inference": {"dropout_at_inference": True},
-    "any size": {"image_size": (None, None), "depth": 6},
+    "dropout at inference": {"depth": 6, "dropout_at_inference": True},
+    "any size": {"image_size": (None, None)},
     "without products": {"products": False},
     "bfloat16": {"dtype": "mixed_bfloat16"},
+    "resnet": {"kind": "resnet", "blocks": 2},
+    "enhancer": {"kind": "resnet", "blocks": 1, "enhancers": 1, "attention": (1,), "upsample": "pixel_shuffle"},
+    "reflect, resize, spectral": {"upsample": "resize", "padding": "reflect", "spectral_norm": True},
 }
 DISCRIMINATORS = {
     "batch": {},
@@ -50,8 +58,8 @@ def stir(network):
     return network
 
 
-def generator(**options):
-    return stir(unet(**({"image_size": SIZE, "width": 2, "seed": 4} | options)))
+def generator(kind="unet", **options):
+    return stir(BUILDERS[kind](**({"image_size": SIZE, "depth": 3, "width": 2, "seed": 4} | options)))
 
 
 def discriminator(**options):
@@ -92,7 +100,7 @@ def test_a_saved_discriminator_gives_the_same_numbers(options, tmp_path):
     assert_same_numbers(network, saved_and_loaded(network, tmp_path), [images(0), images(1)])
 
 
-@pytest.mark.parametrize("module", ["tfpix2pix", "tfpix2pix.networks.layers"])
+@pytest.mark.parametrize("module", ["tfpix2pix", pytest.param("tfpix2pix.networks.layers", marks=pytest.mark.slow)])
 def test_a_file_loads_in_another_process_by_one_import(tmp_path, module):
     network = generator()
     network.save(tmp_path / "g.keras")
@@ -122,6 +130,13 @@ def test_no_layer_holds_code_and_every_class_is_registered(tmp_path):
     [
         DownConvolution(3, True, products=False, kernel_initializer="zeros", name="a"),
         UpConvolution(3, False, products=True, kernel_regularizer="l2", trainable=False),
+        ResizeConvolution(3, True, reflect=True),
+        ShuffleConvolution(3, False, kernel_initializer="zeros"),
+        ShuffleConvolution(3, False, name="icnr"),
+        SelfAttention(kernel_initializer="zeros"),
+        HalvingPool(),
+        PaddedConvolution(3, 5, True, stride=2, reflect=True, kernel_initializer="zeros"),
+        TransposedConvolution(3, False, trainable=False),
         UnitStrideConvolution(3, True, dtype="mixed_bfloat16"),
         BatchNormalization("moving", synchronized=True, momentum=0.8, epsilon=1e-3, gamma_initializer="ones"),
         Dropout(0.25, seed=7, at_inference=True),
@@ -139,7 +154,7 @@ def test_a_layer_is_made_again_from_its_config(layer):
 def test_the_machine_that_loads_decides_about_products(monkeypatch):
     layer = DownConvolution(3, True)
     for there in (True, False):
-        monkeypatch.setattr("tfpix2pix.networks.convolution.use_products", lambda there=there: there)
+        monkeypatch.setattr("tfpix2pix.networks.layers.convolution.use_products", lambda there=there: there)
         again = DownConvolution.from_config(layer.get_config())
         again.build((1, 8, 8, 2))
         types = {
@@ -187,9 +202,10 @@ def test_a_clone_with_layers_changed():
 
 def test_a_summary_names_each_layer_by_its_level():
     lines = []
-    generator().summary(print_fn=lambda line, **_: lines.append(line), line_length=120)
+    deep = generator(depth=6)
+    deep.summary(print_fn=lambda line, **_: lines.append(line), line_length=120)
     text = "\n".join(lines)
-    names = [layer.name for layer in generator().layers]
+    names = [layer.name for layer in deep.layers]
     assert names[:5] == ["source", "down1", "down2_relu", "down2", "down2_norm"]
     assert names[-4:] == ["up2_skip", "up1_relu", "up1", "generated"]
     assert "up5_dropout" in names

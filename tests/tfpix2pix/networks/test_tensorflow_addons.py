@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers.golden import SHARED
-from tfpix2pix.networks.layers import NORM_EPSILON, normalization
+from tfpix2pix.networks.layers.normalization import NORM_EPSILON, normalization
 
 pytestmark = pytest.mark.needs_shared
 

@@ -51,9 +51,17 @@ def run(split, batch_size, networks=ALL, columns=COLUMNS, **options):
     return measure(compile_columns(columns, networks), dataset, -(-N // batch_size), **options)
 
 
-def test_single_images(split):
+@pytest.fixture(scope="module")
+def measured(split):
+    """In batches of three, and what was shown meanwhile."""
+    shown = []
+    on_batch = lambda first, batch, generated: shown.append((first, len(generated["two"])))  # noqa: E731
+    return run(split, 3, resamples=300, on_batch=on_batch), shown
+
+
+def test_single_images(split, measured):
     source, target = split
-    found = run(split, 3)
+    found, _ = measured
     np.testing.assert_allclose(found["identity"].images["l1"], np.abs(source - target).mean((1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(found["identity"].images["lpips"], distance(source, target), rtol=1e-5)
     assert "diversity_l1" not in found["identity"].images
@@ -61,9 +69,9 @@ def test_single_images(split):
         assert found["identity"].means[name] == pytest.approx(found["identity"].images[name].mean(), rel=1e-5)
 
 
-def test_several_translations_have_their_mean_and_their_diversity(split):
+def test_several_translations_have_their_mean_and_their_diversity(split, measured):
     source, target = split
-    found = run(split, 3)["two"].images
+    found = measured[0]["two"].images
     a, b = 0.5 * source, 0.9 * target
     expected = (np.abs(a - target) + np.abs(b - target)).mean((1, 2, 3)) / 2
     np.testing.assert_allclose(found["l1"], expected, rtol=1e-5)
@@ -71,9 +79,9 @@ def test_several_translations_have_their_mean_and_their_diversity(split):
     np.testing.assert_allclose(found["diversity_lpips"], distance(a, b), rtol=1e-5)
 
 
-def test_the_whole_set(split):
+def test_the_whole_set(split, measured):
     source, target = split
-    found = run(split, 3)
+    found, _ = measured
     real = features(target).numpy()
     fake = features(source).numpy()
     assert found["identity"].means["fid"] == pytest.approx(frechet_distance(fake, real), rel=1e-5)
@@ -82,9 +90,9 @@ def test_the_whole_set(split):
     assert found["two"].means["fid"] == pytest.approx(frechet_distance(both, real), rel=1e-5)
 
 
-def test_segmentation(split):
+def test_segmentation(split, measured):
     source, _ = split
-    found = run(split, 3)
+    found, _ = measured
     # The identity shows the labels themselves.
     assert found["identity"].means["class_iou"] == 1
     np.testing.assert_array_equal(found["identity"].images["pixel_accuracy"], np.ones(N))
@@ -96,8 +104,8 @@ def test_segmentation(split):
     assert {name: means[name] for name in expected} == pytest.approx(expected)
 
 
-def test_batches_make_no_difference(split):
-    whole, single = run(split, N), run(split, 1)
+def test_batches_make_no_difference(split, measured):
+    whole, single = measured[0], run(split, 1)
     for column in COLUMNS:
         for name, value in whole[column].means.items():
             assert single[column].means[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
@@ -111,15 +119,13 @@ def test_one_image_has_no_covariance(split):
     assert "fid" not in run(split[:, :1], 1)["identity"].means
 
 
-def test_batches_are_shown_in_order_and_can_be_cancelled(split):
-    shown = []
-    run(split, 3, on_batch=lambda first, batch, generated: shown.append((first, len(generated["two"]))))
-    assert shown == [(0, 2), (3, 2), (6, 2)]
-    assert run(split, 3, is_cancelled=lambda: True) is None
+def test_batches_are_shown_in_order_and_can_be_cancelled(split, measured):
+    assert measured[1] == [(0, 2), (3, 2), (6, 2)]
+    assert run(split, 3, Networks(), is_cancelled=lambda: True) is None
 
 
-def test_intervals_of_the_set_are_over_whole_images(split):
-    found = run(split, 3, resamples=300)
+def test_intervals_of_the_set_are_over_whole_images(split, measured):
+    found, _ = measured
     counts = counts_of(N, 300)
     confusion = confusions(labels_of(split[0], PALETTE), segment(split[1] * 0.9)).numpy()
     confusion += confusions(labels_of(split[0], PALETTE), segment(split[0] * 0.5)).numpy()

@@ -23,12 +23,35 @@ from tfpix2pix.run_dir.config_json import save
 from tfpix2pix.run_dir.lost_pairs import Lost
 from tfpix2pix.run_dir.trained_generator import load_generator
 
-CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
+CONFIG = Config(
+    image_size=(32, 32), depth=3, generator_width=1, discriminator_width=1, discriminator_layers=1
+).resolved()
+
+
+@pytest.fixture(scope="module")
+def built(strategies, tmp_path_factory):
+    """A model that all tests share, and a file with its values of the start."""
+    model = Pix2Pix(CONFIG, strategies[1], total_steps=10)
+    return model, tf.train.Checkpoint(model=model).write(str(tmp_path_factory.mktemp("built") / "start"))
 
 
 @pytest.fixture
-def model(strategies):
-    return Pix2Pix(CONFIG, strategies[1], total_steps=10)
+def model(built):
+    model, start = built
+    tf.train.Checkpoint(model=model).read(start).assert_consumed()
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(built, tmp_path_factory):
+    """A run directory with checkpoints of two steps."""
+    folder = tmp_path_factory.mktemp("saved") / "r"
+    folder.mkdir()
+    save(CONFIG, folder)
+    for step in (4, 8):
+        built[0].step.assign(step)
+        Checkpoints(folder, keep=2).save(built[0])
+    return folder
 
 
 def damage(folder, how):
@@ -64,12 +87,9 @@ def damage(folder, how):
         *(("index flipped at", position) for position in (0, 3000, -1000, -48, -47, -45, -1)),
     ],
 )
-def test_a_damaged_checkpoint(model, tmp_path, how):
-    save(CONFIG, tmp_path)
+def test_a_damaged_checkpoint(model, saved, tmp_path, how):
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     checkpoints = Checkpoints(tmp_path, keep=2)
-    for step in (4, 8):
-        model.step.assign(step)
-        checkpoints.save(model)
     damage(checkpoints.path(8), how)
     with pytest.raises(InputError, match=r"00000008 .*\(.+\).* --checkpoint"):
         load_generator(tmp_path, "latest")

@@ -29,6 +29,7 @@ OPTIONS = (
     "--batch_size=2",
     "--learning_rate=1e-5",
     "--keep_checkpoints=1",
+    "--validate_every=1",
 )
 
 
@@ -83,5 +84,5 @@ def test_exporting(runs, tmp_path, name):
     with pytest.MonkeyPatch.context() as patch:
         # The run's config.json names its data as `pairs`.
         patch.chdir(runs.parent)
-        assert call(export, f"--run_dir={runs / name}", f"--export_dir={tmp_path / 'model'}", "--parity_images=2") == 0
+        assert call(export, f"--run_dir={runs / name}", f"--output={tmp_path / 'model'}", "--parity_images=2") == 0
     assert (tmp_path / "model" / "1" / "saved_model.pb").exists()

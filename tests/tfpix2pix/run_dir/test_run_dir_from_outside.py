@@ -1,11 +1,14 @@
 """A run directory from somebody else: nothing is written or deleted outside it, and no command hangs."""
 
+import contextlib
+import ctypes
 import json
 import os
 import shutil
 
 import pytest
 
+from export import saved_model
 from pipelines.system.disk import check_writable, write_whole
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
@@ -14,6 +17,7 @@ from tfpix2pix import translate
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.lock import Lock
 
+compare = command_module("tfpix2pix.compare")
 evaluate = command_module("tfpix2pix.evaluate")
 train = command_module("tfpix2pix.train")
 
@@ -37,7 +41,8 @@ def commands(run_dir, short_run):
     "name",
     [".log.jsonl", "lock", ".writable", "curves.png", "samples/step-00000003.png", "evaluation", "checkpoints/x"],
 )
-def test_links_are_refused(run_dir, short_run, tmp_path, name):
+def test_a_training_refuses_links(run_dir, short_run, tmp_path, name):
+    """It would write through them."""
     outside = tmp_path / "outside"
     outside.write_text("precious")
     (run_dir / name).parent.mkdir(exist_ok=True)
@@ -45,9 +50,13 @@ def test_links_are_refused(run_dir, short_run, tmp_path, name):
         shutil.rmtree(run_dir / name)
     (run_dir / name).unlink(missing_ok=True)
     (run_dir / name).symlink_to(outside)
-    for command in commands(run_dir, short_run):
-        with pytest.raises(InputError, match=f"run_dir={run_dir} has {name}, "):
-            call(*command)
+    training, evaluation, translation = commands(run_dir, short_run)
+    with pytest.raises(InputError, match=f"run_dir={run_dir} has {name}, which is a link"):
+        call(*training)
+    assert call(*translation) == 0
+    if name == "evaluation":
+        with pytest.raises(InputError, match=r"evaluation is a link, .*--output"):
+            call(*evaluation)
     assert outside.read_text() == "precious"
 
 
@@ -57,10 +66,89 @@ def test_a_linked_folder_of_checkpoints_loses_nothing(run_dir, short_run, tmp_pa
     (photos / "00000001" / "letter.txt").write_text("dear")
     shutil.rmtree(run_dir / "checkpoints")
     (run_dir / "checkpoints").symlink_to(photos)
-    for command in commands(run_dir, short_run):
-        with pytest.raises(InputError, match="has checkpoints, "):
+    training, *others = commands(run_dir, short_run)
+    with pytest.raises(InputError, match="has checkpoints, which is a link"):
+        call(*training)
+    for command in others:
+        with pytest.raises(InputError, match="00000001 cannot be read"):
             call(*command)
     assert (photos / "00000001" / "letter.txt").read_text() == "dear"
+
+
+def linked(run_dir, folder):
+    """A folder with a link to each thing of a run, as version control of data makes them, files one by one."""
+    for path in run_dir.rglob("*"):
+        if path.is_file():
+            link = folder / path.relative_to(run_dir)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+    return folder
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "kind", ["links", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("a link to each folder", "read-only"))]
+)
+def test_commands_that_read_take_what_they_may_not_change(run_dir, short_run, tmp_path, kind):
+    if kind == "links":
+        given = linked(run_dir, tmp_path / "linked")
+    else:
+        given = run_dir
+        if kind != "read-only":
+            given = tmp_path / "linked"
+            given.mkdir()
+            for path in run_dir.iterdir():
+                (given / path.name).symlink_to(path)
+    before = contents(run_dir)
+    _, evaluation, translation = commands(given, short_run)
+    own = f"--output={tmp_path / 'e'}"
+    rest = (compare, f"--output={tmp_path / 'c'}", "--nofeatures", str(given), f"latest={given}@latest")
+    export = (saved_model, f"--run_dir={given}", f"--output={tmp_path / 'm'}", "--parity_images=1")
+    with without_rights(run_dir) if kind == "read-only" else contextlib.nullcontext():
+        for command in ((*evaluation, own), translation, rest, export):
+            assert call(*command) == 0
+        if kind == "read-only":
+            with pytest.raises(InputError, match=r"evaluation/val-[02] cannot be written .*--output"):
+                call(*evaluation)
+    assert contents(run_dir) == before
+
+
+@contextlib.contextmanager
+def without_rights(folder):
+    """Nothing below a folder can be written, for root either."""
+    paths = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    for path in paths:
+        path.chmod(0o555)
+    try:
+        with without_override():
+            with pytest.raises(PermissionError):
+                (folder / "probe").touch()
+            yield
+    finally:
+        for path in paths:
+            path.chmod(0o755)
+
+
+@contextlib.contextmanager
+def without_override():
+    """Root obeys permissions, too: this thread lacks CAP_DAC_OVERRIDE meanwhile."""
+    if os.geteuid():
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    before = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, before) == 0
+    fewer = (ctypes.c_uint32 * 6)(*before)
+    fewer[0] &= ~0b10
+    assert libc.capset(header, fewer) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, before) == 0
 
 
 def test_the_run_directory_itself_may_be_a_link(run_dir, short_run, tmp_path):
@@ -151,7 +239,9 @@ def test_options_that_no_training_writes(run_dir, short_run, values, words):
             call(*command)
 
 
-def test_an_option_that_was_left_open_is_resolved(run_dir, short_run):
+def test_an_option_that_was_left_open_is_resolved(noisy_run, short_run, tmp_path):
+    """Six levels are those of 64x64."""
+    run_dir = shutil.copytree(noisy_run, tmp_path / "run")
     config = json.loads((run_dir / "config.json").read_text())
     (run_dir / "config.json").write_text(json.dumps(config | {"depth": 0, "load_size": [0, 0]}))
     assert call(*commands(run_dir, short_run)[2]) == 0

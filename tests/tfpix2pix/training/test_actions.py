@@ -12,12 +12,16 @@ from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.epochs import Stretch
 from tfpix2pix.run_dir.journal import Journal, read_log
 from tfpix2pix.training import loop
-from tfpix2pix.training.actions import Log, Save, Schedule, check_finite
+from tfpix2pix.training.actions import Log, Save, check_finite
+from tfpix2pix.training.schedule import Schedule
 from tfpix2pix.training.validation import Validation
 
-CONFIG = Config(image_size=(32, 32), generator_width=1, discriminator_width=1, discriminator_layers=1).resolved()
+CONFIG = Config(
+    image_size=(32, 32), depth=3, generator_width=1, discriminator_width=1, discriminator_layers=1
+).resolved()
 METRICS = {
     name: tf.constant(value)
     for name, value in {
@@ -48,7 +52,7 @@ def test_log_writes_every_so_many_steps_and_at_epoch_ends(model, tmp_path):
     now = [0.0]
     watch = loop.Stopwatch(lambda: now[0])
     journal = Journal(tmp_path, 0, last_step=7)
-    log = Log(journal, Schedule(steps_per_epoch=5, last_step=7), watch, model, every=2)
+    log = Log(journal, Schedule([Stretch(0, 5)], last_step=7), watch, model, every=2)
     for step in range(1, 8):
         now[0] += 0.5
         log(step, dict(METRICS))
@@ -67,7 +71,7 @@ def test_log_writes_every_so_many_steps_and_at_epoch_ends(model, tmp_path):
 def test_the_first_step_does_not_count_for_the_speed(model, tmp_path):
     now = [0.0]
     journal = Journal(tmp_path, 0, last_step=3)
-    log = Log(journal, Schedule(steps_per_epoch=5, last_step=3), loop.Stopwatch(lambda: now[0]), model, every=1)
+    log = Log(journal, Schedule([Stretch(0, 5)], last_step=3), loop.Stopwatch(lambda: now[0]), model, every=1)
     for step, seconds in ((1, 60.0), (2, 0.5), (3, 0.25)):
         now[0] += seconds
         log(step, dict(METRICS))
@@ -89,7 +93,9 @@ def test_a_journal_drops_what_lies_after_the_checkpoint_and_what_was_cut(tmp_pat
 
 def test_checkpoints_keep_the_newest_and_the_best(model, tmp_path):
     checkpoints = Checkpoints(tmp_path, keep=2)
-    save = Save(checkpoints, model, Schedule(1, 6), loop.Stopwatch(), every=100, is_interrupted=lambda: False)
+    save = Save(
+        checkpoints, model, Schedule([Stretch(0, 1)], 6), loop.Stopwatch(), every=100, is_interrupted=lambda: False
+    )
     for step, l1 in enumerate((0.5, 0.2, 0.4, 0.3, 0.6)):
         model.step.assign(step)
         save(step, {"validation/l1": l1, "generator/l1": 9.0})
@@ -98,9 +104,24 @@ def test_checkpoints_keep_the_newest_and_the_best(model, tmp_path):
     assert checkpoints.validation(3) == {"l1": 0.3}
 
 
+def test_checkpoints_of_chosen_epochs_stay(model, tmp_path):
+    """An epoch has 2 steps; every second one is kept."""
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    schedule = Schedule([Stretch(0, 2)], 9, validate_every=4, save_every_epochs=4, keep_every=2)
+    save = Save(checkpoints, model, schedule, loop.Stopwatch(), every=100, is_interrupted=lambda: False)
+    for step in range(10):
+        model.step.assign(step)
+        save(step, {})
+    assert checkpoints.steps() == [4, 8, 9]
+    # Another --keep_every later on takes none of them away.
+    model.step.assign(10)
+    Checkpoints(tmp_path, keep=1).save(model)
+    assert checkpoints.steps() == [4, 8, 10]
+
+
 def test_save_waits_for_its_turn(model, tmp_path):
     checkpoints, interrupted = Checkpoints(tmp_path, keep=9), [False]
-    save = Save(checkpoints, model, Schedule(5, 7), loop.Stopwatch(), 3, lambda: interrupted[0])
+    save = Save(checkpoints, model, Schedule([Stretch(0, 5)], 7), loop.Stopwatch(), 3, lambda: interrupted[0])
     for step in range(1, 8):
         model.step.assign(step)
         interrupted[0] = step == 4
@@ -111,7 +132,7 @@ def test_save_waits_for_its_turn(model, tmp_path):
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(model, tmp_path, strategies):
     train_step = make_train_step(model, strategies[1])
     checkpoints = Checkpoints(tmp_path, keep=9)
-    save = Save(checkpoints, model, Schedule(4, 8), loop.Stopwatch(), 100, lambda: False)
+    save = Save(checkpoints, model, Schedule([Stretch(0, 4)], 8), loop.Stopwatch(), 100, lambda: False)
     good = tf.zeros((1, 32, 32, 3))
     bad = tf.fill((1, 32, 32, 3), math.nan)
     batches = [(good, good)] * 4 + [(good, good), (good, bad), (good, good), (good, good)]
@@ -127,7 +148,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(model, tmp_path, s
 def test_weights_that_are_not_finite_are_not_saved(model, tmp_path):
     """Whatever the losses were: they are those from before the update."""
     checkpoints = Checkpoints(tmp_path)
-    save = Save(checkpoints, model, Schedule(1, 8), loop.Stopwatch(), 100, lambda: False)
+    save = Save(checkpoints, model, Schedule([Stretch(0, 1)], 8), loop.Stopwatch(), 100, lambda: False)
     save(0, {})
     assert checkpoints.steps() == [0]
     model.step.assign(1)
@@ -150,11 +171,10 @@ def test_the_loop_calls_actions_in_order_and_stops_when_asked():
 def test_validation_means_are_over_images_whatever_the_batches():
     rng = np.random.default_rng(0)
     source, target = (rng.uniform(-1, 1, (5, 16, 16, 3)).astype("float32") for _ in range(2))
-    identity = lambda x, training: x  # noqa: E731
     results = []
-    for batch in (1, 2, 5):
+    for batch in (2, 5):
         dataset = tf.data.Dataset.from_tensor_slices((source, target)).batch(batch)
-        means, rows = Validation(identity, dataset, -(-5 // batch), samples=3)()
+        means, rows = Validation(tf.identity, dataset, -(-5 // batch), samples=3)()
         results.append(means)
         np.testing.assert_array_equal(rows["generated"], source[:3])
     np.testing.assert_allclose(results[0]["l1"], np.abs(source - target).mean(), rtol=1e-6)
@@ -162,4 +182,4 @@ def test_validation_means_are_over_images_whatever_the_batches():
     np.testing.assert_allclose(results[0]["psnr"], (-10 * np.log10(mse)).mean(), rtol=1e-5)
     for other in results[1:]:
         np.testing.assert_allclose(list(other.values()), list(results[0].values()), rtol=1e-5)
-    assert Validation(identity, dataset, 1, samples=3)(lambda: True) is None
+    assert Validation(tf.identity, dataset, 1, samples=3)(lambda: True) is None

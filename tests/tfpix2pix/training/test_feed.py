@@ -67,7 +67,7 @@ def test_indices_are_those_that_are_read(folder):
         np.testing.assert_allclose(source[:, 0, 0, 0], expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("how", ["vanished", "another image", "cut short"])
+@pytest.mark.parametrize("how", ["vanished", "another image", pytest.param("cut short", marks=pytest.mark.slow)])
 def test_a_lost_pair_is_replaced_by_the_next_and_all_others_keep_their_places(how, folder, strategies, tmp_path, lines):
     pairs = open_train(folder, SKIP)
     file = folder / "train" / "6.png"
@@ -145,7 +145,7 @@ def test_none_left(folder, strategies, tmp_path, lines):
         list(feed(pairs, SKIP, strategies, tmp_path, lines))
 
 
-@pytest.mark.parametrize(("count", "is_most"), [(3, False), (4, True)])
+@pytest.mark.parametrize(("count", "is_most"), [pytest.param(3, False, marks=pytest.mark.slow), (4, True)])
 def test_most_of_the_files_gone_is_no_matter_of_single_files(folder, strategies, tmp_path, lines, count, is_most):
     """A disk that is away for a moment; nothing is noted as lost for ever."""
     pairs = open_train(folder, SKIP)
@@ -186,14 +186,15 @@ def test_validation_without_a_file(bad_images, folder, lines):
     file = folder / "val" / "3.png"
     file.unlink()
     fed = ValidationFeed(pairs, config, lines.append)
-    identity = lambda x, training: x  # noqa: E731
-    validate = Validation(identity, *fed.batches(), samples=2, recover=fed.recover)
+    validate = Validation(tf.identity, *fed.batches(), samples=2, recover=fed.recover)
     if bad_images == "fail":
         with pytest.raises(UnreadableError, match=f"{file}: "):
             validate()
         return
     means, _ = validate()
-    left = Validation(identity, *ValidationFeed(open_pairs(folder / "val", form), config, print).batches(), samples=2)
+    left = Validation(
+        tf.identity, *ValidationFeed(open_pairs(folder / "val", form), config, print).batches(), samples=2
+    )
     assert means == left()[0]
     assert len(lines) == 1
     assert lines[0].startswith(f"lost {file}: it cannot be read (No such file or directory); validation ")

@@ -71,7 +71,7 @@ def test_colors_of_classes_are_those_of_the_targets_palette(tmp_path):
     assert list(filled.display("target").colors) == COLORS
     # Files are read as before, by index, and a run resumes with what it had.
     assert filled.pair_format().target.palette is None
-    assert config.differences(filled) == []
+    assert config.differences(filled, "asked", "never") == {}
     named = dataclasses.replace(config, label_colors="#ff0000,#00ff00,#0000ff")
     assert with_target_palette(named, train) == named
 

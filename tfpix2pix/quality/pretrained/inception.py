@@ -15,7 +15,7 @@ from keras import layers
 
 from pipelines.images.transforms import to_uint8
 from tfpix2pix.quality.pretrained.rgb import rgb
-from tfpix2pix.quality.pretrained.torch_file import Tensors, read_tensors, require
+from tfpix2pix.weights.torch.file import Tensors, read_tensors, require
 
 SIZE = (299, 299)
 FEATURES = 2048

@@ -9,7 +9,7 @@ from keras import layers
 
 from tfpix2pix.quality.metrics import LPIPS_SIDE
 from tfpix2pix.quality.pretrained.rgb import rgb
-from tfpix2pix.quality.pretrained.torch_file import Tensors, read_tensors, require
+from tfpix2pix.weights.torch.file import Tensors, read_tensors, require
 
 # Mean and deviation of ImageNet's RGB, converted from [0, 1] to [-1, 1]; rounded as in the published code.
 SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)

@@ -12,6 +12,8 @@ from pipelines.images.header import DAMAGED, BadImageError
 RNG = np.random.default_rng(0)
 COLORS = RNG.integers(0, 256, (300, 400, 3), np.uint8)
 DEEP = RNG.integers(0, 65536, (300, 400), np.uint16)
+# A strip of more than a mebibyte.
+WIDE = RNG.integers(0, 65536, (300, 700, 3), np.uint16)
 BANDS = RNG.normal(size=(300, 400, 12)).astype(np.float32)
 
 
@@ -41,10 +43,12 @@ FILES = {
     ),
     "BigTIFF": (tiff(COLORS, tile=(32, 32), bigtiff=True), "", COLORS, True),
     "pages": (tiff(np.moveaxis(BANDS, -1, 0), tile=(32, 32), photometric="minisblack"), "CYX", BANDS, True),
+    "one strip": (tiff(WIDE, photometric="rgb"), "", WIDE, True),
+    "one strip, big-endian": (tiff(WIDE, photometric="rgb", byteorder=">"), "", WIDE, True),
     "NPY": (npy(COLORS), "", COLORS, True),
     "NPY gray, big-endian": (npy(DEEP.astype(">u2")), "", DEEP[..., None], True),
-    "NPY of columns": (npy(np.asfortranarray(DEEP)), "", DEEP[..., None], False),
-    "NPY of planes": (npy(np.moveaxis(BANDS, -1, 0)), "CYX", BANDS, False),
+    "NPY of columns": (npy(np.asfortranarray(DEEP)), "", DEEP[..., None], True),
+    "NPY of planes": (npy(np.moveaxis(BANDS, -1, 0)), "CYX", BANDS, True),
     "PNG": (lambda path: Image.fromarray(COLORS).save(path, "PNG"), "", COLORS, False),
 }
 WINDOWS = [(0, 0, 300, 400), (0, 0, 20, 30), (131, 77, 40, 50), (280, 370, 20, 30), (299, 0, 1, 400), (5, 399, 90, 1)]
