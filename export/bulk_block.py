@@ -45,6 +45,9 @@ NO_SUCH_NAME = (
     tf.errors.FailedPreconditionError,
 )
 
+# One image's own error is reported, or, some 1 time in 100, that its loop was stopped: so often it is asked again.
+TRIES = 10
+
 # A TIFF or NPY file that is too large for a model's memory becomes a TIFF.
 LARGE_SUFFIXES = (".tif", ".tiff", ".npy")
 
@@ -198,19 +201,23 @@ def extent_of(file: Readable) -> Extent:
 
 
 def translate_batch(
-    images: list[tuple[str, bytes]], translate: Callable[[list[bytes]], list[bytes]], skipped: dict[str, str]
+    images: list[tuple[str, bytes]],
+    translate: Callable[[list[bytes]], list[bytes]],
+    skipped: dict[str, str],
+    tries: int = TRIES,
 ) -> Iterator[tuple[str, bytes]]:
-    """Translates some images at once; if one of them makes that fail, each by itself."""
+    """Translates some images at once; if one of them makes that fail, each by itself, up to `tries` times."""
     names, contents = zip(*images, strict=True)
     try:
         results = translate(list(contents))
     # The graph loops over the images: if one stops the loop, its own error is reported, or that the loop was stopped.
     except (tf.errors.InvalidArgumentError, tf.errors.CancelledError) as error:
-        if len(images) == 1:
-            skipped[names[0]] = DAMAGED if isinstance(error, tf.errors.CancelledError) else reason_of(error)
+        has_reason = isinstance(error, tf.errors.InvalidArgumentError)
+        if len(images) == 1 and (has_reason or tries == 1):
+            skipped[names[0]] = reason_of(error) if has_reason else DAMAGED
         else:
             for image in images:
-                yield from translate_batch([image], translate, skipped)
+                yield from translate_batch([image], translate, skipped, tries - 1)
         return
     yield from zip(names, results, strict=True)
 

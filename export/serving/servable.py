@@ -1,5 +1,8 @@
 """The served model: image files in, image files out, by TensorFlow's own operations alone."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -7,6 +10,7 @@ from export.serving.queues import Generate, in_batches, one_at_a_time
 from pipelines.images import fit, result_format, transforms
 from pipelines.images.array_file import PNG_CHANNELS
 from pipelines.images.choices import OWN_SHAPE
+from pipelines.images.header import check_header_in_graph
 from pipelines.images.image_format import ImageFormat
 from pipelines.images.kernels import upright_size
 from pipelines.images.pair_format import PairFormat
@@ -147,7 +151,7 @@ class Servable(tf.Module):
             return tf.ensure_shape(source, specs[0].shape), window
 
         sources, windows = tf.map_fn(
-            lambda image: tf.cond(image[2], lambda: read(*image[:2]), lambda: one_at_a_time(read, *image[:2])),
+            lambda image: tf.cond(image[2], lambda: read(*image[:2]), lambda: self._in_turn(read, *image[:2])),
             (files, names, is_native),
             fn_output_signature=specs,
         )
@@ -166,7 +170,14 @@ class Servable(tf.Module):
             source, window, size = self._read(contents, name)
             return self._encode(self._of_any(source[None])[0], window, size)
 
-        return one_at_a_time(translate, contents, name)
+        return self._in_turn(translate, contents, name)
+
+    def _in_turn(self, function: Callable[..., Any], contents: tf.Tensor, name: tf.Tensor) -> Any:
+        """Calls a function of a file, one at a time; its header is checked before.
+
+        An error in the queue stops the loop outside it, too, and then TensorFlow may report that in place of the error.
+        """
+        return one_at_a_time(function, check_header_in_graph(contents, self.form.source.max_pixels, name), name)
 
     def _read(self, contents: tf.Tensor, name: tf.Tensor) -> WholeSource:
         """Reads a file, whose source is in [-1, 1]."""

@@ -12,6 +12,7 @@ from PIL import Image
 from export import bulk
 from export.bulk_block import translate_batch
 from pipelines import prepare
+from pipelines.images.header import DAMAGED
 from pipelines.images.result_format import ResultFormat
 from pipelines.storage import manifest
 from pipelines.storage.shards import open_files
@@ -295,3 +296,16 @@ def test_a_loop_that_an_image_stopped_is_taken_image_by_image(error):
     images = [("a", b"good"), ("b", b"bad"), ("c", b"fine")]
     assert dict(translate_batch(images, translate, skipped)) == {"a": b"result of good", "c": b"result of fine"}
     assert skipped.keys() == {"b"}
+
+
+@pytest.mark.parametrize(("stops", "reason"), [(3, "it cannot be decoded (a bad picture)"), (99, DAMAGED)])
+def test_an_image_is_asked_for_its_reason_again(stops, reason):
+    """As long as all that is said is that its loop was stopped."""
+    errors = iter([tf.errors.CancelledError] * stops + [tf.errors.InvalidArgumentError])
+
+    def translate(contents):
+        raise next(errors)(None, None, "a bad picture")
+
+    skipped = {}
+    assert not list(translate_batch([("a", b"bad")], translate, skipped))
+    assert skipped == {"a": reason}
