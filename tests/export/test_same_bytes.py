@@ -81,6 +81,7 @@ def test_the_same_bytes(run_dir, photos, tmp_path, capsys):
         assert form.encode_png(fit.cut(generated, window)).numpy() == expected[file.stem], file.name
 
 
+@pytest.mark.slow
 def test_the_step_is_the_best_for_all_and_each_names_it(short_run, tmp_path, capsys):
     """The best step is the first here, and the newest is the last."""
     photo = short_run.parent / "pairs" / "val" / "0.png"

@@ -49,7 +49,7 @@ def moments(model):
     [
         pytest.param(WGAN, {"gradient_accumulation": 2}, marks=pytest.mark.slow),
         # Spectral norm improves its estimate at each call, so parts differ from the whole.
-        (R1, {}),
+        pytest.param(R1, {}, marks=pytest.mark.slow),
     ],
     ids=["wgan-gp", "r1"],
 )

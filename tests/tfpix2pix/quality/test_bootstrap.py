@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from tfpix2pix.quality.bootstrap import MIN_IMAGES, counts_of, interval, interval_of_set
 
@@ -18,6 +19,7 @@ def test_width_is_that_of_the_normal_theory():
     np.testing.assert_allclose((low, high), (values.mean() - half, values.mean() + half), atol=0.06 * half)
 
 
+@pytest.mark.slow
 def test_contains_the_true_mean_about_95_times_in_100():
     rng = np.random.default_rng(1)
     draws = [interval(rng.exponential(1, (1, 60))) for _ in range(200)]

@@ -65,6 +65,7 @@ def undisturbed(begun, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_changed_run_resumes_to_the_last_bit(copy, capsys, tmp_path):
     """Other rate, batch, pool and number of epochs, and one more picture; then stopped within an epoch."""
     folder, config = copy

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfpix2pix.config import Config
@@ -49,6 +50,7 @@ def equal(a, b):
     return {path for path in a.keys() & b.keys() if a[path].tobytes() == b[path].tobytes()}
 
 
+@pytest.mark.slow
 def test_the_global_part_is_what_the_first_phase_gave_until_it_is_freed(strategies, tmp_path):
     _, first = trained(HALF, tmp_path / "1", strategies[1])
     second = dataclasses.replace(HALF, **WHOLE, init_from=f"{tmp_path / '1'}:latest", freeze="global").resolved()

@@ -90,14 +90,15 @@ def test_memory_of_attention_grows_as_the_square():
     assert translation_bytes(config, fits - 1) <= 100 * MIB < translation_bytes(config, fits + 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "bound"),
     [
         ({"gradient_accumulation": 2}, 1e-5),
         # Measured: 0.113, by rounding before norms of 4×4 places.
-        pytest.param({"mixed_precision": "float16"}, 0.2, marks=pytest.mark.slow),
-        pytest.param({"xla": True}, 1e-4, marks=pytest.mark.slow),
-        pytest.param({}, 1e-5, marks=pytest.mark.slow, id="two replicas"),
+        ({"mixed_precision": "float16"}, 0.2),
+        ({"xla": True}, 1e-4),
+        pytest.param({}, 1e-5, id="two replicas"),
     ],
 )
 def test_the_newest_layers_learn_alike_however_they_are_computed(how, bound, strategies, monkeypatch):

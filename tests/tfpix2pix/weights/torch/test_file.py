@@ -16,7 +16,7 @@ from tests.helpers import torch_writer
 from tests.oracle import inputs
 from tfpix2pix.weights.torch.file import read_tensors, require
 
-ORACLE = pathlib.Path(__file__).parents[2] / "oracle"
+ORACLE = pathlib.Path(__file__).parents[3] / "oracle"
 FILES = ("legacy.pth", "zip.pth", "protocol5.pth")
 
 
