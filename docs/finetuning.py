@@ -16,6 +16,8 @@ import tensorflow as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from choices import subset
+
 from pipelines.datasets.demo import make_demo
 from pipelines.loader import eval_dataset, train_dataset
 from pipelines.pairs import open_pairs
@@ -67,17 +69,6 @@ TABLES = {
 }
 
 
-def subset(folder: pathlib.Path, into: pathlib.Path) -> pathlib.Path:
-    """Makes a data set of the first PAIRS training pairs and all validation pairs."""
-    for split, count in (("train", PAIRS), ("val", None)):
-        (into / split).mkdir(parents=True, exist_ok=True)
-        for file in sorted((folder / split).iterdir())[:count]:
-            link = into / split / file.name
-            if not link.exists():
-                link.symlink_to(file.resolve())
-    return into
-
-
 def learn(config: Config, folder: pathlib.Path, marks: tuple[int, ...]) -> tuple[Pix2Pix, dict[int, dict]]:
     """Trains up to the last of some steps, and measures each validation pair after each of these."""
     config = config.resolved()
@@ -113,7 +104,7 @@ def measured(model: Pix2Pix, val: tf.data.Dataset) -> dict[str, list[float]]:
 def main(facades: pathlib.Path, folder: pathlib.Path) -> None:
     """Trains what is not there yet, and prints the tables."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = {"facades": subset(facades, folder / "facades"), "demo": make_demo(folder / "demo")}
+    data = {"facades": subset(facades, PAIRS, folder / "facades"), "demo": make_demo(folder / "demo")}
     for name, (config, which) in DONORS.items():
         weights = init_from(folder, name)
         if not weights[-1].exists():
