@@ -14,6 +14,8 @@ results.png. Where it holds a run already, options that are not given are that r
 """
 
 import pathlib
+import shlex
+import sys
 
 from absl import flags
 
@@ -46,10 +48,11 @@ def main(argv: list[str]) -> int:
         if given.get("init_from"):
             print("\n".join(fitted(config).summary()))
         return 0
+    command = f"python -m tfpix2pix.train {shlex.join(sys.argv[1:])}"
     if not cluster:
-        return train(config, run_dir, ends_process=True, change=flags.FLAGS.change)
+        return train(config, run_dir, ends_process=True, change=flags.FLAGS.change, command=command)
     with cluster.ending_when_one_is_lost(run_dir / NOTE_FILE):
-        return train(config, run_dir, cluster, ends_process=True, change=flags.FLAGS.change)
+        return train(config, run_dir, cluster, ends_process=True, change=flags.FLAGS.change, command=command)
 
 
 def define_flags() -> None:

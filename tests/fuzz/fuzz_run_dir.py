@@ -12,7 +12,7 @@ from pipelines.system.terminal import InputError
 from tests.fuzz.mutate import mutator
 from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.run_dir.lost_pairs import Lost
 
 EXPECTED = (InputError,)

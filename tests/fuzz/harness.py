@@ -35,7 +35,7 @@ TARGETS = {
         "pipelines.system.untrusted_json",
         "tfpix2pix.run_dir.checkpoints",
         "tfpix2pix.run_dir.data_json",
-        "tfpix2pix.run_dir.journal",
+        "tfpix2pix.run_dir.log_jsonl",
         "tfpix2pix.run_dir.lost_pairs",
     ),
     "torch": (

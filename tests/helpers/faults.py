@@ -16,7 +16,7 @@ from pipelines.storage.records import write_shard
 from tests.helpers.runs import assert_one_clear_line, run, start, wait_for
 from tests.helpers.victim import FLAGS, GAP, STAND, STEPS, TRAIN, Victim, assert_nothing_lost, finish, losses
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 DISK_FULL = 74
 

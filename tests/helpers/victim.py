@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.helpers.runs import DEEP, PATIENCE, assert_same_state, make_pairs, run, start, tensors, wait_for
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import LOG_FILE, read_log
+from tfpix2pix.run_dir.log_jsonl import LOG_FILE, read_log
 
 TRAIN = "tfpix2pix.train"
 STEPS = 24

@@ -14,7 +14,7 @@ from tests.helpers.commands import call, command_module
 from tests.helpers.runs import SHALLOW, assert_same_state, make_pairs, run, start
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.history import HISTORY_FILE, TRAINING_PAIRS, changes
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 train = command_module("tfpix2pix.train")
 

@@ -18,7 +18,7 @@ from tests.helpers.faults import (
 from tests.helpers.runs import run, tensors
 from tests.helpers.victim import FLAGS, STEPS, Bench, last
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 train = command_module("tfpix2pix.train")
 

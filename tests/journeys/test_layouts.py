@@ -16,7 +16,7 @@ from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import SHALLOW, assert_same_state
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 evaluate = command_module("tfpix2pix.evaluate")
 train = command_module("tfpix2pix.train")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.runs import SHALLOW, assert_same_state, make_pairs, run, start
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 SEED = int(os.environ.get("PIX2PIX_SEED", "0"))
 KILLS, STEPS = 4, 60

@@ -26,7 +26,7 @@ from tfpix2pix.devices.cluster import find_cluster
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.claim import claim
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 DEEP = "[" * 100_000
 

@@ -25,7 +25,7 @@ from tfpix2pix.report.gallery import Gallery
 from tfpix2pix.run_dir import config_json, data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.history import changes
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.run_dir.run_facts import run_facts
 
 

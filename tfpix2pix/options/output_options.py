@@ -11,6 +11,9 @@ class Output:
     """Options of logs, validation and checkpoints."""
 
     log_every: int = option(10, "steps between two logged lines", minimum=1, change="freely")
+    tensorboard_every: int = option(
+        0, "steps between two points in TensorBoard's charts; 0: as many as log_every", minimum=0, change="freely"
+    )
     validate_every: int = option(
         0,
         "epochs between two validations, with their samples; 0: every epoch, or as many as have 20 steps",

@@ -8,7 +8,10 @@ epochs              how many epochs are done after a step, also where the number
 change              changes config.json, data.json and history.jsonl together
 data_json           data.json: the pairs that the run has
 lost_pairs          lost/: training pairs that can no longer be read
-journal             log.jsonl and tensorboard/: what the training reported
+journal             what the training reported: log.jsonl, tensorboard/, lines on the terminal
+log_jsonl           log.jsonl: reads what was reported
+event_files         tensorboard/: charts, samples, texts, the options
+options_shown       the options of a run, as TensorBoard shows them
 sessions            sessions.jsonl: when the training was begun, resumed and stopped
 run_facts           what a run is, in short texts for people
 checkpoints         checkpoints/: saves, restores, keeps the newest and the best

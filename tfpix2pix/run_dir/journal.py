@@ -1,25 +1,17 @@
 """Reports a training in log.jsonl, in sessions.jsonl, in TensorBoard and on the terminal."""
 
-import contextlib
 import json
-import operator
 import pathlib
 import time
+from collections.abc import Mapping
 
-import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from pipelines.system.disk import write_whole
 from pipelines.system.terminal import bar_width
-from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.run_dir import sessions
-
-# Larger values cannot be drawn on an axis.
-MAX_VALUE = 1e30
-LOG_FILE = "log.jsonl"
-# Begins the names of what validation measured.
-VALIDATION = "validation/"
+from tfpix2pix.run_dir.event_files import EventFiles
+from tfpix2pix.run_dir.log_jsonl import LOG_FILE, VALIDATION, read_log
 
 
 class Journal:
@@ -42,7 +34,7 @@ class Journal:
         self._first_step = step
         self._started = time.monotonic()
         sessions.begin(run_dir, step)
-        self._writer = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        self._events = EventFiles(run_dir, step)
         # disable=None: a bar where standard error is a terminal, plain lines elsewhere.
         self.bar = tqdm(
             bar_format="{percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}, {remaining} left{postfix}",
@@ -58,26 +50,31 @@ class Journal:
         """Whether this step's validation is on record."""
         return step in self._validated
 
-    def scalars(self, step: int, epoch: float, values: dict[str, float]) -> None:
-        """Records values by name, at a step."""
-        record = {
-            "step": step,
-            "epoch": round(epoch, 4),
-            **{name: float(value) for name, value in values.items()},
-        }
-        self._log.write(json.dumps(record) + "\n")
-        # A line that is only in memory would be lost with the process.
-        self._log.flush()
-        with self._writer.as_default(step):
-            tf.summary.scalar("epoch", epoch)
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
+    def scalars(
+        self, step: int, epoch: float, values: dict[str, float], is_logged: bool = True, is_charted: bool = True
+    ) -> None:
+        """Records values by name, at a step.
 
-    def image(self, step: int, name: str, array: np.ndarray) -> None:
-        """Writes an `(H, W, 3)` uint8 image for TensorBoard."""
-        with self._writer.as_default(step):
-            tf.summary.image(name, array[None])
-        self._writer.flush()
+        Args:
+          step: how many steps are done.
+          epoch: how many epochs are done.
+          values: by name.
+          is_logged: whether log.jsonl gets them.
+          is_charted: whether TensorBoard gets them.
+        """
+        values = {name: float(value) for name, value in values.items()}
+        if is_logged:
+            self._log.write(json.dumps({"step": step, "epoch": round(epoch, 4), **values}) + "\n")
+            # A line that is only in memory would be lost with the process.
+            self._log.flush()
+        if is_charted:
+            # At the end of an epoch training has given it already.
+            is_validation = any(name.startswith(VALIDATION) for name in values)
+            self._events.scalars(step, values if is_validation else {"epoch": epoch} | values)
+
+    def image(self, step: int, name: str, png: bytes) -> None:
+        """Shows the contents of a PNG file in TensorBoard."""
+        self._events.image(step, name, png)
 
     def progress(self, step: int, text: str) -> None:
         """Shows progress on the terminal: beside the progress bar, or as a line if there is none."""
@@ -95,8 +92,11 @@ class Journal:
 
     def text(self, name: str, markdown: str) -> None:
         """Writes a text for TensorBoard."""
-        with self._writer.as_default(self._first_step):
-            tf.summary.text(name, markdown)
+        self._events.text(self._first_step, name, markdown)
+
+    def hparams(self, options: Mapping[str, bool | float | str]) -> None:
+        """Writes options for TensorBoard's table of runs."""
+        self._events.hparams(self._first_step, options, str(self.path.parent))
 
     def close(self, step: int | None = None) -> None:
         """Closes the bar and the files; everything is written.
@@ -109,7 +109,7 @@ class Journal:
         sessions.end(self.path.parent, done, time.monotonic() - self._started)
         self.bar.close()
         self._log.close()
-        self._writer.close()
+        self._events.close()
 
 
 class Silence(Journal):
@@ -122,10 +122,12 @@ class Silence(Journal):
         """Returns False: nothing is on record."""
         return False
 
-    def scalars(self, step: int, epoch: float, values: dict[str, float]) -> None:
+    def scalars(
+        self, step: int, epoch: float, values: dict[str, float], is_logged: bool = True, is_charted: bool = True
+    ) -> None:
         """Drops the values."""
 
-    def image(self, step: int, name: str, array: np.ndarray) -> None:
+    def image(self, step: int, name: str, png: bytes) -> None:
         """Drops it."""
 
     def progress(self, step: int, text: str) -> None:
@@ -137,23 +139,8 @@ class Silence(Journal):
     def text(self, name: str, markdown: str) -> None:
         """Drops it."""
 
+    def hparams(self, options: Mapping[str, bool | float | str]) -> None:
+        """Drops them."""
+
     def close(self, step: int | None = None) -> None:
         """Closes nothing."""
-
-
-def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:
-    """Reads the records of log.jsonl, in order; none if there is no such file."""
-    path = run_dir / LOG_FILE
-    if not path.exists():
-        return []
-    records = []
-    # A line that cannot be read is left out alone.
-    for line in path.read_bytes().splitlines():
-        # A killed process may leave half a line.
-        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError, OverflowError):
-            record = parse_json(line)
-            values = {name: float(value) for name, value in record.items()}
-            # A NaN stays: it shows what happened.
-            values = {name: value for name, value in values.items() if not abs(value) > MAX_VALUE}
-            records.append(values | {"step": operator.index(record["step"]), "epoch": values["epoch"]})
-    return records

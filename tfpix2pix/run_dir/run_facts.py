@@ -16,7 +16,7 @@ from tfpix2pix.options.optimization_options import Optimization
 from tfpix2pix.options.option import is_given
 from tfpix2pix.run_dir import data_json, imported
 from tfpix2pix.run_dir.history import changes
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.run_dir.sessions import sessions
 
 # Interruptions that are listed; more are counted.
@@ -122,7 +122,7 @@ def _listed(config: Config, names: Iterable[str]) -> list[str]:
 
 def as_markdown(facts: dict[str, str]) -> str:
     """Returns the facts as a table, as TensorBoard shows texts."""
-    rows = "".join(f"| {name} | {_escaped(text)} |\n" for name, text in facts.items())
+    rows = "".join(f"| {name} | {escaped(text)} |\n" for name, text in facts.items())
     return f"| what | |\n|---|---|\n{rows}"
 
 
@@ -154,5 +154,6 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Returns a text as Markdown, in which a name can neither end a cell nor add a link."""
     return "".join(f"\\{char}" if char in "|<>[]*_`\\" else char for char in text if char.isprintable())

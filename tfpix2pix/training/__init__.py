@@ -10,6 +10,7 @@ patience       stops early, when validation does not improve
 plateau        lowers the learning rate then
 loop           a step, then the actions
 actions        what happens after a step: log, validate, save
+estimate       says how long the rest will take
 validation     translates and measures the val split
 agreement      has all workers stop after the same step
 interruption   turns SIGTERM and Ctrl-C into a request to stop

@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 
 from pipelines.images.display import Display
-from pipelines.images.figure import image_rows, to_array
+from pipelines.images.figure import image_rows
 from pipelines.system.disk import whole_file
 from pipelines.system.terminal import InputError
 from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.journal import VALIDATION, Journal
+from tfpix2pix.run_dir.journal import Journal
+from tfpix2pix.run_dir.log_jsonl import VALIDATION
 from tfpix2pix.training.loop import Stopwatch
 from tfpix2pix.training.schedule import Schedule
 from tfpix2pix.training.validation import Rows, Validation
@@ -27,7 +28,8 @@ NOT_FINITE = (
 class Log:
     """Logs the metrics and the speed every `every` steps and at the end of each epoch.
 
-    Logs too how many training pairs were lost, if any were.
+    TensorBoard gets them every `charted_every` steps, by default as often. Logs too how many training pairs were lost,
+    if any were.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Log:
         model: Pix2Pix,
         every: int,
         count_lost: Callable[[], int] = lambda: 0,
+        charted_every: int = 0,
     ):
         self.journal = journal
         self.schedule = schedule
@@ -45,6 +48,7 @@ class Log:
         self.model = model
         self.every = every
         self.count_lost = count_lost
+        self.charted_every = charted_every or every
         self._since: tuple[int, float] | None = None
 
     def __call__(self, step: int, metrics: Metrics) -> None:
@@ -54,13 +58,15 @@ class Log:
             # The first step traces and compiles, so the speed is counted from its end.
             self._since = (step, self.stopwatch())
         is_end = self.schedule.is_epoch_end(step)
-        if (step % self.every and not is_end) or self._since is None or not metrics:
+        is_logged, is_charted = is_end or step % self.every == 0, is_end or step % self.charted_every == 0
+        if not (is_logged or is_charted) or self._since is None or not metrics:
             return
         check_finite(self.model)
         values = {name: float(value) for name, value in metrics.items()}
         now = self.stopwatch()
         steps, seconds = step - self._since[0], now - self._since[1]
-        self._since = (step, now)
+        if is_logged:
+            self._since = (step, now)
         speed = ""
         if steps:
             values["images_per_second"] = steps * self.model.config.batch_size / max(seconds, 1e-9)
@@ -68,7 +74,9 @@ class Log:
         lost = self.count_lost()
         if lost:
             values["lost_pairs"] = lost
-        self.journal.scalars(step, self.schedule.epoch(step), values)
+        self.journal.scalars(step, self.schedule.epoch(step), values, is_logged, is_charted)
+        if not is_logged:
+            return
         name, distance = ("L1", "l1") if "generator/l1" in values else ("cross-entropy", "cross_entropy")
         self.journal.progress(
             step,
@@ -96,6 +104,7 @@ class Validate:
         displays: Mapping[str, Display] | None = None,
         measured: str = "",
         best_by: str = "l1",
+        first_step: int = 0,
     ):
         self.validation = validation
         self.journal = journal
@@ -110,7 +119,10 @@ class Validate:
         # Step to the pictures of its validation: of the best and of the newest.
         self.shown: dict[int, Rows] = {}
         self._best: tuple[float, int] | None = None
-        self._epoch_start = clock()
+        # Time, pauses and epoch at which the last validation ended, or this process began.
+        self._since = (clock(), 0.0, schedule.epoch(first_step))
+        # Seconds of this validation, and of the checkpoints since the one before.
+        self.pause_seconds: float | None = None
 
     def __call__(self, step: int, metrics: Metrics) -> None:
         """Validates if it is time to, but not if this step's validation is on record already."""
@@ -123,15 +135,17 @@ class Validate:
             means, rows = result
             self._show(step, rows)
             self._keep(step, rows, means.get(self.best_by, math.nan))
-        # Counted from the start of the process, if that was within this epoch.
-        seconds, self._epoch_start = self.clock() - self._epoch_start, self.clock()
+        now, paused, epoch = self.clock(), self.stopwatch.paused, self.schedule.epoch(step)
+        seconds, self.pause_seconds, epochs = (now - self._since[0], paused - self._since[1], epoch - self._since[2])
+        self._since = (now, paused, epoch)
         values = {VALIDATION + name: value for name, value in means.items()}
         metrics.update(values)
-        self.journal.scalars(step, self.schedule.epoch(step), values | {"epoch_seconds": seconds})
+        values["pause_seconds"] = self.pause_seconds
+        if epochs:
+            values["epoch_seconds"] = seconds / epochs
+        self.journal.scalars(step, epoch, values)
         words = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        self.journal.line(
-            f"epoch {self.schedule.epoch(step):g}  step {step}  validation{self.measured}: {words}  ({seconds:.0f} s)"
-        )
+        self.journal.line(f"epoch {epoch:g}  step {step}  validation{self.measured}: {words}  ({seconds:.0f} s)")
 
     def _keep(self, step: int, rows: Rows, value: float) -> None:
         """Keeps the pictures of this step, and those of the best one so far."""
@@ -144,9 +158,10 @@ class Validate:
     def _show(self, step: int, rows: Rows) -> None:
         figure = image_rows(rows, self.displays)
         self.folder.mkdir(exist_ok=True)
-        with whole_file(self.folder / f"step-{step:08d}.png") as temporary:
+        file = self.folder / f"step-{step:08d}.png"
+        with whole_file(file) as temporary:
             figure.savefig(temporary, format="png")
-        self.journal.image(step, "samples", to_array(figure))
+        self.journal.image(step, "samples", file.read_bytes())
 
 
 class Save:

@@ -15,7 +15,7 @@ from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.report import plots
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.history import changes
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.training.results_picture import results_picture
 from tfpix2pix.training.validation import Rows
 from tfpix2pix.translation.fit_choice import choose_fit

@@ -44,6 +44,11 @@ class Stopwatch:
         self._clock = clock
         self._paused = 0.0
 
+    @property
+    def paused(self) -> float:
+        """The seconds of all pauses so far."""
+        return self._paused
+
     def __call__(self) -> float:
         """Returns seconds, from an arbitrary start."""
         return self._clock() - self._paused

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.step import Metrics
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.run_dir.journal import VALIDATION
+from tfpix2pix.run_dir.log_jsonl import VALIDATION
 
 
 class SinceBest:

@@ -8,7 +8,7 @@ from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.step import Metrics
 from tfpix2pix.model.updates.rate import Plateau
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.run_dir.journal import VALIDATION
+from tfpix2pix.run_dir.log_jsonl import VALIDATION
 from tfpix2pix.training.patience import SinceBest
 
 

@@ -54,6 +54,13 @@ class Schedule:
         """Whether the generator is measured after this step."""
         return step == self.last_step or self._ends(step, self.validate_every)
 
+    def validations_after(self, step: int) -> int:
+        """Counts the steps after this one that are validated."""
+        if step >= self.last_step:
+            return 0
+        epochs = [math.floor(self._epoch(each)) // self.validate_every for each in (step, self.last_step)]
+        return epochs[1] - epochs[0] + (not self._ends(self.last_step, self.validate_every))
+
     def is_saved(self, step: int) -> bool:
         """Whether a checkpoint is saved after this step because of its epoch."""
         return step == self.last_step or self._ends(step, self.save_every_epochs) or self.is_kept(step)
@@ -109,3 +116,15 @@ def rate_steps(config: Config, found: Sequence[Stretch]) -> tuple[int, int, list
         for epoch in range(config.decay_every, config.epochs, config.decay_every):
             cuts.append(next(each for each in reversed(found) if each.first_epoch <= epoch).step(epoch))
     return total_steps(config, found[-1]), config.decay_epochs * found[-1].steps_per_epoch, cuts
+
+
+def remaining_seconds(schedule: Schedule, step: int, seconds_per_step: float, pause_seconds: float) -> float:
+    """Estimates how long the rest of a training takes.
+
+    Args:
+      schedule: of the run.
+      step: how many steps are done.
+      seconds_per_step: without pauses.
+      pause_seconds: of a validation and the checkpoints up to the next one.
+    """
+    return (schedule.last_step - step) * seconds_per_step + schedule.validations_after(step) * pause_seconds

@@ -28,6 +28,7 @@ def train(
     cluster: Cluster | None = None,
     ends_process: bool = False,
     change: bool = False,
+    command: str = "",
 ) -> int:
     """Trains, or resumes a training, until the last epoch, max_steps or a signal.
 
@@ -39,6 +40,7 @@ def train(
         else Ctrl-C then raises KeyboardInterrupt, as a notebook wants it.
       change: whether a run goes on with other options, and with the data as it is now, from its newest checkpoint. What
         is changed is written to history.jsonl.
+      command: the command line that asked for it, for TensorBoard.
 
     Returns:
       0, or 128 plus the number of the signal that stopped it.
@@ -69,7 +71,7 @@ def train(
         data = open_data(config, run_dir, workers, change)
         config = with_target_palette(with_target_type(config, data.train), data.train)
         claim_run_dir(config, run_dir, data, workers, lock, change)
-        training = Training(config, run_dir, strategy, workers, data, interruption)
+        training = Training(config, run_dir, strategy, workers, data, interruption, command)
         if initial:
             initial.set_in(training.model)
             workers.on_chief(functools.partial(init_json.save, run_dir, config.init_from, initial.rows))

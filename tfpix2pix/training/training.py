@@ -13,14 +13,17 @@ from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import Metrics, make_train_step
 from tfpix2pix.networks.generators.generator import of_any_size
 from tfpix2pix.quality.measure import Networks
+from tfpix2pix.run_dir import options_shown
 from tfpix2pix.run_dir.checkpoint_parts import FRAME_BYTES
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.claim import NOTE_FILE
 from tfpix2pix.run_dir.history import HISTORY_FILE, changes, comparable_since, to_text, with_changes
-from tfpix2pix.run_dir.journal import VALIDATION, Journal, Silence, read_log
+from tfpix2pix.run_dir.journal import Journal, Silence
+from tfpix2pix.run_dir.log_jsonl import VALIDATION, read_log
 from tfpix2pix.run_dir.run_facts import as_markdown, run_facts
 from tfpix2pix.training import actions, loop
 from tfpix2pix.training.agreement import Agreement
+from tfpix2pix.training.estimate import Estimate
 from tfpix2pix.training.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.training.interruption import Interruption
 from tfpix2pix.training.open_data import Data
@@ -43,6 +46,7 @@ class Training:
       workers: each of them makes a Training and calls the same methods.
       data: what open_data returned.
       interruption: entered.
+      command: the command line, for TensorBoard.
 
     Attributes:
       checkpoints: of the run.
@@ -57,7 +61,9 @@ class Training:
         workers: Workers,
         data: Data,
         interruption: Interruption,
+        command: str = "",
     ):
+        self.command = command
         self.config, self.run_dir, self.strategy, self.workers = config, run_dir, strategy, workers
         self.data, self.interruption = data, interruption
         self.history = changes(run_dir)
@@ -100,6 +106,8 @@ class Training:
         first_step, workers = self.first_step, self.workers
         journal = Journal(self.run_dir, first_step, self.last_step) if workers.is_chief else Silence()
         journal.text("run", as_markdown(run_facts(self.run_dir, self.config)))
+        journal.text("options", options_shown.as_markdown(self.config, self.command))
+        journal.hparams(options_shown.hparams(self.config))
         around, save = self._actions(journal)
         feed = Feed(
             self.data.train,
@@ -182,7 +190,15 @@ class Training:
     def _actions(self, journal: Journal) -> tuple[list[loop.Action], actions.Save]:
         """Returns what happens after each step, in this order, and the one of these actions that saves."""
         config, schedule, stopwatch = self.config, self.schedule, loop.Stopwatch()
-        log = actions.Log(journal, schedule, stopwatch, self.model, config.log_every, self.data.lost.__len__)
+        log = actions.Log(
+            journal,
+            schedule,
+            stopwatch,
+            self.model,
+            config.log_every,
+            self.data.lost.__len__,
+            config.tensorboard_every,
+        )
         save = actions.Save(
             self.checkpoints, self.model, schedule, stopwatch, config.checkpoint_every, self._is_stopping
         )
@@ -218,7 +234,9 @@ class Training:
             displays=config.displays(),
             measured=config.measured_at,
             best_by=config.best_by,
+            first_step=self.first_step,
         )
         self._validate = validate
+        estimate = Estimate(journal, schedule, stopwatch, config.log_every, lambda: validate.pause_seconds)
         # Validation comes before the agreement, where the other workers wait for it.
-        return [log, validate, *meetings, save], save
+        return [log, validate, estimate, *meetings, save], save

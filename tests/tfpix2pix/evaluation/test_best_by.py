@@ -13,7 +13,7 @@ from tests.oracle import inputs
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.config_json import load
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 train = command_module("tfpix2pix.train")
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import tensors
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 train = command_module("tfpix2pix.train")
 

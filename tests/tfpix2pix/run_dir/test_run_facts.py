@@ -97,7 +97,7 @@ def test_tensorboard_says_what_the_run_is(tmp_path):
     journal = Journal(tmp_path, 0, 1)
     journal.text("run", as_markdown(run_facts(tmp_path, CONFIG)))
     journal.close()
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events = EventAccumulator(str(tmp_path / "tensorboard" / "train"))
     events.Reload()
     (text,) = events.Tensors("run")
     shown = text.tensor_proto.string_val[0].decode()

@@ -13,9 +13,11 @@ from tfpix2pix.model.state import Pix2Pix
 from tfpix2pix.model.step import make_train_step
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.epochs import Stretch
-from tfpix2pix.run_dir.journal import Journal, read_log
+from tfpix2pix.run_dir.journal import Journal
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.training import loop
-from tfpix2pix.training.actions import Log, Save, check_finite
+from tfpix2pix.training.actions import Log, Save, Validate, check_finite
+from tfpix2pix.training.estimate import Estimate
 from tfpix2pix.training.schedule import Schedule
 from tfpix2pix.training.validation import Validation
 
@@ -40,7 +42,7 @@ def model(strategies):
 
 def scalars_in(tensorboard):
     found = {}
-    for path in sorted(tensorboard.glob("*")):
+    for path in sorted(tensorboard.glob("*/*")):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 if value.metadata.plugin_data.plugin_name == "scalars":
@@ -65,7 +67,7 @@ def test_log_writes_every_so_many_steps_and_at_epoch_ends(model, tmp_path):
     # Half a second a step and one image: two images a second, whatever was spent in pauses.
     assert {record["images_per_second"] for record in records} == {2.0}
     scalars = scalars_in(tmp_path / "tensorboard")
-    assert (scalars[4, "generator/l1"], scalars[5, "epoch"]) == (0.125, 1.0)
+    assert (scalars[4, "quality/l1"], scalars[5, "time/epoch"]) == (0.125, 1.0)
 
 
 def test_the_first_step_does_not_count_for_the_speed(model, tmp_path):
@@ -77,6 +79,78 @@ def test_the_first_step_does_not_count_for_the_speed(model, tmp_path):
         log(step, dict(METRICS))
     journal.close()
     assert [record.get("images_per_second") for record in read_log(tmp_path)] == [None, 2.0, 4.0]
+
+
+def test_charts_have_points_of_their_own(model, tmp_path):
+    """Every third step for charts, every second one for the log, and the end for both."""
+    now = [0.0]
+    journal = Journal(tmp_path, 0, last_step=7)
+    watch = loop.Stopwatch(lambda: now[0])
+    log = Log(journal, Schedule([Stretch(0, 9)], last_step=7), watch, model, every=2, charted_every=3)
+    for step in range(1, 8):
+        # Half a second a step, but 2.5 for the third.
+        now[0] += 2.5 if step == 3 else 0.5
+        log(step, dict(METRICS))
+    journal.close()
+    assert {record["step"]: record.get("images_per_second") for record in read_log(tmp_path)} == {
+        2: 2.0,
+        4: 2 / 3,
+        6: 2.0,
+        7: 2.0,
+    }
+    scalars = scalars_in(tmp_path / "tensorboard")
+    speeds = {step: value for (step, tag), value in scalars.items() if tag == "time/images_per_second"}
+    # Each counts from the last line of the log.
+    assert speeds == {3: pytest.approx(0.4), 6: 2.0, 7: 2.0}
+
+
+def test_validation_says_how_long_an_epoch_and_a_pause_take(tmp_path):
+    """An epoch has 4 steps of a second; validation takes 10 s, and the checkpoint after it 5 s."""
+    now = [0.0]
+    watch = loop.Stopwatch(lambda: now[0])
+
+    def validation(is_interrupted):
+        now[0] += 10
+        return {"l1": 0.5}, {"source": [np.zeros((2, 2, 3))]}
+
+    journal = Journal(tmp_path, 2, last_step=12)
+    schedule = Schedule([Stretch(0, 4)], last_step=12, validate_every=2)
+    validate = Validate(
+        validation, journal, schedule, watch, tmp_path / "s", lambda: False, lambda: now[0], first_step=2
+    )
+    for step in range(3, 13):
+        now[0] += 1
+        validate(step, {})
+        if schedule.is_validated(step):
+            with watch.pause():
+                now[0] += 5
+    journal.close()
+    first, second = read_log(tmp_path)
+    # 6 steps and a validation are one epoch and a half; then a checkpoint, 4 steps and a validation are one.
+    assert (first["step"], first["epoch_seconds"], first["pause_seconds"]) == (8, 16 / 1.5, 10)
+    assert (second["step"], second["epoch_seconds"], second["pause_seconds"]) == (12, 19, 15)
+
+
+def test_the_whole_time_is_told_after_50_steps(tmp_path, capsys):
+    """A step takes half a second, the first one a minute; 200 steps, a validation every 100."""
+    now, pause = [0.0], [None]
+    watch = loop.Stopwatch(lambda: now[0])
+    journal = Journal(tmp_path, 0, last_step=200)
+    schedule = Schedule([Stretch(0, 100)], last_step=200)
+    estimate = Estimate(journal, schedule, watch, 10, lambda: pause[0])
+    told = {}
+    for step in range(1, 201):
+        now[0] += 60 if step == 1 else 0.5
+        if step == 100:
+            pause[0] = 40.0
+        estimate(step, {"generator/l1": 0.5})
+        if text := capsys.readouterr().out:
+            told[step] = text
+    journal.close()
+    assert told == {
+        50: "about 1 min 15 s left: 150 steps at 2 steps/s, without validation\n",
+        100: "about 1 min 30 s left: 100 steps at 2 steps/s, with validation and checkpoints\n",
+    }
 
 
 def test_a_journal_drops_what_lies_after_the_checkpoint_and_what_was_cut(tmp_path):

@@ -13,7 +13,7 @@ from tfpix2pix.config import Config
 from tfpix2pix.report import plots
 from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.history import TRAINING_PAIRS, changes
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.training.session import train
 
 
@@ -109,7 +109,7 @@ def test_a_changed_run_resumes_to_the_last_bit(copy, capsys, tmp_path):
     assert "changed: learning_rate 0.0002 became 0.001 after step 4" in capsys.readouterr().out
     texts = [
         value.tensor.string_val[0].decode()
-        for path in sorted((folder / "r" / "tensorboard").glob("*"))
+        for path in sorted((folder / "r" / "tensorboard").glob("*/*"))
         for event in tf.compat.v1.train.summary_iterator(str(path))
         for value in event.summary.value
         if value.tag == "changed"

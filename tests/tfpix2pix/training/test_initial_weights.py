@@ -12,7 +12,7 @@ from pipelines.system.terminal import InputError
 from tests.helpers.runs import assert_same_state
 from tfpix2pix.model.state import Pix2Pix, discriminator_of, generator_of
 from tfpix2pix.run_dir import config_json, init_json
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.run_dir.trained_weights import trained_weights
 from tfpix2pix.training.initial_weights import fitted
 from tfpix2pix.training.session import train

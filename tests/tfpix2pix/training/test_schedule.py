@@ -54,6 +54,9 @@ def test_epochs_end_where_their_shares_add_up(history, pairs, batch_size, epochs
     schedule = make_schedule(config, history, pairs)
     assert schedule.last_step == expected[-1]
     assert ends(schedule, expected[-1]) == expected
+    assert [schedule.validations_after(step) for step in range(expected[-1] + 1)] == [
+        sum(end > step for end in expected) for step in range(expected[-1] + 1)
+    ]
     # In floats, adding up what each step does.
     done, held = 0.0, stretches(history, pairs, batch_size)
     for step in range(expected[-1]):

@@ -8,7 +8,7 @@ from pipelines.system.terminal import InputError
 from tests.helpers.runs import assert_same_state, make_pairs, run
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir import config_json
-from tfpix2pix.run_dir.journal import read_log
+from tfpix2pix.run_dir.log_jsonl import read_log
 from tfpix2pix.training.session import train
 
 OPTIONS = {
