@@ -14,10 +14,12 @@ MAIN = (
     *("data", "direction", "image_size", "generator", "generator_width", "discriminator_width", "norm"),
     *("epochs", "batch_size", "learning_rate", "gan_loss", "l1_weight", "seed"),
 )
+# A training fills them in from the files of the targets.
+OF_FILES = ("target_type", "target_palette")
 
 
 def chosen(config: Config) -> list[str]:
-    """Lists the options that are neither the defaults nor what follows from others, in their order.
+    """Lists the options that are neither the defaults nor what follows from others or the data, in their order.
 
     Args:
       config: resolved.
@@ -55,7 +57,7 @@ def as_markdown(config: Config, command: str) -> str:
 
 def _is_chosen(config: Config, field: dataclasses.Field) -> bool:
     value = getattr(config, field.name)
-    if value == field.default:
+    if value == field.default or field.name in OF_FILES:
         return False
     try:
         default: dict[str, Any] = {field.name: field.default}
