@@ -61,6 +61,7 @@ MISTAKES = {
     "tfpix2pix.translate": ["--run_dir=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
     "tfpix2pix.benchmark": ["--data=/nowhere"],
     "tfpix2pix.preview": ["--data=/nowhere", "--output=/nowhere/x"],
+    "tfpix2pix.watch": ["/nowhere"],
     "export.saved_model": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.tflite": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.onnx": ["--run_dir=/nowhere", "--output=/nowhere/x"],
@@ -68,14 +69,22 @@ MISTAKES = {
     "export.bulk": ["--model=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
     "export.client": ["--model=x", "--input=/nowhere"],
 }
+WITHOUT_TENSORFLOW = ("tfpix2pix.watch",)
 
 
 def notices_in(text):
     return [line for line in text.encode().splitlines() if NOTICES.match(line) or b"oneDNN" in line]
 
 
+@pytest.mark.parametrize("command", WITHOUT_TENSORFLOW)
+def test_what_does_without_tensorflow_does_not_import_it(command, tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise RuntimeError('imported')\n")
+    result = run(command, *MISTAKES[command], PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "NONE\n", 1), result.stderr
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in WITHOUT_TENSORFLOW])
 def test_no_command_shows_the_notices(command, tmp_path):
     """A stand-in for TensorFlow shows the notices, then fails: importing the real one takes seconds."""
     notice = "I0000 00:00:1795632518.631682   12965 port.cc:153] oneDNN custom operations are on.\n"

@@ -33,7 +33,9 @@ class InputError(ValueError):
     exit_code = USAGE_EXIT_CODE
 
 
-def run(main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = None) -> None:
+def run(
+    main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = None, needs_tensorflow: bool = True
+) -> None:
     """Parses absl flags, imports TensorFlow, calls main(argv) and exits with what it returns (None is 0).
 
     A command's module imports nothing that imports TensorFlow; its main does. So --help and a mistake in a flag are
@@ -43,6 +45,7 @@ def run(main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = 
     Args:
       main: the command.
       recipes: a folder of NAME.flags; --flagfile=NAME then stands for that file.
+      needs_tensorflow: whether it is imported; a command that does without starts at once.
     """
     # TensorFlow's notes on devices and on the writing of checkpoints are not for users.
     absl.logging.set_verbosity(absl.logging.WARNING)
@@ -55,7 +58,8 @@ def run(main: Callable[[list[str]], int | None], recipes: pathlib.Path | None = 
 
     def guarded(argv: list[str]) -> int | None:
         try:
-            import_tensorflow()
+            if needs_tensorflow:
+                import_tensorflow()
             return main(argv)
         except InputError as error:
             print_error(str(error))

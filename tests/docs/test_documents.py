@@ -15,7 +15,7 @@ COMMANDS = (
     "pipelines.prepare",
     *(
         f"tfpix2pix.{name}"
-        for name in ("train", "import_torch", "evaluate", "compare", "translate", "benchmark", "preview")
+        for name in ("train", "import_torch", "evaluate", "compare", "translate", "benchmark", "preview", "watch")
     ),
     *(f"export.{name}" for name in ("saved_model", "tflite", "onnx", "torch", "bulk", "client")),
 )
