@@ -18,13 +18,15 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo test test-all lint format docs docs-serve tensorboard stress hostile engine torch audit fuzz clean
+.PHONY: help demo web-demo test test-all lint web-lint format docs docs-serve tensorboard stress hostile engine torch audit fuzz clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
+	@echo "make web-demo     show the network of make demo as a page to draw on, at http://$(HOST):8080"
 	@echo "make test         the tests of the science and of every command; a few minutes"
 	@echo "make test-all     all tests"
 	@echo "make lint         ruff (rules and format), import-linter (layers) and mypy (types)"
+	@echo "make web-lint     biome on the page's JavaScript and CSS; part of make lint"
 	@echo "make format       fix what ruff can fix"
 	@echo "make docs         build the site from docs/ into site/, its links checked"
 	@echo "make docs-serve   show the site at http://$(HOST):8000"
@@ -40,21 +42,38 @@ help:
 demo: $(INSTALLED)
 	$(BIN)/python -m tfpix2pix.train --flagfile=demo --run_dir=$(RUN_DIR)
 
+# A run that is there is taken as it is.
+web-demo: $(INSTALLED_DEV)
+	test -e $(RUN_DIR)/config.json || $(BIN)/python -m tfpix2pix.train --flagfile=demo --run_dir=$(RUN_DIR)
+	$(BIN)/python -m export.web --run_dir=$(RUN_DIR) --title='labels to houses' --output=web --serve
+
 test: $(INSTALLED_DEV)
 	$(PYTEST) -m "not slow"
 
 test-all: $(INSTALLED_DEV)
 	$(PYTEST)
 
-lint: $(INSTALLED_DEV)
+lint: web-lint $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
+# Node's packages check the page, and drive the browser in its tests; who has no npm can do without.
+web-lint:
+	@if ! command -v npm >/dev/null; then echo "make web-lint: npm is not installed, so the page was not checked"; \
+	elif ! $(MAKE) --no-print-directory node_modules/.package-lock.json; then \
+		echo "make web-lint: npm ci failed, so the page was not checked"; \
+	else npx biome ci; fi
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	touch $@
+
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@if [ -d node_modules ]; then npx biome check --write; fi
 
 docs: $(INSTALLED_DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -85,7 +104,7 @@ fuzz: .venv-fuzz/.installed
 	.venv-fuzz/bin/python -m tests.fuzz.harness $(TARGET) --seconds=$(SECONDS)
 
 clean:
-	rm -rf .venv .venv-* site
+	rm -rf .venv .venv-* node_modules site
 
 $(INSTALLED): pyproject.toml constraints.txt .ci/requirements.py
 	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: TensorFlow 2.21 needs 3.10 to 3.13; make ... PYTHON=python3.12")'

@@ -1,6 +1,7 @@
 """Loads a trained generator, and pictures to compare an export with Keras: every exporter starts from both."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.compared_pairs import ComparedPair, find_pairs
+from export.palette import drawing_colors
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, parse_size
 from pipelines.system.terminal import InputError, check_value
@@ -48,6 +50,11 @@ class Trained:
     compared_on: str = ""
     checkpoint: str = ""
 
+    @functools.cached_property
+    def colors(self) -> dict[str, object]:
+        """In which colors to draw a source: `palette` and `background`, as `drawing_colors` has them."""
+        return drawing_colors(self.config, [source for source, _ in self.pairs])
+
     def description(self) -> dict[str, object]:
         """Returns what is written beside an export: its origin, and the versions that made it."""
         return {
@@ -59,6 +66,7 @@ class Trained:
             "target_type": self.config.result_type,
             "source_range": self.config.source_range,
             "target_range": self.config.target_range,
+            **self.colors,
             "weights_sha256": weights_digest(self.generator),
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
