@@ -115,7 +115,7 @@ $(INSTALLED): pyproject.toml constraints.txt .ci/requirements.py
 	touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
-	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' dev export beam video zarr docs > .venv/requirements-dev.txt
+	$(BIN)/python .ci/requirements.py '$(TENSORFLOW)' dev export serve beam video zarr docs > .venv/requirements-dev.txt
 	$(PIP) --requirement .venv/requirements-dev.txt
 	touch $@
 

@@ -6,6 +6,7 @@ onnx.py         command: an ONNX file
 torch.py        command: files of the PyTorch reference
 web.py          command: a page that runs generators in the browser
 bulk.py         command: translates any number of images with a SavedModel
+serve.py        command: serves a SavedModel by REST
 client.py       command: sends images to TensorFlow Serving
 options.py      the options that the exporters share
 trained.py      a generator and what it is compared on: every exporter starts from both
@@ -15,5 +16,6 @@ bulk_job.py     a bulk translation from its folder to the list of failures
 bulk_block.py   the part of it that one worker does at a time
 formats/        the exporters, and the comparison of their files with Keras
 page/           the page of web.py
+rest/           the REST interface of TensorFlow Serving
 serving/        the served model, its versions, and clients
 """

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from export.loaded_model import SMALL, Extent, LoadedModel
+from export.serving.queues import TRIES
 from export.serving.sendable import as_sendable
 from pipelines.images import codecs
 from pipelines.images.formats.stored_file import StoredFile
@@ -44,9 +45,6 @@ NO_SUCH_NAME = (
     tf.errors.AlreadyExistsError,
     tf.errors.FailedPreconditionError,
 )
-
-# One image's own error is reported, or, some 1 time in 100, that its loop was stopped: so often it is asked again.
-TRIES = 10
 
 # A TIFF or NPY file that is too large for a model's memory becomes a TIFF.
 LARGE_SUFFIXES = (".tif", ".tiff", ".npy")

@@ -53,12 +53,8 @@ class LoadedModel:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        try:
-            # It is kept, since signatures alone do not keep their variables alive.
-            self._model = tf.saved_model.load(path)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"model={path} cannot be loaded ({reason}); give an export with its version") from None
+        # It is kept, since signatures alone do not keep their variables alive.
+        self._model = load_saved_model(path)
         self._signatures: Mapping[str, Any] = self._model.signatures
         signature = self._signatures.get(SIGNATURE)
         inputs = signature.structured_input_signature[1] if signature else {}
@@ -67,8 +63,7 @@ class LoadedModel:
                 f"model={path} has no {SIGNATURE} from {TENSOR} to {TENSOR}; export it by export.saved_model, or use "
                 "tfpix2pix.translate for a run whose files are not PNG's kind"
             )
-        file = parse_path(path) / EXPORT_FILE
-        self.description: dict[str, Any] = parse_json(file.read_text()) if file.is_file() else {}
+        self.description = read_description(path)
 
     def translate(self, files: list[bytes]) -> list[bytes]:
         """Translates JPEG or PNG files to PNG files, as one request."""
@@ -160,3 +155,22 @@ class SignatureTiles:
         if statistics is None:
             return self._signatures[FLOATS](source=tiles)["generated"]
         return self._signatures[TILES](source=tiles, statistics=statistics)["generated"]
+
+
+def load_saved_model(path: str) -> Any:
+    """Loads a SavedModel.
+
+    Raises:
+      InputError: it cannot be loaded.
+    """
+    try:
+        return tf.saved_model.load(path)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"model={path} cannot be loaded ({reason}); give an export with its version") from None
+
+
+def read_description(path: str) -> dict[str, Any]:
+    """Returns the export.json of an export; empty if it has none."""
+    file = parse_path(path) / EXPORT_FILE
+    return parse_json(file.read_text()) if file.is_file() else {}

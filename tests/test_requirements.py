@@ -49,7 +49,7 @@ def test_requirements_txt_is_the_package_with_serving_for_gpus(python):
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_constraints_lie_in_the_ranges(python):
-    everything = in_project("cuda", "serving", "export", "beam", "video", "zarr", "dev", "docs")
+    everything = in_project("cuda", "serving", "serve", "export", "beam", "video", "zarr", "dev", "docs")
     for name, pin in required("constraints.txt", python).items():
         (specifier,) = pin.specifier
         assert specifier.operator == "=="
@@ -60,7 +60,9 @@ def test_constraints_lie_in_the_ranges(python):
 
 
 def test_with_tensorflow_cpu_nothing_asks_for_the_other_one():
-    names = in_project("serving", "dev", "export", "beam", "video", "zarr", "docs", tensorflow="tensorflow-cpu").keys()
+    names = in_project(
+        "serving", "serve", "dev", "export", "beam", "video", "zarr", "docs", tensorflow="tensorflow-cpu"
+    ).keys()
     assert "tensorflow-cpu" in names
     assert not names & {"tensorflow", "tensorflow-serving-api"}
 

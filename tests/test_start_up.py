@@ -68,6 +68,7 @@ MISTAKES = {
     "export.torch": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.web": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.bulk": ["--model=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
+    "export.serve": ["--model=/nowhere", "--port=0"],
     "export.client": ["--model=x", "--input=/nowhere"],
 }
 WITHOUT_TENSORFLOW = ("tfpix2pix.watch",)

@@ -12,6 +12,8 @@ BATCH_TIMEOUT_MICROS = 2000
 MAX_WAITING_BATCHES = 100
 # How many pictures of other sizes may wait before requests are refused.
 MAX_WAITING_PICTURES = 1000
+# One image's own error is reported, or, some 1 time in 100, that its loop was stopped: so often it is asked again.
+TRIES = 10
 
 Generate = Callable[[tf.Tensor], tf.Tensor]
 

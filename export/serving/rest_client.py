@@ -12,6 +12,8 @@ from export.serving.answers import OTHER_SERVER, SIGNATURE, TENSOR, RefusedError
 from pipelines.system.untrusted_json import parse_json
 
 CHUNK_BYTES = 1 << 16
+# Bad request, and one that is too large.
+REFUSED = (400, 413)
 
 
 class RestClient:
@@ -70,7 +72,7 @@ class RestClient:
         if not isinstance(message, str):
             raise UnreachableError(OTHER_SERVER)
         reason = answers.short_reason(message)
-        raise RefusedError(reason) if response.status_code == 400 else UnreachableError(reason)
+        raise RefusedError(reason) if response.status_code in REFUSED else UnreachableError(reason)
 
     def _post(self, body: dict[str, object]) -> tuple[requests.Response, bytes]:
         with self.session.post(

@@ -9,13 +9,23 @@ from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import ROOT
 
-COMMANDS = ("saved_model", "tflite", "onnx", "bulk", "client")
+COMMANDS = ("saved_model", "tflite", "onnx", "bulk", "serve", "client")
 
 
 def test_a_commands_module_imports_none_of_them():
     imports = "; ".join(f"import export.{name}" for name in COMMANDS)
-    names = "{'tensorflow', 'keras', 'numpy', 'ai_edge_litert', 'onnxruntime', 'tf2onnx', 'apache_beam', 'grpc'}"
-    code = f"import sys; {imports}; import tfpix2pix.translate; print(sorted({names} & set(sys.modules)))"
+    heavy = {
+        "tensorflow",
+        "keras",
+        "numpy",
+        "ai_edge_litert",
+        "onnxruntime",
+        "tf2onnx",
+        "apache_beam",
+        "grpc",
+        "starlette",
+    }
+    code = f"import sys; {imports}; import tfpix2pix.translate; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
 
@@ -39,8 +49,10 @@ def test_a_commands_module_imports_none_of_them():
             ("export.serving.grpc_client",),
             "pip install .*tensorflow-serving-api",
         ),
+        ("serve", (), "uvicorn", ("export.rest.listening",), r"uvicorn is not .*pip install starlette uvicorn"),
+        ("serve", (), "starlette.applications", ("export.rest.application",), r"starlette.* is not .*pip install"),
     ],
-    ids=["tflite", "tf2onnx", "onnxruntime", "grpc"],
+    ids=["tflite", "tf2onnx", "onnxruntime", "grpc", "uvicorn", "starlette"],
 )
 def test_the_missing_package_is_named(short_run, tmp_path, monkeypatch, command, options, missing, importers, words):
     monkeypatch.setitem(sys.modules, missing, None)
@@ -48,6 +60,7 @@ def test_the_missing_package_is_named(short_run, tmp_path, monkeypatch, command,
         monkeypatch.delitem(sys.modules, name, raising=False)
     arguments = {
         "client": ("--model=m", f"--input={short_run.parent / 'pairs' / 'val'}"),
+        "serve": ("--model=m",),
     }.get(command, (f"--run_dir={short_run}", f"--output={tmp_path / 'm'}"))
     with pytest.raises(InputError, match=words):
         call(command_module(f"export.{command}"), *arguments, *options)

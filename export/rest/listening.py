@@ -1,0 +1,66 @@
+"""Listens at a port until the process is told to stop, and then finishes what it has begun."""
+
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+
+from pipelines.system.terminal import InputError, reason
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens.
+
+    Args:
+      host: a name or an address of this machine.
+      port: 0 for a free one.
+
+    Raises:
+      InputError: the port is taken, or the host is not this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        raise InputError(
+            f"port={port} of host={host} cannot be listened at ({error.strerror or reason(error)}); give another"
+        ) from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """Returns the URL of a socket that listens, without a slash at its end."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def make_server(app: Starlette) -> uvicorn.Server:
+    """Returns the server of an application; its `should_exit` ends it."""
+    config = uvicorn.Config(app, loop="asyncio", http="h11", ws="none", lifespan="off", log_level="warning")
+    config.server_header = False
+    return uvicorn.Server(config)
+
+
+def run(app: Starlette, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT; requests in flight are answered, unless a second SIGINT comes."""
+    with stopping_quietly():
+        make_server(app).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def stopping_quietly() -> Iterator[None]:
+    """Ignores the signals that uvicorn raises again when it has stopped, and which would end the process as failed."""
+
+    def ignore(number: int, frame: FrameType | None) -> None:
+        pass
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, ignore) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
