@@ -76,13 +76,9 @@ def write_site(
             raise InputError(f"run_dir={folder} has the name of another run, {name}; rename one of the folders")
     site = pathlib.Path(output)
     check_writable(site, "output")
-    files = {f"{RUNTIME}/{name}": contents for name, contents in read_runtime(runtime, data_dir).items()}
-    files |= {path.relative_to(ASSETS).as_posix(): path.read_bytes() for path in ASSETS.rglob("*") if path.is_file()}
     rows = []
     with naming_full_disk(site, "the page"):
-        for name, contents in files.items():
-            (site / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(site / name, contents)
+        write_page(site, runtime, data_dir)
         for index, (folder, config) in enumerate(zip(folders, configs, strict=True)):
             run = open_trained(
                 folder,
@@ -99,6 +95,15 @@ def write_site(
             _update(site / MODELS_FILE, entry, row.passed)
             print(_line(entry, row), flush=True)
     return rows
+
+
+def write_page(site: pathlib.Path, runtime: str | os.PathLike[str], data_dir: str | os.PathLike[str]) -> None:
+    """Writes the page and LiteRT.js, without a model; the arguments are `write_site`'s."""
+    files = {f"{RUNTIME}/{name}": contents for name, contents in read_runtime(runtime, data_dir).items()}
+    files |= {path.relative_to(ASSETS).as_posix(): path.read_bytes() for path in ASSETS.rglob("*") if path.is_file()}
+    for name, contents in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(site / name, contents)
 
 
 def _update(file: pathlib.Path, entry: dict[str, Any], is_there: bool) -> None:

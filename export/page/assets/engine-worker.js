@@ -31,7 +31,8 @@ async function open({ backend, file, model }) {
   };
   await litert.loadLiteRt(RUNTIME, { threads: backend === "threads" });
   const accelerator = backend === "webgpu" ? "webgpu" : "wasm";
-  const compiled = await litert.loadAndCompile(file, { accelerator });
+  // A GPU's 16-bit floats end at 65504, which a norm's sum over 256×256 pixels may exceed.
+  const compiled = await litert.loadAndCompile(file, { accelerator, gpuOptions: { precision: "fp32" } });
   if (backend === "webgpu" && !compiled.isFullyAccelerated) throw new Error("WebGPU lacks some of its operations.");
   loaded = { litert, picture, compiled, model };
   // The first run allocates memory, and finds out whether the device computes at all.

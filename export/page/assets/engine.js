@@ -63,7 +63,9 @@ async function isThere(backend) {
   if (backend === "threads") return globalThis.crossOriginIsolated === true;
   if (backend !== "webgpu") return true;
   try {
-    return Boolean(await navigator.gpu?.requestAdapter());
+    const adapter = await navigator.gpu?.requestAdapter();
+    // A fallback adapter computes on the processor, and takes many times as long as wasm.
+    return Boolean(adapter) && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   } catch {
     return false;
   }
