@@ -19,6 +19,7 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     try:
         from export.rest.application import MIB, application, check_origins
+        from export.rest.drawing_page import drawing_page, predict_path
         from export.rest.listening import address_of, listen, run
     except ModuleNotFoundError as error:
         raise terminal.InputError(f"{error.name} is not installed; pip install starlette uvicorn") from None
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> int:
         if values.host not in LOOPBACK:
             terminal.print_warning(f"host={values.host}: whoever reaches this machine can ask; there is no password")
         address = address_of(listener)
-        print(f"{model.folder} is served at {address}/v1/models/{model.name}:predict; Ctrl-C stops", flush=True)
+        print(f"{model.folder} is served at {address}{predict_path(model)}; Ctrl-C stops", flush=True)
         run(
             application(
                 model,
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> int:
                 threads=values.threads,
                 max_queue=values.max_queue,
                 cors_origins=values.cors_origin,
+                pages=drawing_page(model),
             ),
             listener,
         )

@@ -21,6 +21,7 @@ COMMANDS = (
 )
 # Of other programs: pip, Beam, Slurm, MkDocs, git, and the PyTorch reference.
 FOREIGN_FLAGS = {"setup_file", "bind", "gpus-per-task", "gpu-bind", "no-deps", "requirement", "strict", "signal"}
+FOREIGN_FLAGS |= {"build-arg", "file", "gpus", "user"}
 FOREIGN_FLAGS |= {"crop_size", "dataroot", "eval", "netG", "ngf", "no_dropout"}
 # Flags that absl and every command have.
 COMMON_FLAGS = {"help", "helpfull", "flagfile"}

@@ -15,6 +15,7 @@ from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 from export.rest.application import application, check_origins
+from export.rest.drawing_page import drawing_page
 from export.rest.listening import listen
 from export.rest.served_model import ServedModel, find_version
 from export.rest.work_queue import WorkQueue
@@ -244,6 +245,39 @@ def test_pages_of_other_origins(model, base):
     for wrong in ("example.org", f"{ORIGIN}/", "https://"):
         with pytest.raises(InputError, match=f"cors_origin={wrong} "):
             check_origins([wrong])
+
+
+def test_the_drawing_page_asks_this_server(model, monkeypatch, tmp_path):
+    """The page's files, and an entry with all keys that those of export.web have but the file's."""
+    about = {
+        "config": {"source_channels": 1, "target_channels": 3, "resize_method": "area"},
+        "image_size": [*SIZE],
+        "multiple": 8,
+        "step": 70,
+        "background": "#0000aa",
+        "palette": [{"name": "wall", "color": "#0000aa"}],
+    }
+    (tmp_path / "index.html").write_text("<p>Draw")
+    (tmp_path / "main.js").write_text("main()")
+
+    def get(description, assets, *paths):
+        monkeypatch.setattr(model, "description", description)
+        with RestServer(application(model, pages=drawing_page(model, assets))) as server:
+            return [requests.get(f"http://127.0.0.1:{server.port}/{path}", timeout=60) for path in paths]
+
+    index, script, models, status, lost = get(about, tmp_path, "", "main.js", "models.json", "v1/models/tiny", "nope")
+    assert (index.text, script.text, status.ok) == ("<p>Draw", "main()", True)
+    assert (lost.status_code, list(lost.json())) == (404, ["error"])
+    assert index.headers["Content-Type"].startswith("text/html")
+    assert "javascript" in script.headers["Content-Type"]
+    (entry,) = models.json()
+    assert (entry["engine"], entry["url"], entry["step"]) == ("rest", "/v1/models/tiny:predict", 70)
+    assert (entry["palette"], entry["background"]) == (about["palette"], "#0000aa")
+    assert (entry["source_channels"], entry["resize_method"]) == (1, "area")
+    # An export that does not tell enough, and a package without the page.
+    for description, assets in (({}, tmp_path), (about, tmp_path / "nowhere")):
+        (line,) = get(description, assets, "")
+        assert line.text == "tiny, version 3: POST /v1/models/tiny:predict\n"
 
 
 def test_a_stopped_loop_is_asked_again(model, monkeypatch):
