@@ -82,7 +82,7 @@ docs-serve: $(INSTALLED_DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict --dev-addr $(HOST):8000
 
 tensorboard: $(INSTALLED)
-	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR)/tensorboard --host=$(HOST)
+	$(BIN)/python -m tensorboard.main --logdir=$(RUN_DIR) --host=$(HOST) --samples_per_plugin=images=1000
 
 stress: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.journeys.stress

@@ -9,8 +9,8 @@
     python -m tfpix2pix.train --run_dir=runs/mine --epochs=150 --change # trains on with other options
     python -m tfpix2pix.train --data=my/pairs --dry_run                 # shows all options as they would be used
 
-The run directory gets config.json, checkpoints/, tensorboard/, samples/ and log.jsonl, and at the end curves.png and
-results.png. Where it holds a run already, options that are not given are that run's.
+The run directory gets config.json, checkpoints/, tensorboard/, samples/ and log.jsonl, and at the end curves.png,
+results.png and progress.webp. Where it holds a run already, options that are not given are that run's.
 """
 
 import pathlib

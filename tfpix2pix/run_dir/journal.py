@@ -96,7 +96,9 @@ class Journal:
 
     def hparams(self, options: Mapping[str, bool | float | str]) -> None:
         """Writes options for TensorBoard's table of runs."""
-        self._events.hparams(self._first_step, options, str(self.path.parent))
+        folder = self.path.parent.resolve()
+        # The table cuts long names at their ends.
+        self._events.hparams(self._first_step, options, f"{folder.name} in {folder.parent}")
 
     def close(self, step: int | None = None) -> None:
         """Closes the bar and the files; everything is written.

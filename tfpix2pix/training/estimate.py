@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tfpix2pix.model.step import Metrics
+from tfpix2pix.model.step import LOSSES, Metrics
 from tfpix2pix.run_dir.journal import Journal
 from tfpix2pix.run_dir.run_facts import duration
 from tfpix2pix.training.loop import Stopwatch
@@ -43,7 +43,8 @@ class Estimate:
 
     def __call__(self, step: int, metrics: Metrics) -> None:
         """Prints the estimate if it is time to."""
-        if not metrics:
+        if LOSSES[0] not in metrics:
+            # The validation before the first step.
             return
         if self._begin is None:
             # The first step traces and compiles, so the speed is counted from its end.

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pipelines.pairs import Pairs
 from pipelines.storage.image_files import Files
 from pipelines.storage.paired_files import PairedFiles
-from pipelines.system.disk import whole_file
-from pipelines.system.terminal import InputError, print_warning
+from pipelines.system.disk import whole_file, write_whole
+from pipelines.system.terminal import NO_ROOM, InputError, print_warning
 from tfpix2pix.config import Config
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.report import plots
+from tfpix2pix.report.animation import animation
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.history import changes
 from tfpix2pix.run_dir.log_jsonl import read_log
@@ -24,7 +25,7 @@ from tfpix2pix.translation.fit_choice import choose_fit
 def finish(
     run_dir: pathlib.Path, step: int, checkpoints: Checkpoints, config: Config, val: Pairs, shown: Mapping[int, Rows]
 ) -> None:
-    """Writes curves.png and results.png, and prints a summary of the run.
+    """Writes curves.png, results.png and progress.webp, and prints a summary of the run.
 
     Args:
       run_dir: of the run.
@@ -43,6 +44,15 @@ def finish(
                 figure.savefig(temporary, format="png")
         except InputError as error:
             print_warning(f"{run_dir}/results.png was not drawn: {error}")
+    pictures = ["results.png", "curves.png", "samples/"]
+    try:
+        if contents := animation(run_dir / "samples"):
+            write_whole(run_dir / "progress.webp", contents)
+            pictures.append("progress.webp")
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        print_warning(f"{run_dir}/progress.webp was not drawn: {error}")
     best, newest = checkpoints.choose("best"), checkpoints.choose("latest")
     metric = METRICS[checkpoints.best_by]
     value = metric.format(checkpoints.validation(best).get(checkpoints.best_by, math.nan))
@@ -53,7 +63,7 @@ def finish(
     print(
         f"""
 {run_dir} is complete: {step} steps; best validation {metric.label} {value} at step {best}
-  pictures      {run_dir}/results.png, {run_dir}/curves.png, {run_dir}/samples/
+  pictures      {", ".join(f"{run_dir}/{name}" for name in pictures)}
   checkpoints   {run_dir}/checkpoints/, steps {", ".join(map(str, checkpoints.steps()))}
   numbers       {run_dir}/log.jsonl, {run_dir}/config.json
 next, with {which}

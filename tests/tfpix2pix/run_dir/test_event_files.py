@@ -99,7 +99,7 @@ def test_the_table_of_runs_has_the_options(short_run):
     content = events(short_run, "validation").SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     info = hparams_metadata.parse_session_start_info_plugin_data(content)
     values = {name: getattr(value, value.WhichOneof("kind")) for name, value in info.hparams.items()}
-    assert info.group_name == str(short_run)
+    assert info.group_name == f"{short_run.name} in {short_run.parent}"
     config = config_json.load(short_run)
     some = ("image_size", "generator_width", "learning_rate", "discriminator_layers", "seed", "direction", "batch_size")
     assert [values[name] for name in some] == ["64x64", 2, 0.05, 1, 0, "BtoA", 1]

@@ -139,11 +139,12 @@ def test_the_whole_time_is_told_after_50_steps(tmp_path, capsys):
     schedule = Schedule([Stretch(0, 100)], last_step=200)
     estimate = Estimate(journal, schedule, watch, 10, lambda: pause[0])
     told = {}
+    estimate(0, {"validation/l1": 0.5})
     for step in range(1, 201):
         now[0] += 60 if step == 1 else 0.5
         if step == 100:
             pause[0] = 40.0
-        estimate(step, {"generator/l1": 0.5})
+        estimate(step, dict(METRICS))
         if text := capsys.readouterr().out:
             told[step] = text
     journal.close()
