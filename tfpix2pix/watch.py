@@ -9,6 +9,7 @@ run has a line: steps, images a second, the time left, the losses of discriminat
 validation and its step, and how old its last line is. Without arguments it shows runs/.
 """
 
+import os
 import shutil
 import sys
 import time
@@ -23,37 +24,46 @@ UNLIMITED = 10_000
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
+    values = flags.FLAGS
+    try:
+        _watch(argv[1:] or ["runs"], values.seconds, values.once)
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # Someone who has read enough closes the pipe; Python would write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _watch(names: list[str], seconds: float, once: bool) -> None:
     from tfpix2pix.watching.find_runs import find_runs
     from tfpix2pix.watching.progress import WatchedRun
     from tfpix2pix.watching.table import table
 
-    values, stream = flags.FLAGS, sys.__stdout__
-    is_live = bool(stream and stream.isatty()) and not values.once
+    stream = sys.__stdout__
+    is_terminal = bool(stream and stream.isatty())
     watched: dict[str, WatchedRun] = {}
     above = 0
-    try:
-        while True:
-            folders = find_runs(argv[1:] or ["runs"])
-            watched = {str(folder): watched.get(str(folder), WatchedRun(folder)) for folder in folders}
-            now = time.time()
-            size = shutil.get_terminal_size()
-            columns = size.columns if stream and stream.isatty() else UNLIMITED
-            lines = table({name: run.progress(now) for name, run in watched.items()}, columns)
-            if not is_live or not stream:
-                print("\n".join(lines), flush=True)
-                if values.once:
-                    return 0
-                print()
-            else:
-                # What is taller than the terminal could not be drawn over.
-                shown = lines[: size.lines - 1]
-                up = f"\x1b[{above}A" if above else ""
-                stream.write(f"{up}\r\x1b[J" + "\n".join(shown) + "\n")
-                stream.flush()
-                above = len(shown)
-            time.sleep(values.seconds)
-    except KeyboardInterrupt:
-        return 0
+    while True:
+        watched = {name: watched.get(name, WatchedRun(folder)) for name, folder in find_runs(names).items()}
+        now, size = time.time(), shutil.get_terminal_size()
+        lines = table(
+            {name: run.progress(now) for name, run in watched.items()}, size.columns if is_terminal else UNLIMITED
+        )
+        if is_terminal and stream and not once:
+            # What is taller than the terminal could not be drawn over.
+            shown = lines[: size.lines - 1]
+            up = f"\x1b[{above}A" if above else ""
+            stream.write(f"{up}\r\x1b[J" + "\n".join(shown) + "\n")
+            stream.flush()
+            above = len(shown)
+        else:
+            print("\n".join(lines), flush=True)
+        if once:
+            return
+        if not is_terminal:
+            print()
+        time.sleep(seconds)
 
 
 def define_flags() -> None:

@@ -1,7 +1,7 @@
 """Finds the run directories that a command line names: themselves, or in a folder of runs."""
 
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from pipelines.system.terminal import InputError
 from tfpix2pix.run_dir.config_json import holds_run
@@ -10,8 +10,10 @@ from tfpix2pix.run_dir.config_json import holds_run
 DEPTH = 3
 
 
-def find_runs(folders: Iterable[str]) -> list[pathlib.Path]:
-    """Returns the run directories, each once, those of a folder by their names.
+def find_runs(folders: Sequence[str]) -> dict[str, pathlib.Path]:
+    """Returns the run directories by name, those of a folder in the order of their names.
+
+    A name is a path, as it was given; of a single folder of runs, where they lie in it.
 
     Raises:
       InputError: there is no such folder, or none of a folder's folders holds a run.
@@ -25,7 +27,9 @@ def find_runs(folders: Iterable[str]) -> list[pathlib.Path]:
         if not runs:
             raise InputError(f"{name} holds no run (no config.json); give a run directory, or a folder of them")
         found |= dict.fromkeys(runs)
-    return list(found)
+    if len(folders) == 1 and (only := pathlib.Path(folders[0])) not in found:
+        return {str(run.relative_to(only)): run for run in found}
+    return {str(run): run for run in found}
 
 
 def _below(folder: pathlib.Path, depth: int) -> Iterator[pathlib.Path]:

@@ -124,6 +124,8 @@ def test_one_spoiled_run_does_not_hide_the_others(tmp_path, capsys):
     heading, a, b = capsys.readouterr().out.splitlines()
     assert heading.split()[:3] == ["run", "step", "done"]
     assert "unreadable" in a
+    assert (a.split()[0], b.split()[0]) == ("a", "more/b")
+    assert list(find_runs([str(tmp_path / "runs" / "a")])) == [str(tmp_path / "runs" / "a")]
     assert "120/400   30%" in b
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty holds no run"):
