@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import io
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -41,7 +42,7 @@ def image_file(rng, i):
 
 
 def bad_files(good):
-    """Files, and what the server should say of them."""
+    """Files, and a pattern of what the server should say of them; by REST it knows more formats."""
     png, jpeg = (next(f for f in good if f.startswith(start)) for start in (b"\x89PNG", b"\xff\xd8"))
     gif = io.BytesIO()
     frames = [Image.new("P", (30, 30), i) for i in range(4)]
@@ -51,9 +52,9 @@ def bad_files(good):
         (b"", "is empty"),
         (png[: len(png) // 2], "Invalid PNG data"),
         (jpeg[: len(jpeg) // 2], "Invalid JPEG data"),
-        (b"This is text, not an image.", "is neither JPEG nor PNG"),
+        (b"This is text, not an image.", "is (neither JPEG nor PNG|no JPEG, PNG, TIFF)"),
         (bomb, "has 20000x20000 pixels, and at most 40000000 are taken"),
-        (gif.getvalue(), "is neither JPEG nor PNG"),
+        (gif.getvalue(), "is (neither JPEG nor PNG|a GIF)"),
     ]
 
 
@@ -141,7 +142,7 @@ def test_under_load(short_run, tmp_path, max_batch_size):
 
     for i, answer in enumerate(answers):
         if is_bad[i]:
-            assert bad[i % len(bad)][1] in answer, (i, answer)
+            assert re.search(bad[i % len(bad)][1], answer), (i, answer)
         elif max_batch_size:
             # In a batch with others, sums may differ in their last bit.
             pixels = [np.asarray(Image.open(io.BytesIO(png))).astype(int) for png in (answer, wanted[i % len(good)])]
