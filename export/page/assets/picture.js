@@ -10,6 +10,9 @@ const KERNELS = {
   lanczos3: { radius: 3, weight: (x) => (x > 3 ? 0 : Math.abs(x) < 1e-3 ? 1 : sinc(x) * sinc(x / 3)) },
 };
 const LUMINANCE = [0.299, 0.587, 0.114];
+const normalized = (level) => Math.fround(level / 255) * 2 - 1;
+/** What the network sees of each level from 0 to 255. */
+const LEVELS = Float32Array.from({ length: 256 }, (_, level) => normalized(level));
 
 const sinc = (x) => Math.sin(Math.PI * x) / (Math.PI * x);
 
@@ -74,7 +77,7 @@ function spans(before, after, method) {
     const start = Math.max(0, Math.ceil(center - reach - 0.5));
     const end = Math.min(before - 1, Math.floor(center + reach - 0.5));
     const found = places(end - start + 1, (k) => kernel.weight(Math.abs(start + k + 0.5 - center) / stretch));
-    return normalized(start, found);
+    return sharesOf(start, found);
   });
 }
 
@@ -83,12 +86,12 @@ function overlap(from, to, before) {
   const start = Math.floor(from);
   const end = Math.min(before, Math.ceil(to));
   const found = places(end - start, (k) => Math.min(start + k + 1, to) - Math.max(start + k, from));
-  return normalized(start, found);
+  return sharesOf(start, found);
 }
 
 const places = (count, at) => Array.from({ length: count }, (_, index) => at(index));
 
-function normalized(start, weights) {
+function sharesOf(start, weights) {
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return { start, weights: weights.map((weight) => weight / total) };
 }
@@ -132,13 +135,11 @@ function scaleRows(data, width, columns, height) {
  */
 export function toTensor(image, channels) {
   const { data } = channels === 4 ? image : flatten(image);
-  const pixels = data.length / 4;
-  const values = new Float32Array(pixels * channels);
-  const normalize = (level) => Math.fround(level / 255) * 2 - 1;
-  for (let i = 0; i < pixels; i++) {
-    const pixel = data.subarray(4 * i, 4 * i + 4);
-    if (channels === 1) values[i] = normalize(LUMINANCE.reduce((sum, share, c) => sum + share * pixel[c], 0));
-    else for (let c = 0; c < channels; c++) values[i * channels + c] = normalize(pixel[c]);
+  const values = new Float32Array((data.length / 4) * channels);
+  const [red, green, blue] = LUMINANCE;
+  for (let i = 0, from = 0; i < values.length; from += 4) {
+    if (channels === 1) values[i++] = normalized(red * data[from] + green * data[from + 1] + blue * data[from + 2]);
+    else for (let c = 0; c < channels; c++) values[i++] = LEVELS[data[from + c]];
   }
   return values;
 }
@@ -153,12 +154,12 @@ export function toTensor(image, channels) {
  */
 export function toImage(values, [height, width], channels) {
   const data = new Uint8ClampedArray(height * width * 4);
-  const color = channels === 1 ? [0, 0, 0] : [0, 1, 2];
   for (let i = 0; i < height * width; i++) {
-    color.forEach((from, c) => {
+    for (let c = 0; c < 3; c++) {
+      const value = values[channels === 1 ? i : i * channels + c];
       // Clipped, halves rounded to even.
-      data[4 * i + c] = Math.fround(Math.fround(values[i * channels + from] + 1) * 127.5);
-    });
+      data[4 * i + c] = Math.fround(Math.fround(value + 1) * 127.5);
+    }
     data[4 * i + 3] = 255;
   }
   return new ImageData(data, width, height);
