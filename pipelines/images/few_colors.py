@@ -30,7 +30,7 @@ class FewColors:
 
     Attributes:
       palette: the colors by name; those that only the pictures tell are named by their numbers, `#0000de`.
-      background: the most frequent of them.
+      background: of a known data set the class of this name, else the most frequent of them.
     """
 
     palette: Palette
@@ -69,7 +69,8 @@ def _known(colors: np.ndarray, counts: np.ndarray) -> FewColors | None:
         near, is_near = distances.argmin(-1), distances.min(-1) <= NOISE
         shares = np.bincount(near[is_near], counts[is_near], distances.shape[1]) / counts.sum()
         if shares.sum() >= MIN_KNOWN and (shares[: len(drawn)] > 1 - MIN_COVERED).sum() > 1:
-            return FewColors(palette, drawn[shares[: len(drawn)].argmax()])
+            most_frequent = drawn[shares[: len(drawn)].argmax()]
+            return FewColors(palette, palette.classes.get("background", most_frequent))
     return None
 
 

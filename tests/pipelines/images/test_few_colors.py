@@ -61,7 +61,7 @@ def test_a_known_data_set_has_all_its_names(change):
     picture = drawn(colors["facade"], (colors["window"], 8, 8, 24, 24), (colors["door"], 40, 20, 64, 36))
     found = few_colors([change(picture)])
     assert found.palette == FACADES
-    assert found.background == colors["facade"]
+    assert found.background == colors["background"]
 
 
 @pytest.mark.parametrize(("ground", "line"), [(255, 0), (0, 255)])
