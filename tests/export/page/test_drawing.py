@@ -18,6 +18,8 @@ PALETTE = {"wall": WALL, "window": WINDOW, "door": DOOR, "roof": ROOF}
 
 # Functions of the scripts below. The page says by aria-busy whether the result is that of the drawing.
 BEGIN = """
+// Colors halfway between two states are not judged.
+await page.emulateMedia({ reducedMotion: "reduce" });
 const ready = () => page.waitForSelector("#result-frame[aria-busy=false]");
 const pixels = (id) => page.evaluate((id) => {
   const canvas = document.getElementById(id);
