@@ -71,6 +71,7 @@ def test_parts_add_up_to_the_batch(norm, parts, replicas, options, strategies):
             np.testing.assert_allclose(np.linalg.norm(a), config.clip_norm / 2, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_running_twice_counts_once(strategies):
     """Running averages and dropout counts change as if the generator had run once on each part."""
     config = dataclasses.replace(

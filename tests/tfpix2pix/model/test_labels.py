@@ -98,11 +98,8 @@ def whole(strategies):
     return train(CONFIG, strategies[1])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"gradient_accumulation": 2}, pytest.param({"xla": True}, marks=pytest.mark.slow)],
-    ids=["parts", "xla"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"gradient_accumulation": 2}, {"xla": True}], ids=["parts", "xla"])
 def test_other_ways_to_compute_a_step_give_the_same(options, whole, strategies):
     whole, losses = whole
     other, others = train(dataclasses.replace(CONFIG, **options), strategies[1])
