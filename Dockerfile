@@ -25,10 +25,10 @@ RUN case "$DEVICE" in \
     && python -m pip install --no-cache-dir --constraint=/tmp/constraints.txt "$(echo /tmp/wheels/*.whl)[$extras]" \
     && rm -r /tmp/wheels /tmp/constraints.txt \
     && useradd --create-home --uid=1000 --user-group trainer \
-    && install --directory --owner=trainer --group=trainer /work
+    && install --directory --owner=trainer --group=trainer /workspace
 # A user that --user names has no home.
 ENV MPLCONFIGDIR=/tmp/matplotlib KERAS_HOME=/tmp/keras
 USER 1000
 # Data, runs and models: a volume, or a folder of the host that user 1000 may write to.
-WORKDIR /work
+WORKDIR /workspace
 ENTRYPOINT ["python", "-m", "tfpix2pix.train"]

@@ -48,6 +48,6 @@ def test_one_volume_and_ports_of_this_machine_only():
     assert all(port.startswith("127.0.0.1:") for port in ports)
     model = pathlib.PurePosixPath(SERVICES["export"]["entrypoint"][-1].partition("=")[2])
     base = SERVICES["serving"]["environment"]
-    assert str("/work" / model) == f"{base['MODEL_BASE_PATH']}/{base['MODEL_NAME']}"
+    assert str("/workspace" / model) == f"{base['MODEL_BASE_PATH']}/{base['MODEL_NAME']}"
     added = yaml.safe_load((ROOT / "compose.cuda.yaml").read_text())["services"]
     assert set(added) <= set(SERVICES)

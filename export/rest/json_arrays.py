@@ -1,4 +1,4 @@
-"""What the JSON of a request holds -> arrays, and the arrays of an answer -> JSON, as Serving's api_rest has both."""
+"""Turns the JSON of requests into arrays, and arrays into the JSON of answers, as Serving's api_rest has both."""
 
 import base64
 import binascii

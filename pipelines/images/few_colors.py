@@ -21,7 +21,7 @@ MIN_KNOWN = 0.95
 MIN_GROUND = 0.5
 MIN_EXTREME = 0.97
 # How far a line that is thinner than a pixel is from its ground, somewhere.
-LEAST_LINE = 64
+MIN_LINE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _black_and_white(pixels: np.ndarray, flat: np.ndarray) -> FewColors | None:
         return None
     is_white = (low >= 255 - NOISE).mean() >= (high <= NOISE).mean()
     from_ground = 255 - low if is_white else high
-    if (from_ground <= NOISE).mean() < MIN_GROUND or from_ground.max() < LEAST_LINE:
+    if (from_ground <= NOISE).mean() < MIN_GROUND or from_ground.max() < MIN_LINE:
         return None
     return FewColors(Palette(both), both["white" if is_white else "black"])
 

@@ -22,7 +22,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 @dataclasses.dataclass
 class Visit:
-    """What came of a script.
+    """The outcome of a script.
 
     Attributes:
       result: what it returned.

@@ -1,4 +1,4 @@
-"""What people see and touch on the page, in Chromium: its drawings pixel by pixel, its results against translate's."""
+"""Uses the page in Chromium as people do: compares drawings pixel by pixel, and results with those of translate."""
 
 import base64
 import io

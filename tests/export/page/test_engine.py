@@ -58,7 +58,7 @@ def page(browser, tmp_path_factory, strategies):
 
 
 def as_rgba(levels):
-    """What a canvas has of an image `(H, W, C)` of 1, 3 or 4 channels."""
+    """Returns the RGBA pixels that a canvas holds of an image `(H, W, C)` of 1, 3 or 4 channels."""
     channels = levels.shape[-1]
     colors = np.repeat(levels, 3, axis=-1) if channels == 1 else levels[..., :3]
     alpha = levels[..., 3:] if channels == 4 else np.full((*levels.shape[:2], 1), 255, np.uint8)

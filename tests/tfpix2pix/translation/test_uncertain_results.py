@@ -1,4 +1,4 @@
-"""What --uncertainty writes, against NumPy over single passes of the generator."""
+"""Compares the files of --uncertainty with NumPy over single passes of the generator."""
 
 import numpy as np
 import pytest

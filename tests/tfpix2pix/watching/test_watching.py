@@ -1,4 +1,4 @@
-"""What watch shows follows from files that were written by hand, at a time that is given."""
+"""Reads logs that were written by hand, at a given time, and checks the table of watch."""
 
 import json
 import os
