@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from export.loaded_model import SMALL, Extent, LoadedModel
-from export.serving.queues import TRIES
+from export.serving.queues import ask_again
 from export.serving.sendable import as_sendable
 from pipelines.images import codecs
 from pipelines.images.formats.stored_file import StoredFile
@@ -199,23 +199,19 @@ def extent_of(file: Readable) -> Extent:
 
 
 def translate_batch(
-    images: list[tuple[str, bytes]],
-    translate: Callable[[list[bytes]], list[bytes]],
-    skipped: dict[str, str],
-    tries: int = TRIES,
+    images: list[tuple[str, bytes]], translate: Callable[[list[bytes]], list[bytes]], skipped: dict[str, str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Translates some images at once; if one of them makes that fail, each by itself, up to `tries` times."""
+    """Translates some images at once; if one of them makes that fail, each by itself."""
     names, contents = zip(*images, strict=True)
     try:
-        results = translate(list(contents))
+        results = ask_again(lambda: translate(list(contents)))
     # The graph loops over the images: if one stops the loop, its own error is reported, or that the loop was stopped.
     except (tf.errors.InvalidArgumentError, tf.errors.CancelledError) as error:
-        has_reason = isinstance(error, tf.errors.InvalidArgumentError)
-        if len(images) == 1 and (has_reason or tries == 1):
-            skipped[names[0]] = reason_of(error) if has_reason else DAMAGED
+        if len(images) == 1:
+            skipped[names[0]] = DAMAGED if isinstance(error, tf.errors.CancelledError) else reason_of(error)
         else:
             for image in images:
-                yield from translate_batch([image], translate, skipped, tries - 1)
+                yield from translate_batch([image], translate, skipped)
         return
     yield from zip(names, results, strict=True)
 

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from export.loaded_model import load_saved_model, read_description
 from export.serving.answers import SIGNATURE, TENSOR, short_reason
-from export.serving.queues import TRIES
+from export.serving.queues import ask_again
 from pipelines.images import codecs
 from pipelines.images.header import DAMAGED
 from pipelines.images.size import MAX_PIXELS
@@ -90,13 +90,13 @@ class ServedModel:
         for name, tensor in tensors.items():
             if not tensor.shape.is_compatible_with(specs[name].shape):
                 raise invalid(f"{name} has the shape {tensor.shape}, and the model takes {specs[name].shape}")
-        for _ in range(TRIES):
-            with contextlib.suppress(tf.errors.CancelledError):
-                try:
-                    return {name: value.numpy() for name, value in run(**tensors).items()}
-                except tf.errors.InvalidArgumentError as error:
-                    raise invalid(_reason(error.message)) from None
-        raise invalid(f"one of the images cannot be decoded: {DAMAGED}")
+        try:
+            outputs = ask_again(lambda: run(**tensors))
+        except tf.errors.InvalidArgumentError as error:
+            raise invalid(_reason(error.message)) from None
+        except tf.errors.CancelledError:
+            raise invalid(f"one of the images cannot be decoded: {DAMAGED}") from None
+        return {name: value.numpy() for name, value in outputs.items()}
 
     def metadata(self) -> dict[str, Any]:
         """Returns all signatures as JSON has Serving's SignatureDefMap."""

@@ -1,5 +1,6 @@
 """Queues in the graph of a served model: concurrent requests share batches, or wait for one another."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,18 @@ def one_at_a_time(function: Callable[..., Any], *arguments: tf.Tensor) -> Any:
             max_enqueued_batches=MAX_WAITING_PICTURES,
         )(of_batch)(*(argument[None] for argument in arguments))
     return tf.nest.map_structure(lambda result: result[0], results)
+
+
+def ask_again(call: Callable[[], Any]) -> Any:
+    """Returns what a call of a served model returns; calls up to TRIES times, as long as its loop was only stopped.
+
+    Raises:
+      tf.errors.CancelledError: nothing else was said.
+    """
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(tf.errors.CancelledError):
+            return call()
+    return call()
 
 
 def in_batches(generate: Generate, max_batch_size: int) -> Generate:

@@ -292,7 +292,7 @@ def test_a_stopped_loop_is_asked_again(model, monkeypatch):
     stopped.structured_input_signature = ((), {"image_bytes": tf.TensorSpec((None,), tf.string)})
     monkeypatch.setattr(model, "signature", lambda name: stopped)
     assert model.predict("any", {"image_bytes": np.array([b"a"], object)})["image_bytes"].tolist() == [b"a"]
-    monkeypatch.setattr("export.rest.served_model.TRIES", 2)
+    monkeypatch.setattr("export.serving.queues.TRIES", 2)
     calls.clear()
     with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be decoded: it is damaged"):
         model.predict("any", {"image_bytes": np.array([b"a"], object)})
