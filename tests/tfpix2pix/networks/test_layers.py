@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfpix2pix.networks.generators.unet import unet
+from tfpix2pix.networks.layers import normalization as layers_normalization
 from tfpix2pix.networks.layers.dropout import Dropout
 from tfpix2pix.networks.layers.normalization import BatchNormalization, normalization
 
@@ -25,7 +26,9 @@ def batch_norm(statistics):
     return layer
 
 
-def test_batch_norm_in_training_and_its_running_averages():
+@pytest.mark.parametrize("from_values", [0, 10**9], ids=["kernel", "operations"])
+def test_batch_norm_in_training_and_its_running_averages(from_values, monkeypatch):
+    monkeypatch.setattr(layers_normalization, "MIN_FUSED_VALUES", from_values)
     layer = batch_norm("moving")
     y = layer(X, training=True)
     np.testing.assert_allclose(y, normalized(X, (0, 1, 2), [1.5, 0.5], [0.25, -1.0]), atol=1e-5)
@@ -35,6 +38,24 @@ def test_batch_norm_in_training_and_its_running_averages():
     np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-5)
     expected = (X - mean) / np.sqrt(variance + 1e-5) * [1.5, 0.5] + [0.25, -1.0]
     np.testing.assert_allclose(layer(X, training=False), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_kernel_gives_the_gradients_of_the_operations(policy, monkeypatch):
+    found = {}
+    for from_values in (0, 10**9):
+        monkeypatch.setattr(layers_normalization, "MIN_FUSED_VALUES", from_values)
+        layer = BatchNormalization("image", dtype=policy, gamma_initializer="ones")
+        x = tf.Variable(X)
+        with tf.GradientTape() as tape:
+            y = layer(x, training=True)
+            assert y.dtype == layer.compute_dtype
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) * np.cos(X))
+        found[from_values] = tape.gradient(loss, [x, *layer.trainable_variables])
+    # bfloat16 keeps 8 bits.
+    tolerance = 1e-5 if policy == "float32" else 0.02
+    for kernel, operations in zip(*found.values(), strict=True):
+        np.testing.assert_allclose(kernel, operations, atol=tolerance * np.abs(operations).max())
 
 
 def test_image_statistics_do_not_mix_images():
