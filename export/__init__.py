@@ -12,6 +12,9 @@ options.py      the options that the exporters share
 trained.py      a generator and what it is compared on: every exporter starts from both
 compared_pairs.py  pictures for that: kept in the run, of a data set, or of a folder
 palette.py      the colors in which sources are drawn
+drawable.py     which runs people can draw for
+loaded_model.py a SavedModel in this process
+file_model.py   one that translates files, large pictures in tiles
 bulk_job.py     a bulk translation from its folder to the list of failures
 bulk_block.py   the part of it that one worker does at a time
 formats/        the exporters, and the comparison of their files with Keras

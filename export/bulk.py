@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from export.bulk_block import Recipe, load_model
     from export.bulk_job import FAILED_FILE, translate_all
+    from export.serving.versions import find_version
     from pipelines.storage.input_output import kept_line, left_out_line
     from pipelines.storage.result_files import unplaced_line
     from pipelines.system.paths import parse_path
@@ -32,11 +33,13 @@ def main(argv: list[str]) -> int:
     beam.import_beam()
     if line := left_out_line(parse_path(values.input)):
         print(terminal.one_line(line))
-    which = load_model(values.model).description.get("checkpoint", "an earlier version's, which does not say its step")
-    print(f"{values.model}: {which}", flush=True)
+    # Chosen once: a newer version may appear while the workers begin.
+    model = str(find_version(values.model)[0])
+    which = load_model(model).description.get("checkpoint", "an earlier version's, which does not say its step")
+    print(f"{model}: {which}", flush=True)
     sizes = SizeOptions(values.fit, "source", values.tile, values.overlap, values.memory_mib)
     done = translate_all(
-        Recipe(values.model, values.batch_size, values.format == "shards", values.max_pixels, sizes),
+        Recipe(model, values.batch_size, values.format == "shards", values.max_pixels, sizes),
         values.input,
         values.output,
         functools.partial(beam.run, runner=values.runner, options=values.beam, workers=values.workers),
@@ -55,7 +58,7 @@ def main(argv: list[str]) -> int:
 
 def define_flags() -> None:
     """Defines the options of the command."""
-    flags.DEFINE_string("model", None, "a SavedModel by export.saved_model, with its version", required=True)
+    flags.DEFINE_string("model", None, "a SavedModel by export.saved_model, with or without its version", required=True)
     flags.DEFINE_string("input", None, "a folder of images at any depth, or of shards", required=True)
     flags.DEFINE_string("output", None, "folder for the results; made if it does not exist", required=True)
     flags.DEFINE_enum("format", "png", ("png", "shards"), "of the results: files, or TFRecord shards, one a block")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
-from export.loaded_model import SMALL, Extent, LoadedModel
+from export.file_model import SMALL, Extent, FileModel
 from export.serving.queues import ask_again
 from export.serving.sendable import as_sendable
 from pipelines.images import codecs
@@ -70,9 +70,9 @@ class Recipe:
 
 
 @functools.lru_cache(maxsize=1)
-def load_model(path: str) -> LoadedModel:
+def load_model(path: str) -> FileModel:
     """Loads a SavedModel, once a process."""
-    return LoadedModel(path)
+    return FileModel(path)
 
 
 def output_name(name: str, file: object, max_pixels: int) -> str:
@@ -151,7 +151,7 @@ def without_results(block: Block, output: str, max_pixels: int) -> Block:
 
 
 def translations(
-    block: Block, pixels: Sequence[int], model: LoadedModel, recipe: Recipe, skipped: dict[str, str]
+    block: Block, pixels: Sequence[int], model: FileModel, recipe: Recipe, skipped: dict[str, str]
 ) -> Iterator[tuple[str, bytes]]:
     """Yields the name of each image and the PNG of its result, in order; adds the others to `skipped`, with reasons.
 
@@ -249,7 +249,7 @@ def write_files(
     return count, unplaced
 
 
-def write_large(name: str, file: Readable, model: LoadedModel, recipe: Recipe, output: str) -> bool:
+def write_large(name: str, file: Readable, model: FileModel, recipe: Recipe, output: str) -> bool:
     """Translates a picture tile by tile into a file; resumes one that was begun.
 
     Returns:

@@ -1,79 +1,48 @@
-"""A SavedModel in this process: image files in, PNG files out; pictures that are too large, tile by tile."""
+"""A SavedModel in this process: which version it is, its signatures, and what its export says of it."""
 
-import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from export.serving.answers import SIGNATURE, TENSOR
-from export.serving.servable import FLOATS, MEASURE, TILES
+from export.serving.versions import find_version
 from export.trained import EXPORT_FILE
-from pipelines.images.result_format import ResultFormat
-from pipelines.system.paths import parse_path
 from pipelines.system.terminal import InputError
 from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir import config_json
-from tfpix2pix.translation.large import LargePictures
-from tfpix2pix.translation.memory_budget import pixels_that_fit
-from tfpix2pix.translation.options import SizeOptions
-
-# So many pixels are always translated at once.
-SMALL = 2**20
-
-
-class Extent(NamedTuple):
-    """How large a picture is.
-
-    Attributes:
-      pixels: of the whole.
-      has_windows: whether parts of it can be read without the rest.
-    """
-
-    pixels: int
-    has_windows: bool
 
 
 class LoadedModel:
-    """A SavedModel by export_saved_model, with its version.
+    """A version of a model.
 
     Args:
-      path: of the folder, on a disk or in an object store.
+      path: of the version, models/facades/1, or of the model, whose newest version is taken; on a disk or in an object
+        store.
 
     Attributes:
-      path: likewise.
+      folder: of the version.
+      name: of the model.
+      version: its number.
+      signatures: by name.
       description: its export.json; empty if it has none.
 
     Raises:
-      InputError: it cannot be loaded, or has no signature from images to images.
+      InputError: there is no model, or it cannot be loaded.
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        # It is kept, since signatures alone do not keep their variables alive.
-        self._model = load_saved_model(path)
-        self._signatures: Mapping[str, Any] = self._model.signatures
-        signature = self._signatures.get(SIGNATURE)
-        inputs = signature.structured_input_signature[1] if signature else {}
-        if list(inputs) != [TENSOR] or TENSOR not in signature.structured_outputs:
-            raise InputError(
-                f"model={path} has no {SIGNATURE} from {TENSOR} to {TENSOR}; export it by export.saved_model, or use "
-                "tfpix2pix.translate for a run whose files are not PNG's kind"
-            )
-        self.description = read_description(path)
-
-    def translate(self, files: list[bytes]) -> list[bytes]:
-        """Translates JPEG or PNG files to PNG files, as one request."""
-        return list(self._signatures[SIGNATURE](**{TENSOR: tf.constant(files)})[TENSOR].numpy())
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """Text that differs between exports, from the file that TensorFlow writes beside each."""
-        file = parse_path(self.path) / "fingerprint.pb"
-        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else self.path
+        self.folder, self.name, self.version = find_version(path)
+        try:
+            # It is kept, since signatures alone do not keep their variables alive.
+            self._model = tf.saved_model.load(str(self.folder))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"model={path} cannot be loaded ({reason}); export it again") from None
+        self.signatures: Mapping[str, Any] = self._model.signatures
+        file = self.folder / EXPORT_FILE
+        self.description: dict[str, Any] = parse_json(file.read_text()) if file.is_file() else {}
 
     @functools.cached_property
     def config(self) -> Config | None:
@@ -82,95 +51,3 @@ class LoadedModel:
             return config_json.from_values(self.description["config"])
         except (KeyError, ValueError):
             return None
-
-    @property
-    def why_no_tiles(self) -> str | None:
-        """Why it cannot translate a picture tile by tile, with the remedy; None if it can."""
-        if self.config is None or "fit" not in self.description:
-            return f"model={self.path} was exported by an earlier version, and takes no tiles; export the run again"
-        return None
-
-    def is_large(self, extent: Extent, options: SizeOptions, max_pixels: int) -> bool:
-        """Tells whether a picture is translated tile by tile.
-
-        It is where that was asked for and it is larger than a tile, where the whole does not fit into memory, and where
-        only windows of it may be read.
-
-        Args:
-          extent: of the picture.
-          options: say whether tiles are asked for, and how much memory there is.
-          max_pixels: of a picture of more, only windows may be read.
-        """
-        is_asked = options.fit == "tile"
-        if self.why_no_tiles or (self.description["fit"] == "resize" and not is_asked):
-            return False
-        pixels = extent.pixels
-        if pixels > min(max_pixels, self.description["max_pixels"]):
-            return extent.has_windows
-        return pixels > options.tile**2 if is_asked else pixels > SMALL and pixels > self.room(options)
-
-    def room(self, options: SizeOptions) -> int:
-        """Returns how many pixels fit into memory."""
-        if self.config is None:
-            raise ValueError("the export does not tell")
-        return pixels_that_fit(self.config, options.memory_mib)
-
-    def large_pictures(self, options: SizeOptions, max_pixels: int) -> LargePictures:
-        """Returns what translates pictures tile by tile.
-
-        Args:
-          options: of tiles.
-          max_pixels: of pictures that cannot be read by windows.
-
-        Raises:
-          InputError: the model cannot, or a tile does not suit it.
-        """
-        if self.config is None or self.why_no_tiles:
-            raise InputError(str(self.why_no_tiles))
-        form = dataclasses.replace(self.config.image_format("source"), max_pixels=max_pixels)
-        network = SignatureTiles(self._signatures)
-        step = self.config.multiple
-        return LargePictures(network, form, "", step, options, self.room(options), self.fingerprint)
-
-    def result_format(self, suffix: str) -> ResultFormat:
-        """Returns the form of a result's file."""
-        if self.config is None:
-            raise ValueError("the export does not tell")
-        return ResultFormat(suffix[1:], self.config.image_format("target"), self.config.result_type)
-
-
-class SignatureTiles:
-    """A TileNetwork of a served model's signatures."""
-
-    def __init__(self, signatures: Mapping[str, Any]) -> None:
-        self._signatures = signatures
-        self.has_statistics = MEASURE in signatures
-
-    def measure(self, tiles: tf.Tensor) -> tf.Tensor:
-        """Returns mean and variance over all tiles, `(2, K)`, as TileNetwork has it."""
-        return self._signatures[MEASURE](source=tiles)["statistics"]
-
-    def generate(self, tiles: tf.Tensor, statistics: tf.Tensor | None = None) -> tf.Tensor:
-        """Translates tiles, as TileNetwork has it."""
-        if statistics is None:
-            return self._signatures[FLOATS](source=tiles)["generated"]
-        return self._signatures[TILES](source=tiles, statistics=statistics)["generated"]
-
-
-def load_saved_model(path: str) -> Any:
-    """Loads a SavedModel.
-
-    Raises:
-      InputError: it cannot be loaded.
-    """
-    try:
-        return tf.saved_model.load(path)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"model={path} cannot be loaded ({reason}); give an export with its version") from None
-
-
-def read_description(path: str) -> dict[str, Any]:
-    """Returns the export.json of an export; empty if it has none."""
-    file = parse_path(path) / EXPORT_FILE
-    return parse_json(file.read_text()) if file.is_file() else {}

@@ -40,6 +40,7 @@ def main(argv: list[str]) -> int:
         output_size=values.output_size,
         max_pixels=values.max_pixels,
         max_batch_size=values.max_batch_size,
+        source_images=values.source_images,
         **options.arguments(values),
     )
     made = json.loads((folder / EXPORT_FILE).read_text())
@@ -76,6 +77,9 @@ def define_flags() -> None:
         0,
         "compute the images of concurrent requests together, up to so many; 0: each request by itself",
         lower_bound=0,
+    )
+    flags.DEFINE_integer(
+        "source_images", 8, "of the pictures compared on, beside the model for the page of export.serve", lower_bound=0
     )
 
 

@@ -10,7 +10,9 @@ can ask.
 
 from absl import flags
 
+from export.serving.versions import find_version
 from pipelines.system import terminal
+from pipelines.system.start_notices import import_tensorflow
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -18,34 +20,38 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     try:
-        from export.rest.application import MIB, application, check_origins
-        from export.rest.drawing_page import drawing_page, predict_path
-        from export.rest.listening import address_of, listen, run
+        from export.rest.listening import address_of, check_origins, listen, run
     except ModuleNotFoundError as error:
         raise terminal.InputError(f"{error.name} is not installed; pip install starlette uvicorn") from None
-    from export.rest.served_model import ServedModel
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
+    # TensorFlow takes seconds: what can be wrong without it is said before.
     check_origins(values.cors_origin)
+    find_version(values.model)
     with listen(values.host, values.port) as listener:
+        import_tensorflow()
+        from export.rest.application import MIB, application
+        from export.rest.drawing_page import drawing_page, predict_path
+        from export.rest.served_model import ServedModel
+
         model = ServedModel(values.model)
         model.warm_up()
         if values.host not in LOOPBACK:
             terminal.print_warning(f"host={values.host}: whoever reaches this machine can ask; there is no password")
         address = address_of(listener)
+        pages, why_no_page = drawing_page(model)
         print(f"{model.folder} is served at {address}{predict_path(model)}; Ctrl-C stops", flush=True)
-        run(
-            application(
-                model,
-                max_body_bytes=values.max_body_mib * MIB,
-                threads=values.threads,
-                max_queue=values.max_queue,
-                cors_origins=values.cors_origin,
-                pages=drawing_page(model),
-            ),
-            listener,
+        print(why_no_page or f"{address}/ is a page to draw on", flush=True)
+        app = application(
+            model,
+            max_body_bytes=values.max_body_mib * MIB,
+            threads=values.threads,
+            max_queue=values.max_queue,
+            cors_origins=values.cors_origin,
+            pages=pages,
         )
+        run(app, listener)
     return 0
 
 
@@ -66,4 +72,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    terminal.run(main)
+    terminal.run(main, needs_tensorflow=False)

@@ -12,18 +12,22 @@ from absl import flags
 
 from pipelines.images.size import define_size
 from pipelines.system import terminal
+from pipelines.system.disk import check_writable
+from pipelines.system.start_notices import import_tensorflow
 from pipelines.system.terminal import InputError
 from tfpix2pix.networks.choices import NORM_STATISTICS
 
 
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
-    from export.page.server import serve
+    from export.page.server import check_port, serve
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
     if not values.run_dir and not values.serve:
         raise InputError("run_dir is missing; give --run_dir=..., or --serve for a page that is there")
+    if values.serve:
+        check_port(values.port)
     passed = _export(values) if values.run_dir else True
     if values.serve:
         serve(pathlib.Path(values.output), values.port)
@@ -31,6 +35,12 @@ def main(argv: list[str]) -> int:
 
 
 def _export(values: flags.FlagValues) -> bool:
+    from export.page.chosen_runs import choose_runs
+
+    # TensorFlow takes seconds: what can be wrong without it is said before.
+    choose_runs(values.run_dir, values.title)
+    check_writable(pathlib.Path(values.output), "output")
+    import_tensorflow()
     from export.page.write_site import write_site
     from export.trained import hide_gpus
 
@@ -76,4 +86,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    terminal.run(main)
+    terminal.run(main, needs_tensorflow=False)

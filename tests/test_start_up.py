@@ -71,17 +71,21 @@ MISTAKES = {
     "export.serve": ["--model=/nowhere", "--port=0"],
     "export.client": ["--model=x", "--input=/nowhere"],
 }
-WITHOUT_TENSORFLOW = ("tfpix2pix.watch",)
+# These say it before they import TensorFlow, or do without.
+WITHOUT_TENSORFLOW = ("tfpix2pix.watch", "export.web", "export.serve")
+A_PAGE_THAT_IS_THERE = ("export.web", ["--serve", "--output=/nowhere"])
 
 
 def notices_in(text):
     return [line for line in text.encode().splitlines() if NOTICES.match(line) or b"oneDNN" in line]
 
 
-@pytest.mark.parametrize("command", WITHOUT_TENSORFLOW)
-def test_what_does_without_tensorflow_does_not_import_it(command, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "arguments"), [*((name, MISTAKES[name]) for name in WITHOUT_TENSORFLOW), A_PAGE_THAT_IS_THERE]
+)
+def test_what_does_without_tensorflow_does_not_import_it(command, arguments, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise RuntimeError('imported')\n")
-    result = run(command, *MISTAKES[command], PYTHONPATH=str(tmp_path))
+    result = run(command, *arguments, PYTHONPATH=str(tmp_path))
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "NONE\n", 1), result.stderr
 
 

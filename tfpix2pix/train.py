@@ -16,6 +16,7 @@ results.png and progress.webp. Where it holds a run already, options that are no
 import pathlib
 import shlex
 import sys
+from collections.abc import Iterable
 
 from absl import flags
 
@@ -36,7 +37,10 @@ def main(argv: list[str]) -> int:
     terminal.no_arguments(argv)
     given = given_options(flags.FLAGS)
     run_dir = pathlib.Path(flags.FLAGS.run_dir or f"runs/{pathlib.Path(given.get('data', Config.data)).name}")
-    config = options_for(run_dir, given)
+    try:
+        config = options_for(run_dir, given)
+    except terminal.InputError as error:
+        raise terminal.InputError(f"{error}{_of_flagfile(str(error), given)}") from None
     config = config.resolved(usual_direction(config.data_name))
     cluster = find_cluster(config.strategy)
     if not cluster or cluster.is_chief:
@@ -53,6 +57,16 @@ def main(argv: list[str]) -> int:
         return train(config, run_dir, ends_process=True, change=flags.FLAGS.change, command=command)
     with cluster.ending_when_one_is_lost(run_dir / NOTE_FILE):
         return train(config, run_dir, cluster, ends_process=True, change=flags.FLAGS.change, command=command)
+
+
+def _of_flagfile(message: str, given: Iterable[str]) -> str:
+    """Says which options that a message names come from a flagfile; empty if none."""
+    typed = {word.lstrip("-").partition("=")[0] for word in sys.argv[1:]}
+    names = [name for name in given if f"{name}=" in message and not typed & {name, f"no{name}"}]
+    if "flagfile" not in typed or not names:
+        return ""
+    flags_after = " ".join(f"--{name}=..." for name in names)
+    return f". From --flagfile comes {' and '.join(names)}; {flags_after} after it would win"
 
 
 def define_flags() -> None:

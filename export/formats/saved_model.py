@@ -10,10 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from export.drawable import why_not_drawable
 from export.formats.choices import MODEL_FITS
 from export.formats.parity import Parity, measure
+from export.formats.sources import write_sources
 from export.serving.servable import FILES, FLOATS, MEASURE, TILES, Servable
-from export.serving.versions import choose_version, new_version
+from export.serving.versions import SOURCES_FOLDER, choose_version, new_version
 from export.serving.warmup import write_warmup
 from export.trained import COMPARED_ON, EXPORT_FILE, Trained, open_trained
 from pipelines.images import codecs
@@ -50,6 +52,7 @@ def export_saved_model(
     data: str = "",
     sources: str = "",
     parity_images: int = 20,
+    source_images: int = 8,
     license_text: str = "",
 ) -> pathlib.Path:
     """Exports a run's generator for TensorFlow Serving, and compares the export with Keras.
@@ -74,6 +77,7 @@ def export_saved_model(
       data: the data set whose val/ is used to compare; by default pairs that the run has kept.
       sources: a folder of single sources that are used instead.
       parity_images: on how many pictures at most the export is compared.
+      source_images: how many of these lie beside the model at most, for the page of export.serve.
       license_text: under which the model may be used, such as `CC-BY-4.0`; it stands in export.json.
 
     Returns:
@@ -83,6 +87,7 @@ def export_saved_model(
       InputError: an argument does not fit, or the export differs from Keras; then nothing is written.
     """
     check_value("max_batch_size", max_batch_size, least=0)
+    check_value("source_images", source_images, least=0)
     check_value("fit", fit, choices=MODEL_FITS)
     check_value("output_size", output_size, choices=OUTPUT_SIZES)
     for name, value in (("version", version), ("max_pixels", max_pixels)):
@@ -117,6 +122,9 @@ def export_saved_model(
         if not servable.no_files:
             requests.insert(0, (FILES, {"image_bytes": tf.stack([as_png(source, run.form.source)])}))
         write_warmup(folder, output.name, requests)
+        if source_images and not servable.no_files and not why_not_drawable(run.config):
+            (folder / SOURCES_FOLDER).mkdir()
+            write_sources(folder / SOURCES_FOLDER, run, source_images)
         description = {
             **run.description(),
             "norm_statistics": run.config.norm_statistics,

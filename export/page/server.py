@@ -5,7 +5,7 @@ import http.server
 import pathlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipelines.system.terminal import InputError
@@ -69,12 +69,20 @@ def serving(folder: pathlib.Path, port: int = 0, isolated: bool = True) -> Itera
     if not (folder / "index.html").is_file():
         raise InputError(f"output={folder} holds no page; give --run_dir as well, and it is made")
     handler = type("PageHandler", (Handler,), {"isolation": ISOLATION if isolated else {}})
+    with _bound(port, functools.partial(handler, directory=str(folder))) as server:
+        yield server
+
+
+def check_port(port: int) -> None:
+    """Raises InputError if a port of this machine is taken."""
+    _bound(port, Handler).server_close()
+
+
+def _bound(port: int, handler: Callable[..., Handler]) -> Server:
     try:
-        server = Server((HOST, port), functools.partial(handler, directory=str(folder)))
+        return Server((HOST, port), handler)
     except OSError as error:
         raise InputError(f"port={port} cannot be used ({error.strerror}); give another, or 0 for a free one") from None
-    with server:
-        yield server
 
 
 def serve(folder: pathlib.Path, port: int) -> None:

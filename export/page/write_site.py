@@ -1,25 +1,21 @@
 """Writes the folder of a page, or updates one: the page, LiteRT.js, and a model for each run."""
 
-import contextlib
-import json
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 from export.formats.parity import Row
-from export.page.model_entry import check_shown, model_name, write_model
+from export.page import ASSETS, models_json
+from export.page.chosen_runs import choose_runs
 from export.page.runtime import read_runtime
+from export.page.write_model import write_model
 from export.trained import open_trained
 from pipelines.images.size import Size
 from pipelines.system.disk import check_writable, naming_full_disk, write_whole
-from pipelines.system.terminal import InputError, check_value
-from pipelines.system.untrusted_json import parse_json
-from tfpix2pix.run_dir import config_json
+from pipelines.system.terminal import check_value
 
-ASSETS = pathlib.Path(__file__).parent / "assets"
 RUNTIME = "runtime"
-MODELS_FILE = "models.json"
 
 
 def write_site(
@@ -65,21 +61,13 @@ def write_site(
       InputError: an argument does not fit, or a page cannot show what a run translates.
     """
     check_value("source_images", source_images, least=1)
-    if titles and len(titles) != len(run_dirs):
-        raise InputError(f"title is given {len(titles)} times for {len(run_dirs)} runs; give one a run, or none")
-    folders = [pathlib.Path(run_dir) for run_dir in run_dirs]
-    configs = [config_json.load(folder) for folder in folders]
-    names = [model_name(folder) for folder in folders]
-    for folder, config, name in zip(folders, configs, names, strict=True):
-        check_shown(folder, config)
-        if names.count(name) > 1:
-            raise InputError(f"run_dir={folder} has the name of another run, {name}; rename one of the folders")
+    chosen = choose_runs(run_dirs, titles)
     site = pathlib.Path(output)
     check_writable(site, "output")
     rows = []
     with naming_full_disk(site, "the page"):
         write_page(site, runtime, data_dir)
-        for index, (folder, config) in enumerate(zip(folders, configs, strict=True)):
+        for folder, config, name, title in chosen:
             run = open_trained(
                 folder,
                 max(parity_images, source_images),
@@ -89,10 +77,9 @@ def write_site(
                 image_size=image_size or config.image_size,
                 products=False,
             )
-            title = titles[index] if titles else ""
-            entry, row = write_model(run, site, names[index], title, source_images, license_text)
+            entry, row = write_model(run, site, name, title, source_images, license_text)
             rows.append(row)
-            _update(site / MODELS_FILE, entry, row.passed)
+            models_json.update(site, entry, row.passed)
             print(_line(entry, row), flush=True)
     return rows
 
@@ -104,20 +91,6 @@ def write_page(site: pathlib.Path, runtime: str | os.PathLike[str], data_dir: st
     for name, contents in files.items():
         (site / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(site / name, contents)
-
-
-def _update(file: pathlib.Path, entry: dict[str, Any], is_there: bool) -> None:
-    """Puts an entry into models.json, in the place that it had, or takes it out."""
-    entries: list[dict[str, Any]] = []
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            entries = [old for old in parse_json(file.read_bytes()) if (file.parent / old["file"]).is_file()]
-        except (ValueError, TypeError, KeyError):
-            raise InputError(f"{file} does not list models; delete it, and export all runs again") from None
-    names = [old["name"] for old in entries]
-    place = names.index(entry["name"]) if entry["name"] in names else len(names)
-    entries[place : place + 1] = [entry] if is_there else []
-    write_whole(file, json.dumps(entries, indent=2) + "\n")
 
 
 def _line(entry: dict[str, Any], row: Row) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,6 @@ from starlette.routing import BaseRoute, Route
 from export.rest.json_arrays import read_request, to_arrays, to_json
 from export.rest.served_model import ServedModel, invalid
 from export.rest.work_queue import WorkQueue
-from pipelines.system.terminal import InputError
 
 MIB = 1 << 20
 # So long a body may take to arrive: until then it has a place in the queue.
@@ -80,15 +78,6 @@ def application(
             Exception: _answer_defect,
         },
     )
-
-
-def check_origins(origins: Sequence[str]) -> None:
-    """Raises InputError unless all are origins of web pages, or `*`."""
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
-            raise InputError(
-                f"cors_origin={origin} is no origin; give scheme, host and port alone: https://example.org"
-            )
 
 
 class _Api:

@@ -9,56 +9,83 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from export.drawable import why_not_drawable
+from export.page import ASSETS
+from export.page.models_json import MODELS_FILE, entry
 from export.rest.served_model import ServedModel
 from export.serving.answers import SIGNATURE
+from export.serving.versions import SOURCES_FOLDER
+from pipelines.system.terminal import InputError
 
-ASSETS = pathlib.Path(__file__).parents[1] / "page" / "assets"
 
-
-def drawing_page(model: ServedModel, assets: pathlib.Path = ASSETS) -> list[BaseRoute]:
-    """Returns the routes of the page at `/`; one line of text where there is no page, or the model takes no pictures.
+def drawing_page(model: ServedModel, assets: pathlib.Path = ASSETS) -> tuple[list[BaseRoute], str]:
+    """Returns the routes of the page at `/`, and why there is none; then one line of text says so.
 
     Args:
       model: that the page asks.
       assets: the page's files.
     """
-    entry = model_entry(model)
+    folder = model.folder / SOURCES_FOLDER
+    # Some small ones: they are read once, from a disk or an object store.
+    pictures = {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    try:
+        shown = model_entry(model, [f"{SOURCES_FOLDER.name}/{name}" for name in pictures])
+        if not (assets / "index.html").is_file():
+            raise InputError(f"{assets} is not there; install the package again")
+    except InputError as error:
+        why = f"there is no page to draw on: {error}"
+
+        async def line(request: Request) -> Response:
+            return PlainTextResponse(f"{model.name}, version {model.version}: POST {predict_path(model)}\n{why}\n")
+
+        return [Route("/", line)], why
 
     async def models(request: Request) -> Response:
-        return JSONResponse([entry])
+        return JSONResponse([shown])
 
-    async def line(request: Request) -> Response:
-        return PlainTextResponse(f"{model.name}, version {model.version}: POST {predict_path(model)}\n")
+    async def source(request: Request) -> Response:
+        contents = pictures.get(request.path_params["name"])
+        return Response(contents, media_type="image/png") if contents else Response(status_code=404)
 
-    if entry is None or not (assets / "index.html").is_file():
-        return [Route("/", line)]
-    return [Route("/models.json", models), Mount("/", StaticFiles(directory=assets, html=True))]
+    return [
+        Route(f"/{MODELS_FILE}", models),
+        Route(f"/{SOURCES_FOLDER.name}/{{name}}", source),
+        Mount("/", StaticFiles(directory=assets, html=True)),
+    ], ""
 
 
-def model_entry(model: ServedModel) -> dict[str, Any] | None:
-    """Returns the model's entry in models.json; None if its export does not tell enough, or takes no files."""
-    about = model.description
-    if SIGNATURE not in model.definitions:
-        return None
+def model_entry(model: ServedModel, sources: list[str]) -> dict[str, Any]:
+    """Returns the model's entry in models.json.
+
+    Args:
+      model: that the page asks.
+      sources: addresses of pictures to begin from.
+
+    Raises:
+      InputError: the page cannot show what the model translates.
+    """
+    earlier = "its export is of an earlier version, and does not tell enough; export the run again"
+    if model.config is None:
+        raise InputError(earlier)
+    if why := why_not_drawable(model.config):
+        raise InputError(why)
+    if SIGNATURE not in model.signatures:
+        raise InputError(f"the model has no {SIGNATURE} from files to files")
     try:
-        config = about["config"]
-        return {
-            "name": model.name,
-            "title": model.name,
-            "engine": "rest",
-            "url": predict_path(model),
+        return entry(
+            model.config,
+            model.description,
+            model.name,
+            "",
+            sources,
+            engine="rest",
+            url=predict_path(model),
             # Nothing is downloaded.
-            "bytes": 0,
-            "precision": "float32",
-            **{name: about[name] for name in ("image_size", "multiple", "step")},
-            **{name: config[name] for name in ("source_channels", "target_channels", "resize_method")},
-            # In an export that does not name colors, anything may be drawn, on white.
-            "palette": about.get("palette"),
-            "background": about.get("background", "#ffffff"),
-            "sources": [],
-        }
+            bytes=0,
+            precision="float32",
+        )
     except KeyError:
-        return None
+        raise InputError(earlier) from None
 
 
 def predict_path(model: ServedModel) -> str:

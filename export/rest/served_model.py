@@ -1,7 +1,6 @@
 """A SavedModel as its clients see it: a name, a version, and signatures from arrays to arrays."""
 
 import contextlib
-import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,44 +10,33 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export.loaded_model import load_saved_model, read_description
+from export.loaded_model import LoadedModel
 from export.serving.answers import SIGNATURE, TENSOR, short_reason
 from export.serving.queues import ask_again
+from export.serving.versions import MODEL_FILE
 from pipelines.images import codecs
 from pipelines.images.header import DAMAGED
 from pipelines.images.size import MAX_PIXELS
-from pipelines.system.paths import AnyPath, parse_path
-from pipelines.system.terminal import InputError
 
-MODEL_FILE = "saved_model.pb"
 # Eager TensorFlow puts a frame around what the graph says.
 FRAME = "<stack traces unavailable>\n"
 # The servable has no texts for floats: the name of the operation that fails says why.
 NAMED_REASON = re.compile(r"height_and_width_must_be_multiples_of_\d+")
 
 
-class ServedModel:
+class ServedModel(LoadedModel):
     """A version of a model, loaded.
 
     Args:
-      path: of the version, models/facades/1, or of the model, whose newest version is taken.
+      path: as LoadedModel has it.
 
     Attributes:
-      folder: of the version.
-      name: of the model.
-      version: its number.
-      description: its export.json; empty if it has none.
+      definitions: of the signatures, by name.
       max_pixels: a picture of more is refused.
-
-    Raises:
-      InputError: there is no model, or it cannot be loaded.
     """
 
     def __init__(self, path: str) -> None:
-        self.folder, self.name, self.version = find_version(path)
-        # It is kept, since signatures alone do not keep their variables alive.
-        self._model = load_saved_model(str(self.folder))
-        self.description = read_description(str(self.folder))
+        super().__init__(path)
         self.max_pixels: int = self.description.get("max_pixels", MAX_PIXELS)
         saved = saved_model_pb2.SavedModel.FromString((self.folder / MODEL_FILE).read_bytes())
         self.definitions: Mapping[str, Any] = saved.meta_graphs[0].signature_def
@@ -63,12 +51,12 @@ class ServedModel:
 
     def signature(self, name: str) -> Any:
         """Returns a signature, a function of tensors by name; raises InvalidArgumentError if there is none."""
-        if name not in self._model.signatures:
+        if name not in self.signatures:
             raise invalid(
                 f'Serving signature name: "{name}" not found in signature def, which has '
-                + ", ".join(sorted(self._model.signatures))
+                + ", ".join(sorted(self.signatures))
             )
-        return self._model.signatures[name]
+        return self.signatures[name]
 
     def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
         """Returns the inputs of a signature by name."""
@@ -110,35 +98,10 @@ class ServedModel:
     def warm_up(self) -> None:
         """Translates a black picture, so that the first client need not wait while TensorFlow optimizes its graph."""
         size = self.description.get("native_size")
-        if size and SIGNATURE in self._model.signatures:
+        if size and SIGNATURE in self.signatures:
             black = codecs.encode(np.zeros((*size, 3), np.uint8), "png")
             with contextlib.suppress(tf.errors.InvalidArgumentError):
                 self.predict(SIGNATURE, {TENSOR: np.array([black], object)})
-
-
-def find_version(path: str) -> tuple[AnyPath, str, int]:
-    """Finds a version by its own path or by its model's.
-
-    Returns:
-      The folder of the version, the name of the model, and the number of the version.
-
-    Raises:
-      InputError: there is none.
-    """
-    folder = parse_path(path)
-    if isinstance(folder, pathlib.Path):
-        # `.` has no name.
-        folder = folder.resolve()
-    if not folder.is_dir():
-        raise InputError(f"model={path} is no folder; give an export of export.saved_model")
-    if not (folder / MODEL_FILE).is_file():
-        versions = [int(child.name) for child in folder.iterdir() if child.name.isdecimal()]
-        if not versions:
-            raise InputError(f"model={path} has no {MODEL_FILE}, and no version; give an export of export.saved_model")
-        folder = folder / str(max(versions))
-    if folder.name.isdecimal():
-        return folder, folder.parent.name, int(folder.name)
-    return folder, folder.name, 1
 
 
 def _reason(message: str) -> str:

@@ -5,7 +5,12 @@ import pathlib
 from collections.abc import Iterator
 
 from pipelines.system.disk import whole_folder
+from pipelines.system.paths import AnyPath, parse_path
 from pipelines.system.terminal import NO_ROOM, InputError
+
+MODEL_FILE = "saved_model.pb"
+# Below a version, where TensorFlow leaves files alone: sources from which people begin to draw.
+SOURCES_FOLDER = pathlib.Path("assets.extra", "sources")
 
 
 def choose_version(output: pathlib.Path, version: int | None = None) -> int:
@@ -47,3 +52,28 @@ def new_version(output: pathlib.Path, version: int) -> Iterator[pathlib.Path]:
         if error.filename != str(output / str(version)):
             raise
         raise InputError(f"version={version} of {output} was written by another process; give another") from None
+
+
+def find_version(path: str) -> tuple[AnyPath, str, int]:
+    """Finds a version by its own path or by its model's.
+
+    Returns:
+      The folder of the version, the name of the model, and the number of the version.
+
+    Raises:
+      InputError: there is none.
+    """
+    folder = parse_path(path)
+    if isinstance(folder, pathlib.Path):
+        # `.` has no name.
+        folder = folder.resolve()
+    if not folder.is_dir():
+        raise InputError(f"model={path} is no folder; give an export of export.saved_model")
+    if not (folder / MODEL_FILE).is_file():
+        versions = [int(child.name) for child in folder.iterdir() if child.name.isdecimal()]
+        if not versions:
+            raise InputError(f"model={path} has no {MODEL_FILE}, and no version; give an export of export.saved_model")
+        folder = folder / str(max(versions))
+    if folder.name.isdecimal():
+        return folder, folder.parent.name, int(folder.name)
+    return folder, folder.name, 1

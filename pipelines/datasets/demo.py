@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from pipelines.datasets.demo_scene import PALETTE, STREET, UNITS, Color, Scene
 from pipelines.system.disk import whole_folder
-from pipelines.system.terminal import InputError, bar_width
+from pipelines.system.terminal import InputError, progress_bar
 
 # Splits start far apart, so that the size of one does not change the pictures of another.
 FIRST_INDEX = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -131,15 +130,12 @@ def make_demo(
     if seed < 0 or size < 32 or min(counts.values()) < 0:
         raise InputError(f"seed={seed}, size={size}, {counts}: seed and counts must be at least 0, size at least 32")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        contextlib.suppress(FileExistsError),
-        whole_folder(folder) as temporary,
-        tqdm(total=sum(counts.values()), desc="drawing facades", disable=None, **bar_width()) as progress,
-    ):
-        for split, count in counts.items():
+    pairs = [(split, number) for split, count in counts.items() for number in range(count)]
+    print(f"drawing the demo data set, {len(pairs)} pairs, into {folder}", flush=True)
+    with contextlib.suppress(FileExistsError), whole_folder(folder) as temporary:
+        for split in counts:
             (temporary / split).mkdir()
-            for i in range(count):
-                pair = Image.fromarray(np.hstack(draw_pair(seed, FIRST_INDEX[split] + i, size)))
-                pair.save(temporary / split / f"{i + 1:04d}.jpg", quality=95, subsampling=0)
-                progress.update()
+        for split, number in progress_bar(pairs, "drawing facades", len(pairs)):
+            pair = Image.fromarray(np.hstack(draw_pair(seed, FIRST_INDEX[split] + number, size)))
+            pair.save(temporary / split / f"{number + 1:04d}.jpg", quality=95, subsampling=0)
     return folder

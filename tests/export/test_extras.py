@@ -50,7 +50,7 @@ def test_a_commands_module_imports_none_of_them():
             "pip install .*tensorflow-serving-api",
         ),
         ("serve", (), "uvicorn", ("export.rest.listening",), r"uvicorn is not .*pip install starlette uvicorn"),
-        ("serve", (), "starlette.applications", ("export.rest.application",), r"starlette.* is not .*pip install"),
+        ("serve", (), "starlette.applications", ("export.rest.listening",), r"starlette.* is not .*pip install"),
     ],
     ids=["tflite", "tf2onnx", "onnxruntime", "grpc", "uvicorn", "starlette"],
 )

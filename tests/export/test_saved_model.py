@@ -15,8 +15,10 @@ from PIL import Image
 from export import saved_model
 from export.formats.saved_model import export_saved_model, png_difference
 from export.serving.servable import Servable
+from export.serving.versions import SOURCES_FOLDER
 from export.trained import weights_digest
 from pipelines.images import transforms
+from pipelines.storage.sample import spread_indices
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
 from tests.helpers.runs import ROOT, untrained
@@ -109,6 +111,15 @@ def test_without_keras_it_gives_what_keras_gives(short_run, exported, photos, tm
     assert pngs == [path.read_bytes() for path in sorted((tmp_path / "translated").iterdir())]
     shapes = [np.asarray(Image.open(io.BytesIO(png))).shape for png in pngs]
     assert shapes == [(64, 64, 3), (100, 70, 3), (31, 50, 3)]
+
+
+def test_sources_to_begin_a_drawing_from_lie_beside_it(short_run, exported):
+    """They are those of the validation pairs, of which the run keeps all levels."""
+    found = sorted((exported / "1" / SOURCES_FOLDER).iterdir())
+    assert [path.name for path in found] == ["source-1.png", "source-2.png", "source-3.png"]
+    for path, index in zip(found, spread_indices(4, 3), strict=True):
+        pair = np.asarray(Image.open(short_run.parent / "pairs" / "val" / f"{index}.png"))
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), pair[:, :64])
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from tests.helpers.runs import assert_one_clear_line, run, start, wait_for
 from tests.helpers.victim import FLAGS, GAP, STAND, STEPS, TRAIN, Victim, assert_nothing_lost, finish, losses
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.log_jsonl import read_log
+from tfpix2pix.run_dir.sessions import sessions
 
 DISK_FULL = 74
 
@@ -55,6 +56,9 @@ def asked_to_stop(victim: Victim, moment: str, number: signal.Signals = signal.S
     lines = [line for line in result.stdout.splitlines() if line.startswith(f"stopped by {number.name}")]
     assert len(lines) == 1, result.stdout
     assert ("before a step was done" in lines[0]) == is_early, lines
+    if moment != "reading":
+        # By this watch knows that it does not run.
+        assert sessions(victim.run_dir)[-1].last_step == victim.newest()
     assert assert_nothing_lost(victim, before) == (stale if moment == "reading" else 0)
     assert is_early or victim.newest() > before
     return 0

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import shutil
+import sys
 
 import pytest
 from absl import flags
@@ -11,7 +12,7 @@ from PIL import Image
 
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module, entries, run_all
-from tests.helpers.runs import TINY, assert_one_clear_line, make_pairs
+from tests.helpers.runs import ROOT, TINY, assert_one_clear_line, make_pairs
 from tfpix2pix import translate
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir.config_json import save
@@ -167,6 +168,16 @@ def test_options(pairs, tmp_path, flag, words):
     message = refused(*TINY, f"--data={pairs}", f"--run_dir={tmp_path / 'r'}", "--max_steps=1", flag)
     assert all(word in message for word in words), message
     assert not entries(tmp_path / "r")
+
+
+def test_an_option_of_a_recipe(tmp_path, monkeypatch):
+    recipe = ROOT / "tfpix2pix" / "flagfiles" / "demo.flags"
+    words = (f"--flagfile={recipe}", "--epochs=2", f"--run_dir={tmp_path / 'r'}")
+    monkeypatch.setattr(sys, "argv", ["train", *words])
+    message = refused(*words)
+    assert "decay_epochs=12 is more than epochs=2" in message
+    assert "decay_epochs=0" in message
+    assert message.partition("From --flagfile comes ")[2].startswith("decay_epochs;")
 
 
 def test_nothing_left_to_learn(pairs, tmp_path):

@@ -100,15 +100,19 @@ class Journal:
         # The table cuts long names at their ends.
         self._events.hparams(self._first_step, options, f"{folder.name} in {folder.parent}")
 
+    def end_session(self, step: int | None = None) -> None:
+        """Writes into sessions.jsonl that the training has ended; the argument is that of `close`."""
+        # A bar that is not shown does not count.
+        done = self._first_step if step is None else step
+        sessions.end(self.path.parent, done, time.monotonic() - self._started)
+
     def close(self, step: int | None = None) -> None:
         """Closes the bar and the files; everything is written.
 
         Args:
           step: how many steps the run has done by now; by default as many as when the journal was made.
         """
-        # A bar that is not shown does not count.
-        done = self._first_step if step is None else step
-        sessions.end(self.path.parent, done, time.monotonic() - self._started)
+        self.end_session(step)
         self.bar.close()
         self._log.close()
         self._events.close()
@@ -143,6 +147,9 @@ class Silence(Journal):
 
     def hparams(self, options: Mapping[str, bool | float | str]) -> None:
         """Drops them."""
+
+    def end_session(self, step: int | None = None) -> None:
+        """Writes nothing."""
 
     def close(self, step: int | None = None) -> None:
         """Closes nothing."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -26,6 +27,7 @@ class Interruption:
 
     Attributes:
       received: the signal that came, None before. Shells and schedulers expect 128 + its number as exit code.
+      before_end: is called, in the thread, if the first signal ends the process.
     """
 
     received: signal.Signals | None = None
@@ -34,6 +36,7 @@ class Interruption:
     def __init__(self, ends_process: bool = True, resume: str = "the same command"):
         self._ends_process = ends_process
         self._resume = resume
+        self.before_end: Callable[[], None] = lambda: None
         self._count = 0
         self._thread: threading.Thread | None = None
 
@@ -90,6 +93,7 @@ class Interruption:
             if again:
                 _end(self.received, f"again, so at once; to resume from the newest checkpoint: {self._resume}")
             if not self._is_worth_saving:
+                self.before_end()
                 _end(self.received, "before a step was done, so nothing is lost; the same command starts over")
             print(
                 f"{self.received.name}: the training stops after this step and saves; a second signal stops it at once",

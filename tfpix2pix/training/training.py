@@ -105,6 +105,7 @@ class Training:
         self.interruption.listen()
         first_step, workers = self.first_step, self.workers
         journal = Journal(self.run_dir, first_step, self.last_step) if workers.is_chief else Silence()
+        self.interruption.before_end = journal.end_session
         journal.text("run", as_markdown(run_facts(self.run_dir, self.config)))
         journal.text("options", options_shown.as_markdown(self.config, self.command))
         journal.hparams(options_shown.hparams(self.config))

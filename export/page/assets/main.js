@@ -144,6 +144,7 @@ function choose(model) {
     model.engine === "rest" ? "Drawings go to the server of this page." : "What you draw stays in this browser.";
   easel.show(drawing);
   drawing.addEventListener("change", follow);
+  palette.suggest(drawing.words);
   follow();
   // When it is chosen again, the drawing is as it was left.
   openNetwork(known || !model.sources.length ? undefined : attempt(() => openSource(1, false)));
@@ -154,6 +155,7 @@ async function openSource(number, isKept = true) {
   stopWebcam();
   const { drawing } = subject;
   const [picture, words] = [await subject.source(number), await subject.base(number)];
+  if (!isKept && drawing === subject.drawing) palette.suggest(words);
   if (isKept || !drawing.canUndo) drawing.open(words, { base: number, original: picture, isKept });
 }
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import pathlib
 import shutil
 import signal
 import tarfile
@@ -15,7 +14,6 @@ from PIL import Image
 
 from export import web
 from export.page import server
-from export.page.model_entry import check_shown
 from export.page.runtime import BUILDS, read_runtime
 from export.page.write_site import write_site
 from pipelines.system.terminal import InputError
@@ -23,7 +21,6 @@ from tests.helpers.commands import call
 from tests.helpers.pages import fake_runtime, small_page
 from tests.helpers.ports import reserved_ports
 from tests.helpers.runs import start, wait_for
-from tfpix2pix.config import Config
 from tfpix2pix.exported.open_model import open_model
 
 
@@ -103,28 +100,6 @@ def test_another_runtime_is_refused(tmp_path):
     for given, words in ((other, "2.6.0"), (tmp_path / "nothing", "nothing"), (tmp_path / "text.tgz", "text.tgz")):
         with pytest.raises(InputError, match=words):
             read_runtime(given, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"source_labels": 3}, "source_labels=3"),
-        ({"target_labels": 3}, "target_labels=3"),
-        ({"source_channels": 2}, "source_channels=2"),
-        ({"target_channels": 4}, "target_channels=4"),
-        ({"target_type": "uint16"}, "target_type=uint16"),
-        ({"source_range": "0,4095"}, "source_range=0,4095"),
-        ({"source_normalize": "percentile:1,99"}, "source_normalize=percentile:1,99"),
-    ],
-)
-def test_runs_that_it_cannot_show(options, words):
-    with pytest.raises(InputError, match=words):
-        check_shown(pathlib.Path("run"), Config(**options))
-
-
-def test_runs_that_it_can_show():
-    for channels in (1, 3, 4):
-        check_shown(pathlib.Path("run"), Config(source_channels=channels, target_channels=1))
 
 
 def test_a_page_is_updated(page, runtime, tmp_path):

@@ -14,16 +14,18 @@ from google.protobuf import json_format
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export.rest.application import application, check_origins
+from export.rest.application import application
 from export.rest.drawing_page import drawing_page
-from export.rest.listening import listen
-from export.rest.served_model import ServedModel, find_version
+from export.rest.listening import check_origins, listen
+from export.rest.served_model import ServedModel
 from export.rest.work_queue import WorkQueue
 from export.serving.answers import RefusedError
 from export.serving.rest_client import RestClient
+from export.serving.versions import SOURCES_FOLDER
 from pipelines.system.terminal import InputError
 from tests.export.serving.test_servable import SIZE, expected, servable
 from tests.helpers.serving import RestServer
+from tfpix2pix.config import Config
 
 PIXELS = np.random.default_rng(6).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 ORIGIN = "https://example.org"
@@ -248,9 +250,9 @@ def test_pages_of_other_origins(model, base):
 
 
 def test_the_drawing_page_asks_this_server(model, monkeypatch, tmp_path):
-    """The page's files, and an entry with all keys that those of export.web have but the file's."""
+    """The page's files, an entry with all keys that those of export.web have but the file's, and sources."""
+    config = Config(source_channels=1, source_resize_method="area")
     about = {
-        "config": {"source_channels": 1, "target_channels": 3, "resize_method": "area"},
         "image_size": [*SIZE],
         "multiple": 8,
         "step": 70,
@@ -259,25 +261,40 @@ def test_the_drawing_page_asks_this_server(model, monkeypatch, tmp_path):
     }
     (tmp_path / "index.html").write_text("<p>Draw")
     (tmp_path / "main.js").write_text("main()")
+    folder = tmp_path / "1"
+    (folder / SOURCES_FOLDER).mkdir(parents=True)
+    (folder / SOURCES_FOLDER / "source-1.png").write_bytes(PNG)
+    monkeypatch.setattr(model, "folder", folder)
 
-    def get(description, assets, *paths):
+    def get(config, description, assets, *paths):
         monkeypatch.setattr(model, "description", description)
-        with RestServer(application(model, pages=drawing_page(model, assets))) as server:
-            return [requests.get(f"http://127.0.0.1:{server.port}/{path}", timeout=60) for path in paths]
+        monkeypatch.setattr(model, "config", config)
+        pages, why = drawing_page(model, assets)
+        with RestServer(application(model, pages=pages)) as server:
+            return [requests.get(f"http://127.0.0.1:{server.port}/{path}", timeout=60) for path in paths], why
 
-    index, script, models, status, lost = get(about, tmp_path, "", "main.js", "models.json", "v1/models/tiny", "nope")
-    assert (index.text, script.text, status.ok) == ("<p>Draw", "main()", True)
-    assert (lost.status_code, list(lost.json())) == (404, ["error"])
+    paths = ("", "main.js", "models.json", "v1/models/tiny", "nope", "sources/nope", "sources/source-1.png")
+    (index, script, models, status, *lost, source), why = get(config, about, tmp_path, *paths)
+    assert (index.text, script.text, status.ok, why) == ("<p>Draw", "main()", True, "")
+    assert [answer.status_code for answer in lost] == [404, 404]
+    assert list(lost[0].json()) == ["error"]
     assert index.headers["Content-Type"].startswith("text/html")
     assert "javascript" in script.headers["Content-Type"]
     (entry,) = models.json()
     assert (entry["engine"], entry["url"], entry["step"]) == ("rest", "/v1/models/tiny:predict", 70)
     assert (entry["palette"], entry["background"]) == (about["palette"], "#0000aa")
     assert (entry["source_channels"], entry["resize_method"]) == (1, "area")
-    # An export that does not tell enough, and a package without the page.
-    for description, assets in (({}, tmp_path), (about, tmp_path / "nowhere")):
-        (line,) = get(description, assets, "")
-        assert line.text == "tiny, version 3: POST /v1/models/tiny:predict\n"
+    assert (entry["sources"], source.content) == (["sources/source-1.png"], PNG)
+    # Exports that do not tell enough, another kind of pictures, and a package without the page.
+    for another, description, assets, words in (
+        (None, {}, tmp_path, "earlier version"),
+        (config, {}, tmp_path, "earlier version"),
+        (Config(target_labels=3), about, tmp_path, "target_labels=3"),
+        (config, about, tmp_path / "nowhere", "nowhere"),
+    ):
+        (line,), why = get(another, description, assets, "")
+        assert line.text == f"tiny, version 3: POST /v1/models/tiny:predict\n{why}\n"
+        assert words in why
 
 
 def test_a_stopped_loop_is_asked_again(model, monkeypatch):
@@ -297,21 +314,6 @@ def test_a_stopped_loop_is_asked_again(model, monkeypatch):
     with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be decoded: it is damaged"):
         model.predict("any", {"image_bytes": np.array([b"a"], object)})
     assert len(calls) == 2
-
-
-def test_which_version(tmp_path, monkeypatch):
-    for name in ("m/2", "m/10", "m/old", "alone"):
-        (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "saved_model.pb").touch()
-    (tmp_path / "empty").mkdir()
-    assert find_version(str(tmp_path / "m")) == (tmp_path / "m" / "10", "m", 10)
-    assert find_version(f"{tmp_path}/m/2/") == (tmp_path / "m" / "2", "m", 2)
-    assert find_version(str(tmp_path / "alone")) == (tmp_path / "alone", "alone", 1)
-    monkeypatch.chdir(tmp_path / "m")
-    assert find_version(".") == (tmp_path / "m" / "10", "m", 10)
-    for wrong in ("empty", "nowhere"):
-        with pytest.raises(InputError, match=f"{wrong} .*export"):
-            find_version(str(tmp_path / wrong))
 
 
 def test_a_port_that_is_taken():

@@ -37,6 +37,7 @@ def test_a_request_in_flight_is_answered_at_the_end(tmp_path, stop):
         assert line.startswith(f"{tmp_path / 'tiny' / '7'} is served at http://127.0.0.1:")
         address = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
         assert requests.get(url.removesuffix(":predict"), timeout=60).ok
+        assert "no page to draw on" in process.stdout.readline()
         with socket.create_connection(address, timeout=PATIENCE) as client:
             head = f"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
             client.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
@@ -44,6 +45,8 @@ def test_a_request_in_flight_is_answered_at_the_end(tmp_path, stop):
             assert client.recv(1000).startswith(b"HTTP/1.1 100")
             client.sendall(body[:50])
             process.send_signal(stop)
+            line = process.stdout.readline()
+            assert (line.split(":")[0], "in flight (1)" in line) == (stop.name, True)
             wait_until_nobody_listens(address)
             client.sendall(body[50:])
             found = b"".join(iter(lambda: client.recv(1 << 16), b""))
@@ -52,7 +55,7 @@ def test_a_request_in_flight_is_answered_at_the_end(tmp_path, stop):
         wanted = base64.b64encode(expected(plain, PNG)).decode()
         assert json.loads(content) == {"predictions": [{"b64": wanted}]}
         assert process.wait(PATIENCE) == 0
-        assert process.stderr.read() == ""
+        assert (process.stdout.read(), process.stderr.read()) == ("stopped\n", "")
     finally:
         process.kill()
         process.communicate()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from export.serving.versions import choose_version, new_version
+from export.serving.versions import choose_version, find_version, new_version
 from pipelines.system.terminal import InputError
 
 
@@ -62,3 +62,18 @@ def test_two_exports_at_once(tmp_path):
         race()
     assert [path.name for path in (tmp_path / "1").iterdir()] == ["fast"]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_which_version(tmp_path, monkeypatch):
+    for name in ("m/2", "m/10", "m/old", "alone"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "saved_model.pb").touch()
+    (tmp_path / "empty").mkdir()
+    assert find_version(str(tmp_path / "m")) == (tmp_path / "m" / "10", "m", 10)
+    assert find_version(f"{tmp_path}/m/2/") == (tmp_path / "m" / "2", "m", 2)
+    assert find_version(str(tmp_path / "alone")) == (tmp_path / "alone", "alone", 1)
+    monkeypatch.chdir(tmp_path / "m")
+    assert find_version(".") == (tmp_path / "m" / "10", "m", 10)
+    for wrong in ("empty", "nowhere"):
+        with pytest.raises(InputError, match=f"{wrong} .*export"):
+            find_version(str(tmp_path / wrong))

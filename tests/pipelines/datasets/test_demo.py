@@ -106,11 +106,12 @@ def test_the_sky_takes_no_shadow():
     assert sky.std() < 6  # the grain alone: 0.018 × 200 = 3.6
 
 
-def test_files_hold_the_drawn_pairs(tmp_path):
+def test_files_hold_the_drawn_pairs(tmp_path, capsys):
     folder = make_demo(tmp_path / "new" / "demo", seed=1, train=3, val=2, test=1, size=128)
     names = [f"train/{i:04d}.jpg" for i in (1, 2, 3)] + ["val/0001.jpg", "val/0002.jpg", "test/0001.jpg"]
     assert sorted(contents(folder)) == sorted(names)
     assert [path.name for path in folder.parent.iterdir()] == ["demo"]
+    assert capsys.readouterr().out == f"drawing the demo data set, 6 pairs, into {folder}\n"
     image = np.asarray(Image.open(folder / "train/0002.jpg")).astype(float)
     assert image.shape == (128, 256, 3)
     photo, labels = draw_pair(1, 1, 128)
@@ -181,7 +182,7 @@ def test_what_a_killed_run_left_is_no_data_set_and_is_removed(tmp_path):
         "demo.draw_pair = lambda *args: os.kill(os.getpid(), signal.SIGKILL) if args[1] else draw(*args)\n"
         f"demo.make_demo(sys.argv[1], **{small})"
     )
-    process = subprocess.run([sys.executable, "-c", script, tmp_path / "demo"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.run([sys.executable, "-c", script, tmp_path / "demo"], cwd=ROOT, capture_output=True)
     assert process.returncode == -signal.SIGKILL
     (leftover,) = tmp_path.iterdir()
     assert leftover.name != "demo"

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from tests.helpers.runs import start_code
 from tfpix2pix.training.interruption import Interruption
 
 
@@ -29,6 +30,21 @@ def test_the_first_signal_is_recorded_once_there_is_something_to_save():
 def test_before_there_is_something_to_save_it_is_an_interrupt():
     with Interruption(ends_process=False), pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_ends_the_process_is_told_before():
+    process = start_code(
+        "import signal, time\n"
+        "from tfpix2pix.training.interruption import Interruption\n"
+        "with Interruption() as interruption:\n"
+        "    interruption.before_end = lambda: print('told', flush=True)\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "    time.sleep(60)\n"
+    )
+    output, errors = process.communicate(timeout=60)
+    told, line = output.splitlines()
+    assert (process.returncode, told, errors) == (128 + signal.SIGTERM, "told", "")
+    assert line.startswith("stopped by SIGTERM before a step was done")
 
 
 def test_handlers_are_restored():

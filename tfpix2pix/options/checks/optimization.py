@@ -46,7 +46,7 @@ def _check_schedule(config: "Config") -> None:
     if config.decay_epochs > config.epochs:
         raise InputError(
             f"decay_epochs={config.decay_epochs} is more than epochs={config.epochs}, of which it is a part; give "
-            f"decay_epochs={config.epochs} or less"
+            f"decay_epochs={config.epochs} or less, or decay_epochs=0 for a constant rate"
         )
     if config.schedule == "cosine" and not config.decay_epochs:
         raise InputError(

@@ -1,5 +1,7 @@
 /** The colors that one draws in: a button for each label, or some colors and any other. */
 
+import { distance, wordOf } from "./color.js";
+
 /** @typedef {{name: string, color: string}} Label */
 
 const COLORS = Object.entries({
@@ -13,8 +15,11 @@ const COLORS = Object.entries({
   brown: "#7b4b2a",
 }).map(([name, color]) => ({ name, color }));
 
+const JPEG_NOISE = 20; // levels
+
 export class Palette {
   color = "#000000";
+  #isChosen = false;
   /** @type {HTMLButtonElement[]} */
   #buttons = [];
   /** @type {HTMLInputElement | null} */
@@ -23,14 +28,35 @@ export class Palette {
   /**
    * @param {HTMLElement} room that the buttons go into
    * @param {Label[] | null} labels null for free colors
-   * @param {string} background the label after it is chosen at first
+   * @param {string} background of an empty drawing: another label is taken at first
    */
   constructor(room, labels, background) {
     const shown = labels ?? COLORS;
+    this.background = background;
     this.#buttons = shown.map((label, at) => this.#button(label, at));
     room.replaceChildren(...this.#buttons);
     if (!labels) room.append(this.#free());
-    this.choose((shown.findIndex(({ color }) => color === background) + 1) % shown.length);
+    this.#take((shown.find(({ color }) => color !== background) ?? shown[0]).color);
+  }
+
+  /**
+   * Takes a label that shows on a picture, until a person chooses one: of those in it, the most frequent beside the
+   * background and what it is mostly made of.
+   * @param {Uint32Array} words the picture's pixels
+   */
+  suggest(words) {
+    if (this.#isChosen || this.#any) return;
+    const counts = /** @type {Map<number, number>} */ (new Map());
+    for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+    const labels = this.#buttons.map(({ dataset }) => dataset.color ?? "");
+    const shares = labels.map((color) => {
+      const label = wordOf(color);
+      return [...counts].reduce((sum, [word, count]) => sum + (distance(word, label) <= JPEG_NOISE ? count : 0), 0);
+    });
+    const ground = labels[shares.indexOf(Math.max(...shares))];
+    const seen = shares.map((share, at) => ([ground, this.background].includes(labels[at]) ? 0 : share));
+    const most = Math.max(...seen);
+    if (most) this.#take(labels[seen.indexOf(most)]);
   }
 
   /**
@@ -39,7 +65,9 @@ export class Palette {
    */
   choose(at) {
     const color = this.#buttons[at]?.dataset.color;
-    if (color) this.#take(color);
+    if (!color) return;
+    this.#isChosen = true;
+    this.#take(color);
   }
 
   /**
@@ -48,7 +76,9 @@ export class Palette {
    */
   pick(color) {
     if (this.#any) this.#any.value = color;
-    if (this.#any || this.#buttons.some(({ dataset }) => dataset.color === color)) this.#take(color);
+    if (!this.#any && !this.#buttons.some(({ dataset }) => dataset.color === color)) return;
+    this.#isChosen = true;
+    this.#take(color);
   }
 
   /** @param {string} color */
