@@ -1,7 +1,7 @@
 """Finds the pictures that an export is compared on: kept in the run directory, of a data set, or of a folder."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +15,7 @@ from pipelines.storage.input_output import list_inputs
 from pipelines.storage.kind import guess_kind, warn_of_single_images
 from pipelines.storage.sample import spread_indices
 from pipelines.storage.validity import read_file
+from pipelines.system.disk import write_whole
 from pipelines.system.terminal import InputError, print_warning
 from tfpix2pix.config import Config
 from tfpix2pix.run_dir import data_json, kept_pairs
@@ -82,6 +83,28 @@ def brought_to(image: np.ndarray, size: Size) -> np.ndarray:
     image = image[top : top + size[0], left : left + size[1]]
     room = [(0, side - now) for side, now in zip(size, image.shape, strict=False)]
     return np.ascontiguousarray(np.pad(image, [*room, (0, 0)], "symmetric"))
+
+
+def write_sources(folder: pathlib.Path, pairs: Sequence[ComparedPair], size: Size, limit: int) -> list[str]:
+    """Writes sources from which people begin to draw: source-1.png and so on; removes those of an earlier export.
+
+    Args:
+      folder: exists.
+      pairs: whose sources a PNG of 8 bits can hold.
+      size: (height, width) that the sources are brought to.
+      limit: how many to write at most.
+
+    Returns:
+      Their names.
+    """
+    pictures = [brought_to(source, size) for source, _ in pairs[:limit]]
+    names = [f"source-{number}.png" for number, _ in enumerate(pictures, 1)]
+    for name, picture in zip(names, pictures, strict=True):
+        write_whole(folder / name, transforms.encode(picture, ".png").numpy())
+    for old in folder.glob("source-*.png"):
+        if old.name not in names:
+            old.unlink()
+    return names
 
 
 def _of_both(pair: ComparedPair, change: Callable[[str, np.ndarray], np.ndarray]) -> ComparedPair:

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from export.compared_pairs import write_sources
 from export.drawable import why_not_drawable
 from export.formats.choices import MODEL_FITS
 from export.formats.parity import Parity, measure
-from export.formats.sources import write_sources
 from export.serving.servable import FILES, FLOATS, MEASURE, TILES, Servable
 from export.serving.versions import SOURCES_FOLDER, choose_version, new_version
 from export.serving.warmup import write_warmup
@@ -124,7 +124,7 @@ def export_saved_model(
         write_warmup(folder, output.name, requests)
         if source_images and not servable.no_files and not why_not_drawable(run.config):
             (folder / SOURCES_FOLDER).mkdir()
-            write_sources(folder / SOURCES_FOLDER, run, source_images)
+            write_sources(folder / SOURCES_FOLDER, run.pairs, run.form.size, source_images)
         description = {
             **run.description(),
             "norm_statistics": run.config.norm_statistics,

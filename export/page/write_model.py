@@ -4,11 +4,11 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from export.compared_pairs import write_sources
 from export.formats.litert import convert
 from export.formats.metadata import metadata
 from export.formats.parity import Row
 from export.formats.release import write_passing
-from export.formats.sources import write_sources
 from export.formats.tflite import candidate
 from export.page.models_json import entry
 from export.trained import Trained
@@ -41,7 +41,7 @@ def write_model(
         (row,) = write_passing(folder, run, len(run.pairs), [one], about)
         if row.passed:
             break
-    names = write_sources(folder, run, source_images if row.passed else 0)
+    names = write_sources(folder, run.pairs, run.form.size, source_images if row.passed else 0)
     below = f"models/{name}"
     made = entry(
         run.config,
