@@ -2,7 +2,7 @@
 
 import shutil
 
-from export.page.write_site import ASSETS
+from export.page import ASSETS
 from tests.helpers.chromium import open_chromium, served
 
 SCRIPT = """
@@ -53,6 +53,26 @@ return await page.evaluate(async () => {
     long: await pack(random(80), "free", empty(80)).catch(({ message }) => message),
   };
 
+  const { Palette } = await import("./drawing/palette.js");
+  const house = { background: "#0000de", facade: "#0005ff", door: "#00cfff", window: "#0054ff" };
+  const named = Object.entries(house).map(([name, color]) => ({ name, color }));
+  const picture = (parts) => Uint32Array.from(Object.entries(parts).flatMap(([color, count]) =>
+    Array(count).fill((0xff000000 | Number(`0x${color.slice(5)}${color.slice(3, 5)}${color.slice(1, 3)}`)) >>> 0)));
+  const first = (palette, parts, act = () => {}) => {
+    const made = new Palette(document.createElement("div"), palette, house.background);
+    act(made);
+    made.suggest(picture(parts));
+    return made.color;
+  };
+  // The windows have the noise of JPEG.
+  const parts = { "#0000de": 30, "#0005ff": 40, "#00cfff": 9, "#0054ff": 8, "#03520f": 5, "#0350fc": 6 };
+  const firsts = {
+    seen: first(named, parts),
+    empty: first(named, { "#0000de": 90 }),
+    chosen: first(named, parts, (palette) => palette.choose(2)),
+    free: first(null, parts),
+  };
+
   const [asked, shown] = [[], []];
   const translate = async (image) => {
     asked.push(image);
@@ -65,7 +85,7 @@ return await page.evaluate(async () => {
   translations.request(() => 4);
   translations.close();
   await translations.settled;
-  return { shapes, soft: Array.from(soft.subarray(8, 16), (word) => word & 255), links, asked, shown };
+  return { shapes, soft: Array.from(soft.subarray(8, 16), (word) => word & 255), links, firsts, asked, shown };
 });
 """
 
@@ -91,4 +111,5 @@ def test_shapes_and_links_are_exact_and_the_newest_drawing_wins(tmp_path):
     assert (links["name"], links["isSame"]) == ("#a%20b%2Fc", True)
     for name, words in (("other", "has changed"), ("size", "40×40"), ("long", "16,000")):
         assert words in links[name]
+    assert found["firsts"] == {"seen": "#0054ff", "empty": "#0005ff", "chosen": "#00cfff", "free": "#000000"}
     assert (found["asked"], found["shown"]) == ([1, 3, 4], [1, 3])
