@@ -45,7 +45,7 @@ class FileModel(LoadedModel):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        signature = self.signatures.get(SIGNATURE)
+        signature: Any = self.signatures.get(SIGNATURE)
         inputs = signature.structured_input_signature[1] if signature else {}
         if list(inputs) != [TENSOR] or TENSOR not in signature.structured_outputs:
             raise InputError(

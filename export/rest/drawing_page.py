@@ -26,8 +26,9 @@ def drawing_page(model: ServedModel, assets: pathlib.Path = ASSETS) -> tuple[lis
       assets: the page's files.
     """
     folder = model.folder / SOURCES_FOLDER
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     # Some small ones: they are read once, from a disk or an object store.
-    pictures = {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    pictures = {name: (folder / name).read_bytes() for name in names}
     try:
         shown = model_entry(model, [f"{SOURCES_FOLDER.name}/{name}" for name in pictures])
         if not (assets / "index.html").is_file():

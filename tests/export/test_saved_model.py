@@ -114,12 +114,12 @@ def test_without_keras_it_gives_what_keras_gives(short_run, exported, photos, tm
 
 
 def test_sources_to_begin_a_drawing_from_lie_beside_it(short_run, exported):
-    """They are those of the validation pairs, of which the run keeps all levels."""
+    """They are the right halves of validation pairs, BtoA."""
     found = sorted((exported / "1" / SOURCES_FOLDER).iterdir())
     assert [path.name for path in found] == ["source-1.png", "source-2.png", "source-3.png"]
     for path, index in zip(found, spread_indices(4, 3), strict=True):
         pair = np.asarray(Image.open(short_run.parent / "pairs" / "val" / f"{index}.png"))
-        np.testing.assert_array_equal(np.asarray(Image.open(path)), pair[:, :64])
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), pair[:, 64:])
 
 
 @pytest.mark.slow
