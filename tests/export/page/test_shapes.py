@@ -54,7 +54,7 @@ return await page.evaluate(async () => {
   };
 
   const { Palette } = await import("./drawing/palette.js");
-  const house = { background: "#0000de", facade: "#0005ff", door: "#00cfff", window: "#0054ff" };
+  const house = { background: "#0000de", facade: "#0005ff", roof: "#ff5500", window: "#0054ff", door: "#00cfff" };
   const named = Object.entries(house).map(([name, color]) => ({ name, color }));
   const picture = (parts) => Uint32Array.from(Object.entries(parts).flatMap(([color, count]) =>
     Array(count).fill((0xff000000 | Number(`0x${color.slice(5)}${color.slice(3, 5)}${color.slice(1, 3)}`)) >>> 0)));
@@ -65,11 +65,11 @@ return await page.evaluate(async () => {
     return made.color;
   };
   // The windows have the noise of JPEG.
-  const parts = { "#0000de": 30, "#0005ff": 40, "#00cfff": 9, "#0054ff": 8, "#03520f": 5, "#0350fc": 6 };
+  const parts = { "#0000de": 300, "#0005ff": 400, "#ff5500": 1, "#00cfff": 90, "#0054ff": 5, "#0350fc": 6 };
   const firsts = {
     seen: first(named, parts),
     empty: first(named, { "#0000de": 90 }),
-    chosen: first(named, parts, (palette) => palette.choose(2)),
+    chosen: first(named, parts, (palette) => palette.choose(4)),
     free: first(null, parts),
   };
 

@@ -16,10 +16,13 @@ const COLORS = Object.entries({
 }).map(([name, color]) => ({ name, color }));
 
 const JPEG_NOISE = 20; // levels
+const MIN_SEEN = 0.01; // of a picture's pixels
 
 export class Palette {
   color = "#000000";
   #isChosen = false;
+  /** @type {HTMLElement} */
+  #room;
   /** @type {HTMLButtonElement[]} */
   #buttons = [];
   /** @type {HTMLInputElement | null} */
@@ -32,6 +35,7 @@ export class Palette {
    */
   constructor(room, labels, background) {
     const shown = labels ?? COLORS;
+    this.#room = room;
     this.background = background;
     this.#buttons = shown.map((label, at) => this.#button(label, at));
     room.replaceChildren(...this.#buttons);
@@ -40,8 +44,8 @@ export class Palette {
   }
 
   /**
-   * Takes a label that shows on a picture, until a person chooses one: of those in it, the most frequent beside the
-   * background and what it is mostly made of.
+   * Takes a label that shows on a picture, until a person chooses one: the first that is in it, but neither the
+   * background nor what most of it is made of.
    * @param {Uint32Array} words the picture's pixels
    */
   suggest(words) {
@@ -54,9 +58,10 @@ export class Palette {
       return [...counts].reduce((sum, [word, count]) => sum + (distance(word, label) <= JPEG_NOISE ? count : 0), 0);
     });
     const ground = labels[shares.indexOf(Math.max(...shares))];
-    const seen = shares.map((share, at) => ([ground, this.background].includes(labels[at]) ? 0 : share));
-    const most = Math.max(...seen);
-    if (most) this.#take(labels[seen.indexOf(most)]);
+    const isSeen = (/** @type {string} */ color, /** @type {number} */ at) =>
+      ![ground, this.background].includes(color) && shares[at] >= MIN_SEEN * words.length;
+    const color = labels.find(isSeen);
+    if (color) this.#take(color);
   }
 
   /**
@@ -84,7 +89,12 @@ export class Palette {
   /** @param {string} color */
   #take(color) {
     this.color = color;
-    for (const button of this.#buttons) button.setAttribute("aria-pressed", String(button.dataset.color === color));
+    for (const button of this.#buttons) {
+      const isTaken = button.dataset.color === color;
+      button.setAttribute("aria-pressed", String(isTaken));
+      // On a phone the colors are a strip, wider than the screen.
+      if (isTaken) this.#room.scrollLeft = button.offsetLeft - (this.#room.clientWidth - button.offsetWidth) / 2;
+    }
   }
 
   /** @param {Label} label @param {number} at */
