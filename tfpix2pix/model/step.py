@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -25,8 +25,41 @@ def make_train_step(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callabl
     the model, and returns means over the global batch. It counts the steps from the model's own count at this call, so
     make it after the checkpoint is restored.
     """
+    compiled, steps = _compiled(model, strategy), itertools.count(int(model.step.numpy()))
+
+    def train_step(source: tf.Tensor, target: tf.Tensor) -> Metrics:
+        # What a step does follows from its number, which the host knows without asking the device.
+        return compiled(turn_of(model.config, next(steps)))(source, target)
+
+    return train_step
+
+
+def make_train_steps(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callable[..., Metrics]:
+    """Returns `train_steps(batches) -> metrics` of the last: what make_train_step returns, several times in one call.
+
+    Each number of batches is compiled once, and each of their turns.
+    """
+    compiled, steps = _compiled(model, strategy), itertools.count(int(model.step.numpy()))
+
+    @functools.cache
+    def together(turns: tuple[Turn, ...]) -> Callable[..., Metrics]:
+        @tf.function
+        def train_steps(batches: Sequence[tuple[tf.Tensor, tf.Tensor]]) -> Metrics:
+            metrics = [compiled(turn)(*batch) for turn, batch in zip(turns, batches, strict=True)]
+            return metrics[-1]
+
+        return train_steps
+
+    def train_steps(batches: Sequence[tuple[tf.Tensor, tf.Tensor]]) -> Metrics:
+        turns = tuple(turn_of(model.config, next(steps)) for _ in batches)
+        return compiled(*turns)(*batches[0]) if len(turns) == 1 else together(turns)(batches)
+
+    return train_steps
+
+
+def _compiled(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callable[[Turn], Callable[..., Metrics]]:
+    """Returns the function that compiles a step of each kind of turn, once."""
     replica = replica_step if model.config.gradient_accumulation == 1 else accumulating_step
-    steps = itertools.count(int(model.step.numpy()))
 
     @functools.cache
     def compiled(turn: Turn) -> Callable[..., Metrics]:
@@ -55,11 +88,7 @@ def make_train_step(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callabl
 
         return train_step
 
-    def train_step(source: tf.Tensor, target: tf.Tensor) -> Metrics:
-        # What a step does follows from its number, which the host knows without asking the device.
-        return compiled(turn_of(model.config, next(steps)))(source, target)
-
-    return train_step
+    return compiled
 
 
 def replica_step(model: Pix2Pix, source: tf.Tensor, target: tf.Tensor, turn: Turn) -> Metrics:

@@ -22,6 +22,12 @@ class Optimization:
         0, "how many of the last epochs lower the learning rate to zero", minimum=0, change="asked"
     )
     max_steps: int = option(0, "stop after this many steps; 0: after the last epoch", minimum=0, change="freely")
+    steps_per_call: int = option(
+        1,
+        "steps that TensorFlow takes in one call, which saves Python's time between steps of a millisecond or less",
+        minimum=1,
+        change="freely",
+    )
     learning_rate: float = option(2e-4, "learning rate of both networks", minimum=0.0, change="asked")
     warmup_steps: int = option(
         0, "how many of the first steps raise the learning rate linearly", minimum=0, change="asked"

@@ -10,26 +10,32 @@ Action = Callable[[int, Metrics], None]
 
 
 def run(
-    train_step: Callable[..., Metrics],
+    train_steps: Callable[[Sequence], Metrics],
     batches: Iterable,
     actions: Sequence[Action],
     first_step: int,
     is_interrupted: Callable[[], bool] = lambda: False,
+    ends_call: Callable[[int], bool] = lambda step: True,
 ) -> int:
     """Trains on all batches, or until it is interrupted, and returns how many steps are done by then.
 
     Args:
-      train_step: (source, target) to metrics.
+      train_steps: a list of (source, target) to the metrics of the last.
       batches: of (source, target).
-      actions: called after each step, in this order, with the number of steps done and the step's metrics; an action
-        may add metrics for those after it.
+      actions: called after each call, in this order, with the number of steps done and the last step's metrics; an
+        action may add metrics for those after it.
       first_step: how many steps were done before.
-      is_interrupted: called after each step's actions.
+      is_interrupted: called after each call's actions.
+      ends_call: says after how many steps done a call ends; all are, by default. The last step ends one.
     """
-    step = first_step
-    for source, target in batches:
-        metrics = train_step(source, target)
-        step += 1
+    step, waiting = first_step, []
+    for batch in batches:
+        waiting.append(batch)
+        if not ends_call(step + len(waiting)):
+            continue
+        metrics = train_steps(waiting)
+        step += len(waiting)
+        waiting = []
         for action in actions:
             action(step, metrics)
         if is_interrupted():

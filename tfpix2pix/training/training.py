@@ -10,7 +10,7 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import Pix2Pix
-from tfpix2pix.model.step import Metrics, make_train_step
+from tfpix2pix.model.step import Metrics, make_train_steps
 from tfpix2pix.networks.generators.generator import of_any_size
 from tfpix2pix.quality.measure import Networks
 from tfpix2pix.run_dir import options_shown
@@ -134,9 +134,10 @@ class Training:
                 journal.line(f"{self.patience}: nothing is left to train; --patience=0 trains to the last epoch")
             if self.agreement or self.patience:
                 return first_step
-            train_step = make_train_step(self.model, self.strategy)
+            train_steps = make_train_steps(self.model, self.strategy)
             with naming_full_disk(self.run_dir, OUTPUT, self.model.nbytes() + FRAME_BYTES):
-                step = loop.run(train_step, feed, [self._hold, *around], first_step, self._is_stopping)
+                todo = [self._hold, *around]
+                step = loop.run(train_steps, feed, todo, first_step, self._is_stopping, self._ends_call)
             if self.patience:
                 journal.line(f"stopped early after step {step}: {self.patience} (--patience={self.config.patience})")
             return step
@@ -157,6 +158,10 @@ class Training:
     def _hold(self, step: int, metrics: Metrics) -> None:
         """Tells the interruption, after the first step, that there is something to save."""
         self.interruption.hold()
+
+    def _ends_call(self, step: int) -> bool:
+        """Whether a call ends with this step: so that what is done between steps finds the weights of its step."""
+        return step % self.config.steps_per_call == 0 or self.schedule.is_epoch_end(step)
 
     def _plan(self) -> None:
         """Makes the schedule that follows from the options, the data and their history."""

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import Pix2Pix
-from tfpix2pix.model.step import make_train_step
+from tfpix2pix.model.step import make_train_steps
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.epochs import Stretch
 from tfpix2pix.run_dir.journal import Journal
@@ -205,14 +205,14 @@ def test_save_waits_for_its_turn(model, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(model, tmp_path, strategies):
-    train_step = make_train_step(model, strategies[1])
+    train_steps = make_train_steps(model, strategies[1])
     checkpoints = Checkpoints(tmp_path, keep=9)
     save = Save(checkpoints, model, Schedule([Stretch(0, 4)], 8), loop.Stopwatch(), 100, lambda: False)
     good = tf.zeros((1, 32, 32, 3))
     bad = tf.fill((1, 32, 32, 3), math.nan)
     batches = [(good, good)] * 4 + [(good, good), (good, bad), (good, good), (good, good)]
     with pytest.raises(InputError, match=r"loss .* step 6"):
-        loop.run(train_step, batches, [save], first_step=0)
+        loop.run(train_steps, batches, [save], first_step=0)
     # The newest checkpoint is from before, and good.
     assert checkpoints.steps() == [4]
     assert checkpoints.restore_newest(model) == 4
@@ -238,7 +238,7 @@ def test_the_loop_calls_actions_in_order_and_stops_when_asked():
     calls = []
     first = lambda step, metrics: (calls.append(("first", step)), metrics.update(seen=step))  # noqa: E731
     second = lambda step, metrics: calls.append(("second", metrics["seen"]))  # noqa: E731
-    done = loop.run(lambda s, t: {}, [(0, 0)] * 5, [first, second], 10, lambda: len(calls) >= 4)
+    done = loop.run(lambda batches: {}, [(0, 0)] * 5, [first, second], 10, lambda: len(calls) >= 4)
     assert done == 12
     assert calls == [("first", 11), ("second", 11), ("first", 12), ("second", 12)]
 

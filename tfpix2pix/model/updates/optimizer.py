@@ -8,6 +8,16 @@ import tensorflow as tf
 from tfpix2pix.model.updates.loss_scale import LossScale
 
 
+class _Shared:
+    """What all variables of one update share, by graph and device, where otherwise each would compute its own.
+
+    It is no dict, since Keras would follow that for what to save.
+    """
+
+    def __init__(self) -> None:
+        self.terms: dict[tuple[tf.Graph, str], dict[str, tf.Tensor]] = {}
+
+
 @keras.saving.register_keras_serializable(package="tfpix2pix")
 class Adam(keras.optimizers.Adam):
     """Updates each variable by one kernel instead of a dozen; slots and checkpoints are those of Keras' Adam.
@@ -43,6 +53,7 @@ class Adam(keras.optimizers.Adam):
         self.loss_scale = loss_scale
         self.kernel_decay = kernel_decay
         self.max_norm = max_norm
+        self._shared = _Shared()
 
     def apply(self, grads: list[tf.Tensor], trainable_variables: list[keras.Variable] | None = None) -> None:
         """Updates all variables by this replica's share of the gradients, summed over all replicas."""
@@ -54,35 +65,47 @@ class Adam(keras.optimizers.Adam):
         if self.max_norm:
             grads = clipped(grads, self.max_norm)
         super().apply(grads, trainable_variables)
+        self._shared.terms.clear()
         if self.loss_scale is not None:
             self.iterations.assign_sub(tf.cast(1 - tf.identity(self.loss_scale.is_good), self.iterations.dtype))
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
         """Updates one variable in place; Keras calls this for each variable, on each replica."""
         index = self._get_variable_index(variable)
-        dtype = gradient.dtype
-        step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, dtype)
-        beta1, beta2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
-        keep1, keep2, rate = beta1, beta2, tf.cast(learning_rate, dtype)
-        if self.loss_scale is not None:
-            # With 1, 1 and 0 the kernel changes nothing, without a branch or a copy.
-            is_good = self.loss_scale.is_good > 0
-            keep1, keep2 = (tf.where(is_good, beta, tf.ones_like(beta)) for beta in (beta1, beta2))
-            rate = tf.where(is_good, rate, tf.zeros_like(rate))
+        shared = self._shared_terms(gradient.dtype, learning_rate)
         if self.kernel_decay and len(variable.shape) > 1:
-            variable.assign_sub(rate * self.kernel_decay * variable)
+            variable.assign_sub(shared["lr"] * self.kernel_decay * variable)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(self._momentums[index]),
             v=_handle(self._velocities[index]),
-            beta1_power=tf.pow(beta1, step),
-            beta2_power=tf.pow(beta2, step),
-            lr=rate,
-            beta1=keep1,
-            beta2=keep2,
-            epsilon=tf.cast(self.epsilon, dtype),
             grad=gradient,
+            **shared,
         )
+
+    def _shared_terms(self, dtype: tf.DType, learning_rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the kernel's arguments that are the same for all variables of one update."""
+        # On each replica's own device, so that none waits for another's.
+        key = tf.compat.v1.get_default_graph(), tf.constant(0).device
+        terms = self._shared.terms
+        if key not in terms:
+            step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, dtype)
+            beta1, beta2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
+            keep1, keep2, rate = beta1, beta2, tf.cast(learning_rate, dtype)
+            if self.loss_scale is not None:
+                # With 1, 1 and 0 the kernel changes nothing, without a branch or a copy.
+                is_good = self.loss_scale.is_good > 0
+                keep1, keep2 = (tf.where(is_good, beta, tf.ones_like(beta)) for beta in (beta1, beta2))
+                rate = tf.where(is_good, rate, tf.zeros_like(rate))
+            terms[key] = {
+                "beta1_power": tf.pow(beta1, step),
+                "beta2_power": tf.pow(beta2, step),
+                "lr": rate,
+                "beta1": keep1,
+                "beta2": keep2,
+                "epsilon": tf.cast(self.epsilon, dtype),
+            }
+        return terms[key]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, without the loss scale."""

@@ -21,6 +21,7 @@ OF_SCHEDULES = {
 def check_optimization(config: "Config") -> None:
     """Raises InputError if an option of the updates does nothing, or has no meaning, beside others."""
     _check_schedule(config)
+    _check_calls(config)
     if config.optimizer == "adam" and config.weight_decay:
         raise InputError(
             f"weight_decay={config.weight_decay} needs optimizer=adamw, and it is adam; give that, or leave out "
@@ -33,6 +34,16 @@ def check_optimization(config: "Config") -> None:
             f"discriminator_steps={config.discriminator_steps} and max_steps={config.max_steps}: the generator learns "
             f"at none of these; give max_steps={config.discriminator_steps} or more, or fewer discriminator_steps"
         )
+
+
+def _check_calls(config: "Config") -> None:
+    for name in ("log_every", "tensorboard_every", "checkpoint_every"):
+        steps, calls = getattr(config, name), config.steps_per_call
+        if steps % calls:
+            raise InputError(
+                f"steps_per_call={calls} does not divide {name}={steps}, which comes between two calls; give "
+                f"{name}={steps + -steps % calls}, or another steps_per_call"
+            )
 
 
 def _check_schedule(config: "Config") -> None:
