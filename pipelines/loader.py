@@ -30,6 +30,7 @@ def train_dataset(
     load_size: Size | None = None,
     preprocess: str | None = None,
     resize_method: str | None = None,
+    resize_precision: str | None = None,
     source_channels: int | None = None,
     target_channels: int | None = None,
     bad_images: str = "fail",
@@ -65,6 +66,7 @@ def train_dataset(
       load_size: the size before the crop; by default 286/256 of image_size, as in the paper.
       preprocess: how images meet load_size, one of choices.PREPROCESS; by default resize_and_crop.
       resize_method: one of choices.RESIZE_METHODS; by default bicubic.
+      resize_precision: one of choices.RESIZE_PRECISIONS; by default fast.
       source_channels: 1 gray, 2 gray and alpha, 3 RGB (the default), 4 RGBA.
       target_channels: likewise.
       bad_images: whether a bad file of a folder is an error (`fail`) or left out (`skip`).
@@ -89,12 +91,17 @@ def train_dataset(
     if isinstance(data, Pairs):
         pairs = data
         _check_same(pairs, direction, load_size, preprocess, resize_method, source_channels, target_channels)
+        if resize_precision not in (None, pairs.form.precision):
+            raise InputError(
+                f"resize_precision={resize_precision}, and the pairs were opened with {pairs.form.precision}; "
+                "leave it out"
+            )
     else:
         kept_scale = preprocess in ("crop", "none")
         size = load_size or (image_size if kept_scale else paper_load_size(image_size))
         form = _format(size, direction, preprocess, resize_method, source_channels, target_channels)
         check_load_size(size, image_size)
-        form = dataclasses.replace(form, crop=image_size, random_crop=True)
+        form = dataclasses.replace(form, crop=image_size, random_crop=True, precision=resize_precision or "fast")
         pairs = open_pairs(data, form, bad_images, cache_mib)
     check_load_size(pairs.form.least_size, image_size)
     _check_batch_size(batch_size)
@@ -121,10 +128,18 @@ def train_dataset(
     # Many pairs are read, decoded and jittered at once; they keep the order of the positions.
     # They are TensorFlow's operations already, and AutoGraph would take a second to find that out.
     pair_at = tf.autograph.experimental.do_not_convert(pair_at)
-    dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(share, drop_remainder=True)
+    if share == 1:
+        # To join one pair to a batch would copy it.
+        dataset = dataset.map(lambda i: [image[None] for image in pair_at(i)], tf.data.AUTOTUNE, deterministic=True)
+    else:
+        dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        dataset = dataset.batch(share, drop_remainder=True)
     # The next batches are made while the device computes this one.
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # Several pairs are made at a time, each by one thread: its operations are too short to be shared out.
+    options.threading.max_intra_op_parallelism = 1
+    return dataset.with_options(options)
 
 
 def eval_dataset(

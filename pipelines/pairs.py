@@ -100,10 +100,17 @@ class Pairs:
     def reader(self) -> Callable[[tf.Tensor], transforms.Pair]:
         """Returns a function from a scalar int64 index to the pair in [0, 1], to be used inside tf.data."""
         read = self.window_reader()
-        return lambda index: read(index, None)
+
+        def whole(index: tf.Tensor) -> transforms.Pair:
+            source, target = read(index, None)
+            return transforms.unit(source), transforms.unit(target)
+
+        return whole
 
     def window_reader(self, size: Size | None = None) -> ReadWindow:
-        """Returns a function that reads a window of a pair, in [0, 1], to be used inside tf.data.
+        """Returns a function that reads a window of a pair, to be used inside tf.data.
+
+        It gives numbers in [0, 1], or stored levels, which transforms.unit and normalize take.
 
         It takes a scalar int64 index, and a function from the pair's (height, width) to the window, or None for all.
         Where files and form allow it, only the window is decoded.
@@ -212,7 +219,6 @@ def open_pairs(
         )
     channels = form.source.channels + form.target.channels
     height, width = form.least_size
-    pair_bytes = height * width * channels * FLOAT_BYTES
     # Pictures that are brought to one size are so as a whole, also where only their middle is kept.
     resized = form.size if form.preprocess in ("resize_and_crop", "pad") else (height, width)
     check_memory(
@@ -220,7 +226,8 @@ def open_pairs(
         math.prod(resized) * channels * FLOAT_BYTES,
         "take a smaller image_size or load_size",
     )
-    fits = len(files) * pair_bytes <= cache_mib * MIB
+    # As bytes; whether they need floats is known when they have been read.
+    fits = len(files) * height * width * channels <= cache_mib * MIB
     # How large images of different sizes are is known when they have been read.
     needs_shapes = form.whole and not form.shape
     if files.was_read and not needs_shapes and not (fits and form.shape):
@@ -258,7 +265,7 @@ def _read_pairs(
             pair: list[np.ndarray] = []
             shape = check_readable(form, contents)
         else:
-            pair = [image.numpy() for image in form.read(tf.constant(contents))]
+            pair = kept.levels([image.numpy() for image in form.read(tf.constant(contents))])
             shape = pair[0].shape[:2]
         return len(contents), digest_of(contents).numpy(), shape, pair
 
@@ -269,6 +276,8 @@ def _read_pairs(
         if not isinstance(result, BadImageError):
             sizes[index], digests[index], shapes[index], images = result
             kept.add(index, images)
+            if kept.is_full and files.was_read and form.shape:
+                return Pairs(files, form, files.skipped)
         elif index not in known:
             bad[index] = result.reason
     for index, pair in known.items():
@@ -285,7 +294,7 @@ def _read_pairs(
         raise InputError(f"none of the {count} files in {files} is a pair; the first, {files[0]}: {bad[0]}")
     skipped: dict[Any, str] = {**files.skipped}
     skipped.update({files[index]: reason for index, reason in bad.items()})
-    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(count), shapes)
+    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(), shapes)
     return pairs.select([index for index in range(count) if index not in bad]) if bad else pairs
 
 

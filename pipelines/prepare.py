@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pipelines.images.choices import DIRECTIONS
+from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS
 from pipelines.images.size import define_max_pixels, define_size, paper_load_size
 from pipelines.sharding import beam
 from pipelines.storage.manifest import KINDS
@@ -89,17 +89,21 @@ def check_command() -> int:
     options = flags.FLAGS
     direction = usual_direction(options.data) if options.direction == "auto" else options.direction
     side = ImageFormat(axes=options.axes)
-    form = PairFormat(direction, options.load_size, side, side, max_pixels=options.max_pixels)
+    load_size = options.load_size if any(options.load_size) else paper_load_size((256, 256))
+    form = PairFormat(direction, load_size, side, side, max_pixels=options.max_pixels)
     return 1 if check_dataset(open_data(), form, print, complain) else 0
 
 
 def shard_command() -> int:
     """Packs the splits of --data, or a folder without splits, into shards below --output."""
+    from pipelines.sharding.resizing import Resizing
     from pipelines.sharding.shard import make_shards
     from pipelines.system.paths import parse_path
 
     options, output = flags.FLAGS, parse_path(required("output"))
     dataset = open_data()
+    methods = options.resize_method_a, options.resize_method_b
+    resizing = Resizing(options.load_size, methods) if any(options.load_size) else None
     if options.kind == "pairs" and "" in dataset.splits:
         print(f"{dataset.folder} has no train/ and val/, which training needs: its shards are one set without splits")
     for line in dataset.summary():
@@ -118,6 +122,8 @@ def shard_command() -> int:
             runner=options.runner,
             beam_options=options.beam,
             workers=options.workers,
+            # Validation measures pictures at their own scale.
+            resizing=resizing if split in ("train", "") else None,
         )
         print(f"{target}: {manifest.describe()}")
     return 0
@@ -171,7 +177,15 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "direction", "auto", ("auto", *DIRECTIONS), "check: which side is the source; auto: as the data set has it"
     )
-    define_size("load_size", paper_load_size((256, 256)), "check: size to which the training resizes")
+    define_size(
+        "load_size",
+        (0, 0),
+        "check: size to which the training resizes, 0: 286; shard: resize the training pairs to it, 0: keep the files",
+    )
+    for side in "ab":
+        flags.DEFINE_enum(
+            f"resize_method_{side}", "bicubic", RESIZE_METHODS, f"shard: how {side.upper()} is resized to load_size"
+        )
     flags.DEFINE_string("axes", "", "check, shard: axes of TIFF and NPY arrays if they do not say, such as CYX or YXC")
     flags.DEFINE_string("a", "", "combine: folder of the left images")
     flags.DEFINE_string("b", "", "combine: folder of the right images, of the same names")

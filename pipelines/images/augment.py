@@ -88,26 +88,30 @@ class Augmentation:
         """Scales, mirrors, turns and recolors a pair that was cropped to its window.
 
         Args:
-          pair: two images of the window's size.
+          pair: two images of the window's size, in [0, 1] or as stored levels. They stay levels if they are only moved:
+            a byte is moved in a quarter of a float's time.
           seed: that of the window.
           methods: how source and target are resized, of choices.RESIZE_METHODS, if the scale changes.
         """
         if self.scale_jitter:
-            source, target = (transforms.resize(*each) for each in zip(pair, 2 * [self.size], methods, strict=True))
+            source, target = (
+                transforms.resize(*each)
+                for each in zip(map(transforms.unit, pair), 2 * [self.size], methods, strict=True)
+            )
             pair = source, target
         if self.flip:
-            pair = _either(_first_draws(seed)[2] < 0.5, lambda image: image[:, ::-1], pair)
+            pair = _either(_first_draws(seed)[2] < 0.5, lambda image: tf.reverse(image, [1]), pair)
         if self.flip_vertical or self.rotate90:
             draws = draw(seed, TURN, 2)
         if self.flip_vertical:
-            pair = _either(draws[0] < 0.5, lambda image: image[::-1], pair)
+            pair = _either(draws[0] < 0.5, lambda image: tf.reverse(image, [0]), pair)
         if self.rotate90:
             quarters = tf.cast(draws[1] * 4, tf.int32)
             source, target = (tf.ensure_shape(tf.image.rot90(image, quarters), image.shape) for image in pair)
             pair = source, target
         source, target = pair
         if self.color_jitter:
-            source = recolor(source, 1 + self.color_jitter * (2 * draw(seed, COLOR, 3) - 1))
+            source = recolor(transforms.unit(source), 1 + self.color_jitter * (2 * draw(seed, COLOR, 3) - 1))
         return source, target
 
 

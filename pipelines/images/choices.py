@@ -6,6 +6,9 @@ from pipelines.system.terminal import InputError
 DIRECTIONS = ("AtoB", "BtoA")
 # Keys of tf.image.ResizeMethod.
 RESIZE_METHODS = ("bicubic", "bilinear", "area", "lanczos3", "nearest")
+# How exactly training resizes pictures of 8 bits: as floats, by the antialiased kernel; where they are enlarged, by the
+# plain kernel; likewise, and rounded to whole levels.
+RESIZE_PRECISIONS = ("exact", "fast", "levels")
 # How images meet load_size (the reference's --preprocess, and pad).
 PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_shortest", "pad", "none")
 # Of these, those that do not bring every image to one shape before it is cropped.

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import tensorflow as tf
 
+from pipelines.images.rare import rare
 from pipelines.images.size import MAX_PIXELS
 
 PNG_SIGNATURE = b"\x89PNG"
@@ -104,19 +105,27 @@ def check_header_in_graph(contents: tf.Tensor, max_pixels: int, name: tf.Tensor 
     is_png, is_jpeg, checks = _kind_in_graph(contents, name)
     with tf.control_dependencies(checks):
         height, width, parts = tf.cond(is_png, lambda: _of_png(contents, name), lambda: _of_jpeg(contents))
-    too_large = tf.strings.format(" has {}x{} pixels, and at most {} are taken", (height, width, max_pixels))
-    room = _max_bytes(height, width)
-    length = tf.strings.length(contents)
-    too_long = tf.strings.format(" has {} bytes, and {}x{} pixels take at most {}", (length, height, width, room))
-    too_slow = tf.strings.format(" has {} scans or compressed parts, and at most {} are taken", (parts, MAX_PARTS))
-    checks = [
-        tf.debugging.Assert((height > 0) & (width > 0), [name + " has a damaged header"]),
-        tf.debugging.Assert(height * width <= max_pixels, [name + too_large]),
-        tf.debugging.Assert(is_jpeg | (tf.cast(length, tf.int64) <= room), [name + too_long]),
-        tf.debugging.Assert(parts <= MAX_PARTS, [name + too_slow]),
-    ]
-    with tf.control_dependencies(checks):
-        return tf.identity(contents)
+    length, room = tf.cast(tf.strings.length(contents), tf.int64), _max_bytes(height, width)
+    is_image = (height > 0) & (width > 0)
+    is_small, is_short = height * width <= max_pixels, is_jpeg | (length <= room)
+    is_quick = parts <= MAX_PARTS
+
+    @rare
+    def refused() -> tf.Tensor:
+        size = " has {}x{} pixels, and at most {} are taken"
+        bytes_ = " has {} bytes, and {}x{} pixels take at most {}"
+        slow = " has {} scans or compressed parts, and at most {} are taken"
+        checks = [
+            tf.debugging.Assert(is_image, [name + " has a damaged header"]),
+            tf.debugging.Assert(is_small, [name + tf.strings.format(size, (height, width, max_pixels))]),
+            tf.debugging.Assert(is_short, [name + tf.strings.format(bytes_, (length, height, width, room))]),
+            tf.debugging.Assert(is_quick, [name + tf.strings.format(slow, (parts, MAX_PARTS))]),
+        ]
+        with tf.control_dependencies(checks):
+            return tf.identity(contents)
+
+    # The words of a refusal take longer than the checks.
+    return tf.cond(is_image & is_small & is_short & is_quick, lambda: tf.identity(contents), refused)
 
 
 def stored_size_in_graph(contents: tf.Tensor, name: tf.Tensor | str = "it") -> tf.Tensor:

@@ -94,16 +94,24 @@ def decode_stored(contents: tf.Tensor, max_pixels: int = MAX_PIXELS, name: tf.Te
 
     Args and errors are those of `decode`.
     """
-    if tf.executing_eagerly():
-        header.check_header(tf.convert_to_tensor(contents).numpy(), max_pixels)
-    else:
-        contents = header.check_header_in_graph(contents, max_pixels, name)
+    contents = _checked(contents, max_pixels, name)
     orientation = _orientation(contents)
     is_png = header.starts_with(contents, header.PNG_SIGNATURE)
     image, white = tf.cond(is_png, lambda: _decode_png(contents), lambda: _decode_jpeg(contents))
     # A quotient by what is known when the graph runs: TensorFlow would replace a constant by its reciprocal, and the
     # last bit could differ from the eager result. Both are the quotient of the integers, rounded once.
     return Stored(turn_upright(image, orientation) / tf.cast(white, tf.float32), white)
+
+
+def decode_bytes(contents: tf.Tensor, max_pixels: int = MAX_PIXELS, name: tf.Tensor | str = "it") -> tf.Tensor:
+    """Decodes a JPEG or an 8-bit PNG file without a transparent color to `(H, W, channels)` uint8, upright.
+
+    Args and errors are those of `decode`.
+    """
+    contents = _checked(contents, max_pixels, name)
+    is_png = header.starts_with(contents, header.PNG_SIGNATURE)
+    image = tf.cond(is_png, lambda: tf.io.decode_png(contents, 0), lambda: _decode_jpeg_bytes(contents))
+    return turn_upright(image, _orientation(contents))
 
 
 def upright_size(contents: tf.Tensor, name: tf.Tensor | str = "it") -> tf.Tensor:
@@ -135,6 +143,14 @@ def to_range(stored: Stored, value_range: tuple[float, float] | None) -> Image:
     ranged = tf.cast(tf.clip_by_value((numbers - low) / (high - low), 0.0, 1.0), tf.float32)
     with_alpha = tf.shape(image)[-1] % 2 == 0
     return tf.cond(with_alpha, lambda: tf.concat([ranged[..., :-1], image[..., -1:]], axis=-1), lambda: ranged)
+
+
+def _checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str) -> tf.Tensor:
+    """Returns the contents after the checks of `header.check_header`, eagerly or in a graph."""
+    if not tf.executing_eagerly():
+        return header.check_header_in_graph(contents, max_pixels, name)
+    header.check_header(tf.convert_to_tensor(contents).numpy(), max_pixels)
+    return contents
 
 
 def _orientation(contents: tf.Tensor) -> tf.Tensor:
@@ -171,6 +187,9 @@ def _decode_transparent_color(contents: tf.Tensor, white: tf.Tensor) -> tf.Tenso
 
 def _decode_jpeg(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the same of a JPEG."""
+    return tf.cast(_decode_jpeg_bytes(contents), tf.float32), tf.constant(tf.uint8.max)
+
+
+def _decode_jpeg_bytes(contents: tf.Tensor) -> tf.Tensor:
     # The accurate transform equals Pillow's to the last bit; TensorFlow's default differs by up to 7 levels.
-    image = tf.io.decode_jpeg(contents, 0, dct_method="INTEGER_ACCURATE")
-    return tf.cast(image, tf.float32), tf.constant(tf.uint8.max)
+    return tf.io.decode_jpeg(contents, 0, dct_method="INTEGER_ACCURATE")

@@ -2,16 +2,26 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.images import codecs, fit, packed_pair, transforms
-from pipelines.images.choices import DIRECTIONS, MAX_CHANNELS, OWN_SHAPE, PREPROCESS, RESIZE_METHODS, RESIZE_TO
+from pipelines.images import byte_pair, codecs, fit, packed_pair, transforms
+from pipelines.images.byte_pair import WHITE, ChooseWindow, Shape, holds_bytes
+from pipelines.images.choices import (
+    DIRECTIONS,
+    MAX_CHANNELS,
+    OWN_SHAPE,
+    PREPROCESS,
+    RESIZE_METHODS,
+    RESIZE_PRECISIONS,
+    RESIZE_TO,
+)
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat, call_python, choose_reader
 from pipelines.images.kernels import decode_stored
+from pipelines.images.rare import rare
 from pipelines.images.size import MAX_PIXELS, Size, middle_size, parse_size
 from pipelines.system.terminal import InputError
 
@@ -31,6 +41,7 @@ class PairFormat:
       whole: whether pictures that keep their shapes (choices.OWN_SHAPE) are scaled only, not cropped.
       middle_pixels: of a larger picture only the middle is read, with at most so many pixels; 0: all of it.
       resize_to: whose size both sides get, `a` or `b`; `none` refuses sides of different shapes.
+      precision: one of choices.RESIZE_PRECISIONS, if there is a random crop; else `exact` whatever it says.
       max_pixels: a file with more pixels, by its header, is not decoded.
 
     Raises:
@@ -47,6 +58,7 @@ class PairFormat:
     whole: bool = False
     middle_pixels: int = 0
     resize_to: str = "none"
+    precision: str = "exact"
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
@@ -54,6 +66,7 @@ class PairFormat:
             ("direction", self.direction, DIRECTIONS),
             ("preprocess", self.preprocess, PREPROCESS),
             ("resize_to", self.resize_to, RESIZE_TO),
+            ("precision", self.precision, RESIZE_PRECISIONS),
             ("source.resize_method", self.source.resize_method, RESIZE_METHODS),
             ("target.resize_method", self.target.resize_method, RESIZE_METHODS),
         ):
@@ -88,20 +101,50 @@ class PairFormat:
         """(height, width) that every image has at least."""
         return self.shape or ((1, 1) if self.whole else self.network_size)
 
-    def read(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
+    def read(
+        self,
+        contents: tf.Tensor,
+        is_packed: bool | None = None,
+        choose: ChooseWindow | None = None,
+        window_size: Size | None = None,
+    ) -> transforms.Pair:
         """Returns (source, target) in [0, 1], from the bytes of a side-by-side file or of a packed pair.
 
         Args:
           contents: a scalar string, or bytes.
           is_packed: whether it is a packed pair; None looks at the bytes, for which a graph has both ways.
+          choose: from the pair's (height, width) to the window of it that is returned; None for all.
+          window_size: (height, width) of all windows, if they have one.
 
         Raises:
           BadImageError: eagerly, if a file is bad or does not fit; it names the side.
           tf.errors.OpError: in a graph, likewise.
         """
         contents = tf.convert_to_tensor(contents)
-        source, target = self._read_sides(contents, is_packed)
-        return self._fit(source, self.source), self._fit(target, self.target)
+        if is_packed is None and tf.executing_eagerly():
+            is_packed = packed_pair.is_packed(contents.numpy())
+
+        def in_floats() -> transforms.Pair:
+            source, target = self._read_sides(contents, is_packed)
+            source, target = self._fit(source, self.source), self._fit(target, self.target)
+            if choose is None:
+                return source, target
+            window = choose(tf.shape(source)[:2])
+            return fit.cut(source, window, window_size), fit.cut(target, window, window_size)
+
+        if is_packed is None or not self._may_be_bytes:
+            return in_floats()
+        files = self._unpacked(contents) if is_packed else (contents,)
+        shape = self._array_shape(len(files))
+        in_bytes = [holds_bytes(file, shape) for file in files]
+        source, target = tf.cond(
+            tf.reduce_all(in_bytes),
+            lambda: self._read_bytes(files, choose, window_size),
+            in_floats if tf.executing_eagerly() else rare(in_floats),
+        )
+        sides = self.size if choose is None else window_size or (None, None)
+        result = (*sides, self.source.channels)
+        return tf.ensure_shape(source, result), tf.ensure_shape(target, result)
 
     def read_source(
         self, contents: tf.Tensor, pair: bool, name: tf.Tensor | str = "it", in_model: bool = False
@@ -126,8 +169,6 @@ class PairFormat:
 
     def _read_sides(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
         """Returns source and target as they are stored, both of one size."""
-        if is_packed is None and tf.executing_eagerly():
-            is_packed = packed_pair.is_packed(contents.numpy())
         if is_packed is not None:
             return self._read_packed(contents) if is_packed else self._read_halves(contents)
         return tf.cond(
@@ -136,12 +177,54 @@ class PairFormat:
             lambda: self._read_halves(contents),
         )
 
-    def _read_packed(self, contents: tf.Tensor) -> transforms.Pair:
-        if tf.executing_eagerly():
-            a, b = (tf.constant(part) for part in packed_pair.unpack(contents.numpy()))
+    @property
+    def _may_be_bytes(self) -> bool:
+        """Whether pairs of 8 bits are resized as bytes."""
+        sides = (self.source, self.target)
+        as_stored = not any(side.needs_python or side.value_range for side in sides)
+        alike = self.source.channels == self.target.channels
+        squeezed = self.preprocess == "resize_and_crop" and self.resize_to == "none"
+        return self.random_crop and self.precision != "exact" and squeezed and alike and as_stored
+
+    def _array_shape(self, files: int) -> Shape:
+        """Returns the shape of each of a pair's files, one or two, if it is an array of the size that is loaded."""
+        height, width = self.size
+        return height, width * (2 // files), self.source.channels
+
+    def _read_bytes(
+        self, files: Sequence[tf.Tensor], choose: ChooseWindow | None, window_size: Size | None
+    ) -> transforms.Pair:
+        """Reads a side-by-side file, or two, of 8 bits."""
+        shape, precision = self._array_shape(len(files)), self.precision
+        window = None if choose is None else choose(tf.constant(self.size))
+
+        def fitted(images: tf.Tensor, method: str) -> list[transforms.Image]:
+            found = byte_pair.fit_bytes(images, self.size, method, precision == "levels", window, window_size)
+            return tf.unstack(found / WHITE, images.shape[0])
+
+        methods = [self.of_side(side).resize_method for side in "AB"]
+        if len(files) == 1:
+            halves = transforms.halves(byte_pair.decode(files[0], shape, self.max_pixels))
+            batches = [halves] if methods[0] == methods[1] else tf.split(halves, 2)
         else:
-            a, b = packed_pair.unpack_in_graph(contents)
-        files = {"A": a, "B": b}
+            images = []
+            for side, file in zip("AB", files, strict=True):
+                with naming_side(side):
+                    images.append(byte_pair.decode(file, shape, self.max_pixels, f"side {side}"))
+            with tf.control_dependencies(fit.check_same_shape(*images, is_scaled=True)):
+                batches = [image[None] for image in images]
+        a, b = (image for batch, method in zip(batches, methods, strict=False) for image in fitted(batch, method))
+        return (a, b) if self.direction == "AtoB" else (b, a)
+
+    def _unpacked(self, contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the files of A and B."""
+        if not tf.executing_eagerly():
+            return packed_pair.unpack_in_graph(contents)
+        a, b = (tf.constant(part) for part in packed_pair.unpack(contents.numpy()))
+        return a, b
+
+    def _read_packed(self, contents: tf.Tensor) -> transforms.Pair:
+        files = dict(zip("AB", self._unpacked(contents), strict=True))
         images = {}
         for side in "AB":
             with naming_side(side):

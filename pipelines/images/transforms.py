@@ -89,13 +89,25 @@ def split(image: Image, direction: str) -> Pair:
       header.BadImageError: eagerly, if the width is odd.
       tf.errors.InvalidArgumentError: in a graph, if the width is odd.
     """
+    half = _half_width(image)
+    a, b = image[:, :half], image[:, half:]
+    return (a, b) if direction == "AtoB" else (b, a)
+
+
+def halves(image: Image) -> tf.Tensor:
+    """Returns both halves of a side-by-side image as a batch, `(2, H, W, C)`, A first; errors are those of `split`."""
+    height, _, channels = tf.unstack(tf.shape(image))
+    rows = tf.reshape(image, tf.stack([height, 2, _half_width(image), channels]))
+    # In one copy; two slices and a stack take three.
+    return tf.ensure_shape(tf.transpose(rows, (1, 0, 2, 3)), (2, None, None, image.shape[-1]))
+
+
+def _half_width(image: Image) -> tf.Tensor:
     if tf.executing_eagerly() and image.shape[1] % 2:
         raise header.BadImageError(ODD_WIDTH)
     width = tf.shape(image)[1]
     with tf.control_dependencies([tf.debugging.assert_equal(width % 2, 0, ODD_WIDTH)]):
-        half = width // 2
-    a, b = image[:, :half], image[:, half:]
-    return (a, b) if direction == "AtoB" else (b, a)
+        return width // 2
 
 
 def resize(image: Image, size: Size | tf.Tensor, method: str) -> Image:
@@ -112,9 +124,17 @@ def resize(image: Image, size: Size | tf.Tensor, method: str) -> Image:
     return tf.ensure_shape(image, (*((None, None) if tf.is_tensor(size) else size), image.shape[-1]))
 
 
-def normalize(image: Image) -> Image:
-    """Maps [0, 1] to [-1, 1]."""
-    return image * 2.0 - 1.0
+def unit(image: tf.Tensor) -> Image:
+    """Maps stored levels, 0 to the largest of their unsigned type, to [0, 1]; floats stay as they are."""
+    return image if image.dtype.is_floating else tf.cast(image, tf.float32) / float(image.dtype.max)
+
+
+def normalize(image: tf.Tensor) -> Image:
+    """Maps [0, 1], or stored levels, to [-1, 1]."""
+    if image.dtype.is_floating:
+        return image * 2.0 - 1.0
+    # To the same bits as by [0, 1]: to halve and to double is exact.
+    return tf.cast(image, tf.float32) / (image.dtype.max / 2) - 1.0
 
 
 def to_uint8(image: Image) -> tf.Tensor:

@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from pipelines.images.codecs import check_axes
 from pipelines.images.header import BadImageError
-from pipelines.images.size import MAX_PIXELS
+from pipelines.images.size import MAX_PIXELS, format_size
 from pipelines.sharding import beam, blocks
 from pipelines.sharding.blocks import Block
 from pipelines.sharding.inventory import Inventory, summed
+from pipelines.sharding.resizing import Resizing
 from pipelines.storage import records
 from pipelines.storage.file_set import FileSet
 from pipelines.storage.image_set import ImageSet
@@ -44,6 +45,7 @@ def make_shards(
     runner: str = "DirectRunner",
     beam_options: Sequence[str] = (),
     workers: int = 1,
+    resizing: Resizing | None = None,
 ) -> Manifest:
     """Packs files into a folder of shards, whose records are in the order of the files' names.
 
@@ -62,6 +64,7 @@ def make_shards(
       runner: as beam.run.
       beam_options: as beam.run.
       workers: as beam.run.
+      resizing: how pairs are resized; None keeps the files' own bytes.
 
     Raises:
       InputError: there are no images, or with `fail` bad ones or files without a partner; the images are shards
@@ -70,6 +73,8 @@ def make_shards(
     check_value("bad_images", bad_images, choices=("fail", "skip"))
     check_axes(axes)
     beam.import_beam()
+    if resizing and kind != "pairs":
+        raise InputError(f"load_size={format_size(resizing.size)} resizes pairs, and kind={kind}; leave one out")
     files = images if isinstance(images, ImageSet) else open_files(images)
     if not isinstance(files, FileSet):
         raise InputError(f"{files} has shards instead of image files; give the folder from which they were made")
@@ -85,15 +90,18 @@ def make_shards(
     count = min(count or shard_count(files), len(files))
     if is_sharded(output):
         made = Shards(output)
-        if not are_made_of(made, names, files, kind, count) or (made.manifest.skipped and bad_images == "fail"):
+        is_same = are_made_of(made, names, files, kind, count, resizing)
+        if not is_same or (made.manifest.skipped and bad_images == "fail"):
             raise InputError(f"output={output} has other shards already; give another folder, or remove it")
         return made.manifest
     make_folder(output, "output")
     todo = blocks.cut_blocks(names, files, count, output, title)
-    work = functools.partial(shard_block, kind=kind, max_pixels=max_pixels, axes=axes)
+    work = functools.partial(shard_block, kind=kind, max_pixels=max_pixels, axes=axes, resizing=resizing)
     beam.run(work, todo, runner=runner, options=beam_options, workers=workers)
     found = blocks.results_of(todo)
     manifest = summed(found, kind, files.skipped)
+    if resizing:
+        manifest = dataclasses.replace(manifest, load_size=resizing.size, resize_methods=resizing.methods)
     bad = {name: reason for result in found for name, reason in result["skipped"].items()}
     if bad and (bad_images == "fail" or not manifest.records):
         for block, result in zip(todo, found, strict=True):
@@ -116,33 +124,46 @@ def shard_count(files: ImageSet) -> int:
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 
-def are_made_of(made: Shards, names: Sequence[str], files: ImageSet, kind: str, count: int) -> bool:
-    """Tells whether shards were made of these files, by their number, and by names and sizes of SAMPLED_FILES."""
+def are_made_of(
+    made: Shards, names: Sequence[str], files: ImageSet, kind: str, count: int, resizing: Resizing | None = None
+) -> bool:
+    """Tells whether shards were made of these files, by their number, and by names and sizes of SAMPLED_FILES.
+
+    Resized pairs have other sizes than their files, so their names alone count.
+    """
+    if made.load_size != (resizing and resizing.size):
+        return False
+    if resizing and tuple(made.manifest.resize_methods or ()) != resizing.methods:
+        return False
     good = [i for i, name in enumerate(names) if name not in made.manifest.skipped]
     if (made.manifest.kind, len(made.manifest.shards), len(made)) != (kind, count, len(good)):
         return False
     for row in spread_indices(len(good), SAMPLED_FILES):
         name, contents = made[row].read()
-        if name != names[good[row]] or len(contents) != length_of(files[good[row]]):
+        if name != names[good[row]] or (not resizing and len(contents) != length_of(files[good[row]])):
             return False
     return True
 
 
-def shard_block(block: Block, kind: str, max_pixels: int, axes: str = "") -> None:
+def shard_block(block: Block, kind: str, max_pixels: int, axes: str = "", resizing: Resizing | None = None) -> None:
     """Writes one shard and its part of the manifest, unless both exist."""
-    recipe = " ".join(filter(None, (kind, str(max_pixels), axes)))
-    block.once(recipe, lambda: write_block(block, kind, max_pixels, axes))
+    recipe = " ".join(filter(None, (kind, str(max_pixels), axes, str(resizing or ""))))
+    block.once(recipe, lambda: write_block(block, kind, max_pixels, axes, resizing))
 
 
-def write_block(block: Block, kind: str, max_pixels: int, axes: str) -> dict:
+def write_block(block: Block, kind: str, max_pixels: int, axes: str, resizing: Resizing | None = None) -> dict:
     """Writes a shard, and returns its part of the manifest."""
     skipped: dict[str, str] = {}
     inventory = Inventory(axes)
     names, files = zip(*block.images, strict=True)
     check = functools.partial(check_pair if kind == "pairs" else check_image, max_pixels=max_pixels, axes=axes)
 
+    def packed(contents: bytes) -> bytes:
+        contents = check(contents)
+        return resizing.apply(contents, max_pixels) if resizing else contents
+
     def good() -> Iterator[tuple[str, bytes]]:
-        for name, contents in zip(names, read_files(files, check, max_pixels), strict=True):
+        for name, contents in zip(names, read_files(files, packed, max_pixels), strict=True):
             if isinstance(contents, BadImageError):
                 skipped[name] = contents.reason
                 continue

@@ -6,6 +6,7 @@ file_set      what sets of files have in common
 image_files   images that are files
 file_pair     the two files of a pair
 paired_files  pairs whose halves are files in two folders
+levels        keeps numbers as bytes if these hold them
 shards        images in TFRecord shards
 records       writes shards, and reads their records
 manifest      describes a folder of shards

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from pipelines.images.size import Size
 from pipelines.storage.file_pair import FilePair
 from pipelines.storage.records import Record
 from pipelines.system.paths import AnyPath
@@ -40,6 +41,7 @@ class ImageSet(abc.ABC):
       kind: `pairs` or `images`, if the set says so; else None.
       skipped: the images that were left out when the set was made, with the reason.
       left_out: the files that were not taken for images of the set, with a reason that follows their count.
+      load_size: (height, width) to which its pairs were resized when it was made; None: they are as they were.
       was_read: whether each image was read and found good when the set was made.
     """
 
@@ -47,6 +49,7 @@ class ImageSet(abc.ABC):
     kind: str | None = None
     skipped: Mapping[str, str] = {}
     left_out: Mapping[AnyPath, str] = {}
+    load_size: Size | None = None
     was_read: bool = True
 
     def __str__(self) -> str:

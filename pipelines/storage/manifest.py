@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from pipelines.images.size import parse_size
 from pipelines.system.disk import write_whole
 from pipelines.system.paths import AnyPath
 from pipelines.system.terminal import InputError
@@ -50,6 +51,8 @@ class Manifest:
       widths: likewise.
       shards: in the order of their records.
       skipped: the images that were left out, with the reason.
+      load_size: (height, width) to which both sides of all pairs were resized; None: images are as they were.
+      resize_methods: by which A and B were.
     """
 
     kind: str
@@ -60,6 +63,8 @@ class Manifest:
     widths: tuple[int, int]
     shards: Sequence[Shard]
     skipped: dict[str, str]
+    load_size: tuple[int, int] | None = None
+    resize_methods: tuple[str, str] | None = None
 
     def fingerprint(self) -> str:
         """Returns a digest of the records and their order, by the shards' digests."""
@@ -71,14 +76,19 @@ class Manifest:
         sides = "x".join("-".join(map(str, sorted({*each}))) for each in (self.heights, self.widths))
         channels = ", ".join(f"{count} of {number} channels" for number, count in self.channels.items())
         skipped = "".join(f"\n  skipped {name}: {reason}" for name, reason in self.skipped.items())
+        resized = f" (resized by {' and '.join(self.resize_methods)})" if self.resize_methods else ""
         return (
-            f"{self.records} {self.kind} in {len(self.shards)} shards, {self.image_bytes} bytes, {sides}, {channels}; "
-            f"fingerprint {self.fingerprint()[:12]}{skipped}"
+            f"{self.records} {self.kind} in {len(self.shards)} shards, {self.image_bytes} bytes, "
+            f"{sides}{resized}, {channels}; fingerprint {self.fingerprint()[:12]}{skipped}"
         )
 
     def save(self, folder: AnyPath) -> None:
         """Writes manifest.json, whole or not at all."""
-        text = json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=1)
+        values = dataclasses.asdict(self)
+        if not self.load_size:
+            # Versions before 0.3 read all shards but those of resized pairs.
+            del values["load_size"], values["resize_methods"]
+        text = json.dumps({"format": FORMAT, **values}, indent=1)
         write_whole(folder / MANIFEST_FILE, text + "\n")
 
 
@@ -99,10 +109,14 @@ def load(folder: AnyPath) -> Manifest:
         found = values.pop("format")
         if found == FORMAT:
             values["shards"] = [Shard(**shard) for shard in values["shards"]]
+            if values.get("load_size"):
+                values["load_size"], values["resize_methods"] = (
+                    tuple(values[name]) for name in ("load_size", "resize_methods")
+                )
             manifest = Manifest(**values)
             _check(manifest)
             return manifest
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, InputError):
         raise InputError(f"{path} cannot be read; make the shards again by python -m pipelines.prepare shard") from None
     raise InputError(f"{path} has format {found!r:.20}, and this version reads {FORMAT}; make the shards again")
 
@@ -125,4 +139,8 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("its shards have another number of records")
     if len(manifest.heights) != 2 or len(manifest.widths) != 2 or manifest.kind not in KINDS:
         raise ValueError("its kind or its sizes are invalid")
+    if manifest.load_size is not None:
+        parse_size("load_size", manifest.load_size)
+        if len(manifest.resize_methods or ()) != 2:
+            raise ValueError("it does not say how its pairs were resized")
     manifest.skipped.items()

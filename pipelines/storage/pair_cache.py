@@ -1,4 +1,4 @@
-"""Keeps decoded pairs in memory: all of one size, or each of its own."""
+"""Keeps decoded pairs in memory: all of one size, or each of its own, as bytes where these hold the numbers exactly."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ from pipelines.images.fit import cut
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size
 from pipelines.images.transforms import Image
+from pipelines.storage.levels import TYPES, as_levels, widened
 
 # From an index, the window (top, left, height, width) or None for all, and the size of all windows, to an image.
 ReadImage = Callable[[tf.Tensor, tf.Tensor | None, Size | None], Image]
@@ -20,7 +21,7 @@ class FlatImages:
     """Holds images of any sizes, one after the other.
 
     Attributes:
-      values: `(numbers,)` float32 in [0, 1].
+      values: `(numbers,)` of one of levels.TYPES.
       starts: `(n,)` int64, where each image begins.
       shapes: `(n, 2)` int64, each one's (height, width).
       channels: of all of them.
@@ -63,7 +64,7 @@ class FlatImages:
         return read
 
 
-# Sources and targets: each `(n, H, W, C)` float32 in [0, 1], or images of any sizes.
+# Sources and targets: each `(n, H, W, C)` of one of levels.TYPES, or images of any sizes.
 Cache = tuple[np.ndarray | FlatImages, np.ndarray | FlatImages]
 
 
@@ -79,38 +80,61 @@ class Kept:
     def __init__(self, count: int, form: PairFormat, room: int):
         self.is_full = not room
         self._room = room
-        self._pairs: dict[int, list[np.ndarray]] = {}
-        self._arrays: list[np.ndarray] = []
-        if room and form.shape:
-            channels = (form.source.channels, form.target.channels)
-            self._arrays = [np.empty((count, *form.shape, each), np.float32) for each in channels]
+        self._sides = [_Side(count, form.shape) for _ in range(2)]
+
+    def levels(self, pair: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Returns a pair as it will be kept, for `add`; may be called in several threads."""
+        return [as_levels(image, side.dtype) for side, image in zip(self._sides, pair, strict=True)]
 
     def add(self, index: int, pair: list[np.ndarray]) -> None:
         """Keeps a pair, or drops all if it does not fit any more."""
         if self.is_full:
             return
-        if self._arrays:
-            for array, image in zip(self._arrays, pair, strict=True):
-                array[index] = image
-            return
-        self._room -= sum(image.nbytes for image in pair)
-        self._pairs[index] = pair
-        if self._room < 0:
+        for side, image in zip(self._sides, pair, strict=True):
+            side.add(index, image)
+        if sum(side.bytes for side in self._sides) > self._room:
             self.is_full = True
-            self._pairs.clear()
+            self._sides = [_Side(0, None) for _ in range(2)]
 
-    def cache(self, count: int) -> Cache | None:
+    def cache(self) -> Cache | None:
         """Returns all pairs; None if they did not fit."""
         if self.is_full:
             return None
-        if self._arrays:
-            return self._arrays[0], self._arrays[1]
-        none: np.ndarray = np.zeros((0, 0, 1), np.float32)
-        sides = []
-        for side in (0, 1):
-            images = [self._pairs[index][side] if index in self._pairs else none for index in range(count)]
-            sides.append(FlatImages.of(images))
-            for pair in self._pairs.values():
-                # Each side is in memory twice only while it is joined.
-                pair[side] = none
-        return sides[0], sides[1]
+        source, target = (side.images() for side in self._sides)
+        return source, target
+
+
+class _Side:
+    """Collects the images of one side in the smallest of levels.TYPES that holds all of them exactly."""
+
+    def __init__(self, count: int, shape: Size | None):
+        self._count = count
+        self._shape = shape
+        self.dtype = TYPES[0]
+        self._images: dict[int, np.ndarray] = {}
+        self._numbers = 0
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes they take; those of one size are counted before they are there."""
+        numbers = self._numbers if self._shape is None else self._count * self._numbers // max(len(self._images), 1)
+        return numbers * self.dtype.itemsize
+
+    def add(self, index: int, image: np.ndarray) -> None:
+        self.dtype = max(self.dtype, image.dtype, key=TYPES.index)
+        self._images[index] = image
+        self._numbers += image.size
+
+    def images(self) -> np.ndarray | FlatImages:
+        """Joins them; each is in memory twice only while it is joined. What is missing may be anything."""
+        if self._shape is None:
+            none = np.zeros((0, 0, 1), self.dtype)
+            return FlatImages.of([self._widened(self._images.pop(i, none)) for i in range(self._count)])
+        channels = next(iter(self._images.values())).shape[-1]
+        joined = np.empty((self._count, *self._shape, channels), self.dtype)
+        for index in list(self._images):
+            joined[index] = self._widened(self._images.pop(index))
+        return joined
+
+    def _widened(self, image: np.ndarray) -> np.ndarray:
+        return widened(image, self.dtype)

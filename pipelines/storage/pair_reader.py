@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from pipelines.images.fit import cut
+from pipelines.images.byte_pair import ChooseWindow
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size
 from pipelines.images.transforms import Pair
@@ -12,8 +12,6 @@ from pipelines.storage.image_set import ImageSet
 from pipelines.storage.pair_cache import Cache, FlatImages
 from pipelines.storage.windows import Windows
 
-# From a pair's (height, width) to the window of it that is wanted: (top, left, height, width).
-ChooseWindow = Callable[[tf.Tensor], tf.Tensor]
 # From a pair's index, and the window or None for all, to the pair.
 ReadWindow = Callable[[tf.Tensor, ChooseWindow | None], Pair]
 
@@ -25,7 +23,7 @@ def file_reader(files: ImageSet, form: PairFormat, size: Size | None) -> ReadWin
     windows = Windows(files, form)
 
     def read_whole(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
-        return _cut(form.read(contents(index), is_packed), choose, size)
+        return form.read(contents(index), is_packed, choose, size)
 
     def read(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
         # What form.read cuts by itself.
@@ -57,12 +55,14 @@ def cached_reader(cache: Cache, size: Size | None) -> ReadWindow:
 
         return read_flat
     arrays = tf.convert_to_tensor(sources), tf.convert_to_tensor(targets)
-    return lambda index, choose: _cut((arrays[0][index], arrays[1][index]), choose, size)
 
+    def read(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
+        if choose is None:
+            return arrays[0][index], arrays[1][index]
+        top, left, height, width = tf.unstack(tf.cast(choose(tf.constant(sources.shape[1:3])), tf.int64))
+        # In one copy: the window alone.
+        source, target = (array[index, top : top + height, left : left + width] for array in arrays)
+        sides = size or (None, None)
+        return tf.ensure_shape(source, (*sides, None)), tf.ensure_shape(target, (*sides, None))
 
-def _cut(pair: Pair, choose: ChooseWindow | None, size: Size | None) -> Pair:
-    """Cuts the chosen window out of a pair that was read whole."""
-    if choose is None:
-        return pair
-    window = choose(tf.shape(pair[0])[:2])
-    return cut(pair[0], window, size), cut(pair[1], window, size)
+    return read

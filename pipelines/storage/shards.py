@@ -40,6 +40,7 @@ class Shards(ImageSet):
         self.folder = folder
         self.manifest: Manifest = manifest.load(folder)
         self.kind, self.skipped = self.manifest.kind, self.manifest.skipped
+        self.load_size = self.manifest.load_size
         self._rows = rows
         with concurrent.futures.ThreadPoolExecutor(OPENERS) as pool:
             indexes, wrong = zip(*pool.map(self._open, self.manifest.shards), strict=True)

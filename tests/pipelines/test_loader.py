@@ -308,7 +308,7 @@ def take(dataset, count):
 def test_a_folder_is_opened_as_the_commands_open_it(tmp_path, kind):
     folder = make_folder(tmp_path / "train", count=4)
     config = Config(image_size=(64, 32), direction="BtoA", batch_size=2).resolved()
-    pairs = open_pairs(folder, config.pair_format(config.load_size), config.bad_images, config.cache_mib)
+    pairs = open_pairs(folder, config.train_format(), config.bad_images, config.cache_mib)
     expected = batches(pairs, last_step=5, batch_size=2, seed=config.seed, flip=config.flip, image_size=(64, 32))
     dataset = train_dataset(kind(folder), image_size=(64, 32), batch_size=2, direction="BtoA")
     assert_same(take(dataset, 5), expected)

@@ -9,6 +9,7 @@ from pipelines.images.choices import (
     NUMBER_TYPES,
     PREPROCESS,
     RESIZE_METHODS,
+    RESIZE_PRECISIONS,
     RESIZE_TO,
 )
 from pipelines.images.color import parse_color
@@ -91,6 +92,13 @@ class Data:
     )
     target_resize_method: str = option(
         "", "how targets are resized, likewise", choices=("", *RESIZE_METHODS), change="never"
+    )
+    resize_precision: str = option(
+        "fast",
+        "how training resizes 8-bit pictures: exact; fast (within 0.3 of 255 levels of that); levels (also rounded, so "
+        "that four times as many fit into memory)",
+        choices=RESIZE_PRECISIONS,
+        change="asked",
     )
     axes: str = option("", "axes of TIFF and NPY arrays if they do not say, such as CYX or YXC", change="never")
     source_channels: int = option(

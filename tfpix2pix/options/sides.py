@@ -33,6 +33,7 @@ class Sides:
     crop: bool
     resize_to: str
     resize_method: str
+    resize_precision: str
     source_labels: int
     target_labels: int
     target_channels: int
@@ -160,7 +161,8 @@ class Sides:
 
     def train_format(self) -> "PairFormat":
         """Tells how this run's files become pairs of load_size, from which training crops."""
-        return dataclasses.replace(self.pair_format(self.load_size), crop=self.image_size, random_crop=True)
+        form = self.pair_format(self.load_size)
+        return dataclasses.replace(form, crop=self.image_size, random_crop=True, precision=self.resize_precision)
 
     def image_format(self, side: str) -> "ImageFormat":
         """Tells how a file of one side, `source` or `target`, becomes numbers."""

@@ -14,6 +14,9 @@ CONFIG_FILE = "config.json"
 # What commands read of a run directory.
 READ = ("*", "checkpoints/*", "checkpoints/*/*", "kept_pairs/*", "lost/*")
 
+# What runs did before there was an option for it, where that is not the option's default: so they resume bit for bit.
+BEFORE_OPTIONS = {"resize_precision": "exact"}
+
 
 def holds_run(run_dir: pathlib.Path) -> bool:
     """Tells whether a folder is that of a run that has begun."""
@@ -26,7 +29,9 @@ def save(config: Config, run_dir: pathlib.Path) -> None:
 
 
 def load(run_dir: str | pathlib.Path) -> Config:
-    """Reads a run directory's config.json. An option that did not exist when it was written has its default.
+    """Reads a run directory's config.json.
+
+    An option that did not exist when it was written has its default, or is as the run then went.
 
     What is read may lie behind links; a training refuses these, since it would write through them.
 
@@ -57,6 +62,6 @@ def from_values(values: Any) -> Config:
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(Config)})
         if unknown:
             raise ValueError(f"unknown option {unknown[0]:.100}")
-        return Config(**values).resolved()
+        return Config(**(BEFORE_OPTIONS | values)).resolved()
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from None

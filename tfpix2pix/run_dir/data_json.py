@@ -28,7 +28,9 @@ def to_text(train: Pairs, val: Pairs, axes: str = "") -> str:
       val: the validation pairs.
       axes: of the run's config.
     """
-    sizes = source_sizes(train.files, train.form.direction, axes, train.form.max_pixels)
+    # Training pairs that were resized when they were sharded no longer tell.
+    files = val.files if train.files.load_size else train.files
+    sizes = source_sizes(files, train.form.direction, axes, train.form.max_pixels)
     aspects, size = aspects_of(sizes), typical_size(sizes)
     return (
         json.dumps({**_described(train), "validation": _described(val), "aspects": aspects, "size": size}, indent=2)

@@ -18,6 +18,7 @@ from pipelines.images.header import BadImageError
 from pipelines.images.label_colors import Palette, format_palette
 from pipelines.images.packed_pair import is_packed, unpack
 from pipelines.images.pair_format import PairFormat
+from pipelines.images.size import format_size
 from pipelines.pairs import Pairs, open_pairs
 from pipelines.storage.image_set import Readable
 from pipelines.storage.sample import spread_indices
@@ -108,6 +109,12 @@ def warn(config: Config, train: Pairs, val: Pairs | None) -> None:
         print_warning(
             f"the targets have {len(classes)} of {config.target_labels} classes, and 255 is no class: if their numbers "
             "are colors, such as black and white, give --label_colors=#000000,#ffffff"
+        )
+    resized, form = train.files.load_size, train.form
+    if resized and (resized != form.size or form.preprocess != "resize_and_crop"):
+        print_warning(
+            f"the training pairs were resized to {format_size(resized)} when they were sharded, and load_size is "
+            f"{format_size(form.size)} with preprocess={form.preprocess}; make other shards"
         )
     if val is None:
         return

@@ -23,6 +23,13 @@ MEMBER_SIGNATURE = b"PK\x01\x02"
 MAX_MEMBERS = 100
 
 
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Returns how an NPY file of bytes begins that numpy.save wrote of an array of this shape."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(np.empty(shape, np.uint8)))
+    return file.getvalue()
+
+
 def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
     """Reads the header.
 
