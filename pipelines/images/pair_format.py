@@ -125,7 +125,7 @@ class PairFormat:
             is_packed = packed_pair.is_packed(contents.numpy())
 
         def in_floats() -> transforms.Pair:
-            source, target = self._read_sides(contents, is_packed)
+            source, target = self.read_sides(contents, is_packed)
             source, target = self._fit(source, self.source), self._fit(target, self.target)
             if choose is None:
                 return source, target
@@ -157,7 +157,7 @@ class PairFormat:
           name: names the image in the errors of a graph.
           in_model: as ImageFormat.read has it.
         """
-        return self._read_sides(contents)[0] if pair else self.source.read(contents, name, in_model)
+        return self.read_sides(contents)[0] if pair else self.source.read(contents, name, in_model)
 
     @property
     def has_windows(self) -> bool:
@@ -167,8 +167,8 @@ class PairFormat:
         wants_parts = self.random_crop or (self.whole and self.middle_pixels > 0)
         return wants_parts and keeps_scale and self.resize_to == "none" and not needs_whole
 
-    def _read_sides(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
-        """Returns source and target as they are stored, both of one size."""
+    def read_sides(self, contents: tf.Tensor, is_packed: bool | None = None) -> transforms.Pair:
+        """Returns source and target as they are stored, in [0, 1]; args and errors are those of `read`."""
         if is_packed is not None:
             return self._read_packed(contents) if is_packed else self._read_halves(contents)
         return tf.cond(

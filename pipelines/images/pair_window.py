@@ -79,6 +79,10 @@ def check_readable(form: PairFormat, contents: bytes) -> Size:
     """
     files = packed_pair.files_of(contents)
     shape = window_shape(form, files) if form.has_windows else None
+    if not shape and form.shape and form.preprocess in ("resize_and_crop", "pad"):
+        # To resize takes longer than to decode, and refuses nothing.
+        form.read_sides(tf.constant(contents))
+        return form.shape
     if not shape:
         source, _ = form.read(tf.constant(contents))
         return source.shape[0], source.shape[1]

@@ -20,7 +20,7 @@ from tfpix2pix.model.step import make_train_step
 # Runs that are not timed: the first one traces, the second one still allocates.
 WARM_UP_RUNS = 2
 # The input pipeline is timed over this many pairs, after as many that fill its buffers.
-PIPELINE_PAIRS = 100
+PIPELINE_PAIRS = 400
 
 
 def measure_speed(config: Config, steps: int = 5, start: float | None = None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Pairs of 8 bits are resized as bytes: near to the exact numbers, the same from files and memory, and nothing else changes."""
+"""Pairs of 8 bits are resized as bytes: near to the exact numbers, the same from files and memory; no others are."""
 
 import dataclasses
 import io
@@ -16,6 +16,7 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import ODD_WIDTH
 from pipelines.loader import train_dataset
 from pipelines.pairs import open_pairs
+from tests.helpers.pictures import encoded, noise
 
 SIZE = (24, 30)
 CROP = (20, 22)
@@ -24,17 +25,6 @@ CROP = (20, 22)
 def form(precision="fast", channels=3, **options):
     side = ImageFormat(channels)
     return PairFormat("BtoA", SIZE, side, side, crop=CROP, random_crop=True, precision=precision, **options)
-
-
-def noise(height, width, channels=3, seed=0, dtype=np.uint8):
-    levels = np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, (height, width, channels), dtype)
-    return levels[..., 0] if channels == 1 else levels
-
-
-def encoded(pixels, kind="png", **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **options)
-    return file.getvalue()
 
 
 def keys_cubic(distance):
@@ -59,20 +49,18 @@ def twin(pixels, size):
 
 @pytest.mark.parametrize(
     ("shape", "tolerance"),
-    # Enlarged by the plain kernel, whose weights stand in a table; what shrinks on a side is resized as exactly as ever.
+    # Enlarged by the plain kernel, whose weights stand in a table; what shrinks on a side is resized as ever.
     [((17, 21), 0.4), ((24, 21), 0.4), ((40, 50), 1e-3), ((17, 50), 1e-3), ((24, 30), 0)],
 )
-@pytest.mark.parametrize("in_graph", [False, True])
-def test_levels_are_those_of_a_numpy_twin(shape, tolerance, in_graph):
+def test_levels_are_those_of_a_numpy_twin(shape, tolerance):
     """Black and white noise is the worst that there is."""
     pixels = np.stack([np.where(noise(*shape, seed=i) < 128, 0, 255) for i in range(2)]).astype(np.uint8)
     window = tf.constant([3, 1, *CROP])
-    fit = tf.function(fit_bytes) if in_graph else fit_bytes
-    found = fit(tf.constant(pixels), SIZE, "bicubic", window=window, window_size=CROP).numpy()
+    found = fit_bytes(tf.constant(pixels), SIZE, "bicubic", window=window, window_size=CROP).numpy()
     expected = np.stack([twin(image, SIZE)[3:23, 1:23] for image in pixels])
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= tolerance
-    rounded = fit(tf.constant(pixels), SIZE, "bicubic", is_rounded=True, window=window, window_size=CROP)
+    rounded = fit_bytes(tf.constant(pixels), SIZE, "bicubic", is_rounded=True, window=window, window_size=CROP)
     np.testing.assert_array_equal(rounded, np.round(found))
 
 
@@ -87,55 +75,59 @@ def test_other_methods_are_those_of_the_exact_way(method):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
 
 
+# The camera was held upright: rows and columns have to be exchanged.
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
 FILES = {
     "png": encoded(noise(17, 42)),
     "jpeg": encoded(noise(17, 42), "jpeg", quality=95),
-    "turned": encoded(
-        noise(42, 17), "jpeg", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    ),
+    "turned": encoded(noise(42, 17), "jpeg", exif=TURNED),
     "two files": packed_pair.pack(encoded(noise(17, 21)), encoded(noise(34, 42, seed=1), "jpeg")),
 }
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_graphs_files_and_windows_give_the_same_bits_near_the_exact_ones(name):
-    contents, is_packed = FILES[name], name == "two files"
-    fast = form().read(contents)
-    for one, other in zip(form("exact").read(contents), fast, strict=True):
-        assert 0 < np.abs(one - other).max() < 0.3 / 255
-    dataset = tf.data.Dataset.from_tensors(contents).map(lambda file: form().read(file, is_packed))
-    for one, other in zip(dataset.get_single_element(), fast, strict=True):
-        np.testing.assert_array_equal(one, other)
-    window = form().read(contents, is_packed, lambda shape: tf.concat([shape - CROP, CROP], 0), CROP)
-    for one, other in zip(window, fast, strict=True):
-        np.testing.assert_array_equal(one, other[4:, 8:])
-    for one, other in zip(form("levels").read(contents), fast, strict=True):
-        np.testing.assert_array_equal(one, np.round(other * 255) / np.float32(255))
+def in_graph(read, files):
+    """What tf.data makes of several files by one graph."""
+    return list(tf.data.Dataset.from_tensor_slices(files).map(read))
 
 
-def with_palette(pixels):
-    return encoded(np.asarray(Image.fromarray(pixels).quantize(16)))
+@pytest.mark.parametrize("names", [("png", "jpeg", "turned"), ("two files",)], ids=str)
+def test_graphs_and_windows_give_the_same_bits_near_the_exact_ones(names):
+    is_packed = names == ("two files",)
+    files = [FILES[name] for name in names]
+    windows = in_graph(
+        lambda file: form().read(file, is_packed, lambda shape: tf.concat([shape - CROP, CROP], 0), CROP), files
+    )
+    for contents, window in zip(files, windows, strict=True):
+        exact, fast, rounded = (form(precision).read(contents) for precision in ("exact", "fast", "levels"))
+        for side in (0, 1):
+            assert 0 < np.abs(exact[side] - fast[side]).max() < 0.3 / 255
+            np.testing.assert_array_equal(window[side], fast[side][4:, 8:])
+            np.testing.assert_array_equal(rounded[side], np.round(fast[side] * 255) / np.float32(255))
+
+
+def encoded_palette():
+    file = io.BytesIO()
+    Image.fromarray(noise(17, 42)).quantize(16).save(file, "png")
+    return file.getvalue()
 
 
 OTHERS = {
-    "16 bits": (tf.io.encode_png(noise(17, 42, 3, dtype=np.uint16)).numpy(), 3),
-    "gray for color": (encoded(noise(17, 42, 1)), 3),
-    "alpha for color": (encoded(noise(17, 42, 4)), 3),
-    "webp": (encoded(noise(17, 42), "webp", lossless=True), 3),
-    "transparent color": (encoded(noise(17, 42), transparency=(1, 2, 3)), 3),
-    "palette": (encoded(np.asarray(Image.fromarray(noise(17, 42)).convert("L"))), 3),
+    "16 bits": tf.io.encode_png(noise(17, 42, 3, dtype=np.uint16)).numpy(),
+    "gray for color": encoded(noise(17, 42, 1)),
+    "alpha for color": encoded(noise(17, 42, 4)),
+    "webp": encoded(noise(17, 42), "webp", lossless=True),
+    "transparent color": encoded(noise(17, 42), transparency=(1, 2, 3)),
+    "palette": encoded_palette(),
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_what_is_no_bytes_of_these_channels_is_read_as_ever(name):
-    contents, channels = OTHERS[name]
-    exact = form("exact", channels).read(contents)
-    for precision in ("fast", "levels"):
-        way = form(precision, channels)
-        dataset = tf.data.Dataset.from_tensors(contents).map(lambda file, way=way: way.read(file, False))
-        for found in (way.read(contents), dataset.get_single_element()):
-            for one, other in zip(exact, found, strict=True):
+def test_what_is_no_bytes_of_these_channels_is_read_as_ever():
+    files = list(OTHERS.values())
+    for contents, found in zip(files, in_graph(lambda file: form("levels").read(file, False), files), strict=True):
+        exact = form("exact").read(contents)
+        for pair in (found, form("fast").read(contents)):
+            for one, other in zip(exact, pair, strict=True):
                 np.testing.assert_array_equal(one, other)
 
 
