@@ -113,12 +113,14 @@ def train_dataset(
         raise InputError(f"batch_size={batch_size}, worker={worker} and workers={workers} do not fit together")
     augmentation = Augmentation(image_size, flip, flip_vertical, rotate90, color_jitter, scale_jitter)
     methods = (pairs.form.source.resize_method, pairs.form.target.resize_method)
-    read = pairs.window_reader(augmentation.window_size)
+    read = pairs.window_reader(augmentation.window_size, augmentation.can_mirror_first)
 
     def pair_at(position: tf.Tensor) -> transforms.Pair:
         own_seed = tf.stack([seed, position])
         index = index_at(position, len(pairs), batch_size, seed, order_since)
-        pair = augmentation.apply(read(index, lambda shape: augmentation.window(shape, own_seed)), own_seed, methods)
+        is_mirrored = augmentation.is_mirrored(own_seed) if augmentation.can_mirror_first else None
+        pair = read(index, lambda shape: augmentation.window(shape, own_seed), is_mirrored)
+        pair = augmentation.apply(pair, own_seed, methods)
         return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
     share = batch_size // workers

@@ -61,6 +61,7 @@ class Pairs:
       form: how they are read.
       skipped: the bad ones that were left out, by file, record or name, with the reason.
       cache: all pairs, if they fit into memory.
+      fits_twice: whether there is memory for the cache of all pairs and their mirror images.
       shapes: `(n, 2)`, each pair's (height, width), if all were read when they were opened.
       lost: pairs by index that cannot be read any more. They keep their indices; the next pair that can be read
         replaces each.
@@ -72,6 +73,7 @@ class Pairs:
     cache: Cache | None = None
     shapes: np.ndarray | None = None
     lost: Mapping[int, LostPair] = dataclasses.field(default_factory=dict)
+    fits_twice: bool = False
 
     def __len__(self) -> int:
         return len(self.files)
@@ -102,32 +104,35 @@ class Pairs:
         read = self.window_reader()
 
         def whole(index: tf.Tensor) -> transforms.Pair:
-            source, target = read(index, None)
+            source, target = read(index, None, None)
             return transforms.unit(source), transforms.unit(target)
 
         return whole
 
-    def window_reader(self, size: Size | None = None) -> ReadWindow:
+    def window_reader(self, size: Size | None = None, mirrors: bool = False) -> ReadWindow:
         """Returns a function that reads a window of a pair, to be used inside tf.data.
 
-        It gives numbers in [0, 1], or stored levels, which transforms.unit and normalize take.
-
-        It takes a scalar int64 index, and a function from the pair's (height, width) to the window, or None for all.
-        Where files and form allow it, only the window is decoded.
+        It takes a scalar int64 index, a function from the pair's (height, width) to the window, or None for all, and
+        whether to mirror it, or None. It gives numbers in [0, 1], or stored levels: transforms.unit and normalize take
+        both. Where files and form allow it, only the window is decoded.
 
         Args:
           size: (height, width) of all windows, if they have one.
+          mirrors: whether pairs will be mirrored.
         """
         # The tensors stay on the host, even if there is a GPU.
         with tf.device("CPU"):
             lost, replacements = (tf.constant(each, tf.int64) for each in self._replacements())
-            read_present = cached_reader(self.cache, size) if self.cache else file_reader(self.files, self.form, size)
+            if self.cache:
+                read_present = cached_reader(self.cache, size, mirrors and self.fits_twice)
+            else:
+                read_present = file_reader(self.files, self.form, size)
 
-        def read(index: tf.Tensor, choose: ChooseWindow | None) -> transforms.Pair:
+        def read(index: tf.Tensor, choose: ChooseWindow | None, is_mirrored: tf.Tensor | None) -> transforms.Pair:
             if self.lost:
                 is_lost = tf.equal(lost, index)
                 index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, replacements, 0)), index)
-            return read_present(index, choose)
+            return read_present(index, choose, is_mirrored)
 
         return read
 
@@ -294,7 +299,7 @@ def _read_pairs(
         raise InputError(f"none of the {count} files in {files} is a pair; the first, {files[0]}: {bad[0]}")
     skipped: dict[Any, str] = {**files.skipped}
     skipped.update({files[index]: reason for index, reason in bad.items()})
-    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(), shapes)
+    pairs = Pairs(files.as_read(sizes, digests), form, skipped, kept.cache(), shapes, fits_twice=kept.fits_twice)
     return pairs.select([index for index in range(count) if index not in bad]) if bad else pairs
 
 

@@ -5,7 +5,6 @@ channels)` in [0, 1]. All functions work eagerly and inside tf.data.
 """
 
 import dataclasses
-from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -55,7 +54,10 @@ class Augmentation:
     def __call__(self, pair: transforms.Pair, seed: tf.Tensor, methods: Methods = BICUBIC) -> transforms.Pair:
         """Crops, mirrors, turns and recolors a pair of one size that was read whole; the arguments are `apply`'s."""
         window = self.window(tf.shape(pair[0])[:2], seed)
-        return self.apply((self.cut(pair[0], window), self.cut(pair[1], window)), seed, methods)
+        pair = self.cut(pair[0], window), self.cut(pair[1], window)
+        if self.can_mirror_first:
+            pair = transforms.mirrored_if(self.is_mirrored(seed), pair)
+        return self.apply(pair, seed, methods)
 
     @property
     def window_size(self) -> Size | None:
@@ -80,6 +82,15 @@ class Augmentation:
         place = tf.cast(_first_draws(seed)[:2] * tf.cast(shape - size + 1, tf.float32), tf.int32)
         return tf.concat([place, size], axis=0)
 
+    @property
+    def can_mirror_first(self) -> bool:
+        """Whether pairs are mirrored before `apply`, such as while they are read: it would be the first change."""
+        return self.flip and not self.scale_jitter
+
+    def is_mirrored(self, seed: tf.Tensor) -> tf.Tensor:
+        """Tells whether the pair of a seed is mirrored left to right."""
+        return _first_draws(seed)[2] < 0.5
+
     def cut(self, image: transforms.Image, window: tf.Tensor) -> transforms.Image:
         """Crops an image to a window that `window` has chosen."""
         return fit.cut(image, window, self.window_size)
@@ -88,8 +99,8 @@ class Augmentation:
         """Scales, mirrors, turns and recolors a pair that was cropped to its window.
 
         Args:
-          pair: two images of the window's size, in [0, 1] or as stored levels. They stay levels if they are only moved:
-            a byte is moved in a quarter of a float's time.
+          pair: two images of the window's size, mirrored already if can_mirror_first; in [0, 1], or as stored levels,
+            which they stay if they are only moved.
           seed: that of the window.
           methods: how source and target are resized, of choices.RESIZE_METHODS, if the scale changes.
         """
@@ -99,12 +110,12 @@ class Augmentation:
                 for each in zip(map(transforms.unit, pair), 2 * [self.size], methods, strict=True)
             )
             pair = source, target
-        if self.flip:
-            pair = _either(_first_draws(seed)[2] < 0.5, lambda image: tf.reverse(image, [1]), pair)
+        if self.flip and not self.can_mirror_first:
+            pair = transforms.mirrored_if(self.is_mirrored(seed), pair)
         if self.flip_vertical or self.rotate90:
             draws = draw(seed, TURN, 2)
         if self.flip_vertical:
-            pair = _either(draws[0] < 0.5, lambda image: tf.reverse(image, [0]), pair)
+            pair = transforms.either(draws[0] < 0.5, lambda image: tf.reverse(image, [0]), pair)
         if self.rotate90:
             quarters = tf.cast(draws[1] * 4, tf.int32)
             source, target = (tf.ensure_shape(tf.image.rot90(image, quarters), image.shape) for image in pair)
@@ -145,14 +156,6 @@ def draw(seed: tf.Tensor, kind: int, count: int) -> tf.Tensor:
 def _first_draws(seed: tf.Tensor) -> tf.Tensor:
     """Draws what crop and mirror need; of old, so that earlier trainings can resume."""
     return tf.random.stateless_uniform((3,), seed)
-
-
-def _either(
-    condition: tf.Tensor, change: Callable[[transforms.Image], transforms.Image], pair: transforms.Pair
-) -> transforms.Pair:
-    """Changes both images or none."""
-    source, target = tf.cond(condition, lambda: tuple(change(image) for image in pair), lambda: pair)
-    return tf.ensure_shape(source, pair[0].shape), tf.ensure_shape(target, pair[1].shape)
 
 
 def _luminance(color: transforms.Image) -> tf.Tensor:

@@ -4,7 +4,7 @@ Images are `(height, width, channels)` float32, in [0, 1] until `normalize`. All
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import tensorflow as tf
@@ -122,6 +122,17 @@ def resize(image: Image, size: Size | tf.Tensor, method: str) -> Image:
     # Resizing to the same size is the identity, but takes as long as any other.
     image = tf.cond(tf.reduce_all(tf.shape(image)[:2] == size), lambda: image, resized)
     return tf.ensure_shape(image, (*((None, None) if tf.is_tensor(size) else size), image.shape[-1]))
+
+
+def mirrored_if(condition: tf.Tensor | None, pair: Pair) -> Pair:
+    """Mirrors both images left to right, or none; None stands for False."""
+    return pair if condition is None else either(condition, lambda image: tf.reverse(image, [1]), pair)
+
+
+def either(condition: tf.Tensor, change: Callable[[tf.Tensor], tf.Tensor], pair: Pair) -> Pair:
+    """Changes both images, to ones of the same shape, or none."""
+    source, target = tf.cond(condition, lambda: tuple(change(image) for image in pair), lambda: pair)
+    return tf.ensure_shape(source, pair[0].shape), tf.ensure_shape(target, pair[1].shape)
 
 
 def unit(image: tf.Tensor) -> Image:

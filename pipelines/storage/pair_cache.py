@@ -82,6 +82,15 @@ class Kept:
         self._room = room
         self._sides = [_Side(count, form.shape) for _ in range(2)]
 
+    @property
+    def fits_twice(self) -> bool:
+        """Whether all are bytes, and twice as many would fit."""
+        return all(side.dtype == TYPES[0] for side in self._sides) and 2 * self._bytes <= self._room
+
+    @property
+    def _bytes(self) -> int:
+        return sum(side.bytes for side in self._sides)
+
     def levels(self, pair: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns a pair as it will be kept, for `add`; may be called in several threads."""
         return [as_levels(image, side.dtype) for side, image in zip(self._sides, pair, strict=True)]
@@ -92,7 +101,7 @@ class Kept:
             return
         for side, image in zip(self._sides, pair, strict=True):
             side.add(index, image)
-        if sum(side.bytes for side in self._sides) > self._room:
+        if self._bytes > self._room:
             self.is_full = True
             self._sides = [_Side(0, None) for _ in range(2)]
 
@@ -100,8 +109,7 @@ class Kept:
         """Returns all pairs; None if they did not fit."""
         if self.is_full:
             return None
-        source, target = (side.images() for side in self._sides)
-        return source, target
+        return self._sides[0].images(), self._sides[1].images()
 
 
 class _Side:
@@ -117,13 +125,12 @@ class _Side:
     @property
     def bytes(self) -> int:
         """How many bytes they take; those of one size are counted before they are there."""
-        numbers = self._numbers if self._shape is None else self._count * self._numbers // max(len(self._images), 1)
-        return numbers * self.dtype.itemsize
+        return self._numbers * self.dtype.itemsize
 
     def add(self, index: int, image: np.ndarray) -> None:
         self.dtype = max(self.dtype, image.dtype, key=TYPES.index)
         self._images[index] = image
-        self._numbers += image.size
+        self._numbers = self._count * image.size if self._shape else self._numbers + image.size
 
     def images(self) -> np.ndarray | FlatImages:
         """Joins them; each is in memory twice only while it is joined. What is missing may be anything."""

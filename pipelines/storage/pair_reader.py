@@ -7,13 +7,13 @@ import tensorflow as tf
 from pipelines.images.byte_pair import ChooseWindow
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size
-from pipelines.images.transforms import Pair
+from pipelines.images.transforms import Pair, mirrored_if
 from pipelines.storage.image_set import ImageSet
 from pipelines.storage.pair_cache import Cache, FlatImages
 from pipelines.storage.windows import Windows
 
-# From a pair's index, and the window or None for all, to the pair.
-ReadWindow = Callable[[tf.Tensor, ChooseWindow | None], Pair]
+# From a pair's index, the window or None for all, and whether it is mirrored left to right, to the pair.
+ReadWindow = Callable[[tf.Tensor, ChooseWindow | None, tf.Tensor | None], Pair]
 
 
 def file_reader(files: ImageSet, form: PairFormat, size: Size | None) -> ReadWindow:
@@ -25,7 +25,10 @@ def file_reader(files: ImageSet, form: PairFormat, size: Size | None) -> ReadWin
     def read_whole(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
         return form.read(contents(index), is_packed, choose, size)
 
-    def read(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
+    def read(index: tf.Tensor, choose: ChooseWindow | None, is_mirrored: tf.Tensor | None) -> Pair:
+        return mirrored_if(is_mirrored, read_upright(index, choose))
+
+    def read_upright(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
         # What form.read cuts by itself.
         place = form.middle_window if choose is None and form.middle_pixels else choose
         if not form.has_windows or place is None:
@@ -43,26 +46,40 @@ def file_reader(files: ImageSet, form: PairFormat, size: Size | None) -> ReadWin
     return read
 
 
-def cached_reader(cache: Cache, size: Size | None) -> ReadWindow:
-    """Returns what Pairs.window_reader returns, for pairs in memory."""
+def cached_reader(cache: Cache, size: Size | None, with_mirrors: bool) -> ReadWindow:
+    """Returns what Pairs.window_reader returns, for pairs in memory.
+
+    Args:
+      cache: the pairs.
+      size: (height, width) of all windows, if they have one.
+      with_mirrors: whether those of one size are kept mirrored too. To mirror a pair takes as long as all else.
+    """
     sources, targets = cache
     if isinstance(sources, FlatImages) and isinstance(targets, FlatImages):
         shapes, of_source, of_target = tf.convert_to_tensor(sources.shapes), sources.reader(), targets.reader()
 
-        def read_flat(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
+        def read_flat(index: tf.Tensor, choose: ChooseWindow | None, is_mirrored: tf.Tensor | None) -> Pair:
             window = choose(shapes[index]) if choose else None
-            return of_source(index, window, size), of_target(index, window, size)
+            return mirrored_if(is_mirrored, (of_source(index, window, size), of_target(index, window, size)))
 
         return read_flat
-    arrays = tf.convert_to_tensor(sources), tf.convert_to_tensor(targets)
+    count, *shape = sources.shape[:3]
+    arrays = [tf.convert_to_tensor(array) for array in cache]
+    if with_mirrors:
+        arrays = [tf.concat([array, tf.reverse(array, [2])], axis=0) for array in arrays]
 
-    def read(index: tf.Tensor, choose: ChooseWindow | None) -> Pair:
-        if choose is None:
-            return arrays[0][index], arrays[1][index]
-        top, left, height, width = tf.unstack(tf.cast(choose(tf.constant(sources.shape[1:3])), tf.int64))
+    def read(index: tf.Tensor, choose: ChooseWindow | None, is_mirrored: tf.Tensor | None) -> Pair:
+        window = tf.constant([0, 0, *shape]) if choose is None else choose(tf.constant(shape))
+        top, left, height, width = tf.unstack(tf.cast(window, tf.int64))
+        if with_mirrors and is_mirrored is not None:
+            index = tf.where(is_mirrored, count + index, index)
+            left = tf.where(is_mirrored, shape[1] - left - width, left)
+            is_mirrored = None
+        sides = tuple(shape) if choose is None else size or (None, None)
         # In one copy: the window alone.
-        source, target = (array[index, top : top + height, left : left + width] for array in arrays)
-        sides = size or (None, None)
-        return tf.ensure_shape(source, (*sides, None)), tf.ensure_shape(target, (*sides, None))
+        source, target = (
+            tf.ensure_shape(array[index, top : top + height, left : left + width], (*sides, None)) for array in arrays
+        )
+        return mirrored_if(is_mirrored, (source, target))
 
     return read
