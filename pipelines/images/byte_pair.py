@@ -6,13 +6,16 @@ a table with 1024 places between two pixels: on facades levels differ by 0.003 o
 black and white noise by 0.27 at most.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from pipelines.images import fit, header, kernels, metadata
+from pipelines.images import fit, header, kernels, metadata, transforms
 from pipelines.images.formats.arrays import npy_header
+from pipelines.images.packed_pair import naming_side
 from pipelines.images.size import Size
+from pipelines.images.transforms import Pair
 
 # From a pair's (height, width) to the window of it that is wanted: (top, left, height, width).
 ChooseWindow = Callable[[tf.Tensor], tf.Tensor]
@@ -23,6 +26,67 @@ WITH_PLAIN_KERNEL = ("bicubic", "bilinear")
 # Color types of PNG by the channels that they store.
 PNG_COLORS = {1: b"\0", 2: b"\4", 3: b"\2", 4: b"\6"}
 WHITE = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Reads pairs whose files hold bytes.
+
+    Attributes:
+      size: (height, width) that both sides are resized to.
+      channels: of both sides.
+      methods: how A and B are resized, of choices.RESIZE_METHODS.
+      is_rounded: whether resized levels are rounded to whole ones.
+      max_pixels: a file with more pixels, by its header, is not decoded.
+    """
+
+    size: Size
+    channels: int
+    methods: tuple[str, str]
+    is_rounded: bool
+    max_pixels: int
+
+    def can_read(self, files: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Tells whether a side-by-side file, or both of two, hold bytes."""
+        shape = self._array_shape(files)
+        return tf.reduce_all([holds_bytes(file, shape) for file in files])
+
+    def read(self, files: Sequence[tf.Tensor], choose: ChooseWindow | None, window_size: Size | None) -> Pair:
+        """Reads a pair: (A, B) in [0, 1].
+
+        Args:
+          files: a side-by-side file, or the files of A and B.
+          choose: as PairFormat.read has it.
+          window_size: as PairFormat.read has it.
+
+        Raises:
+          header.BadImageError: eagerly, if a file does not fit; it names the side.
+          tf.errors.OpError: a file is damaged; in a graph, also if it does not fit.
+        """
+        shape = self._array_shape(files)
+        window = None if choose is None else choose(tf.constant(self.size))
+        if len(files) == 1:
+            halves = transforms.halves(decode(files[0], shape, self.max_pixels))
+            # Both at once, if they are resized alike.
+            batches = [halves] if self.methods[0] == self.methods[1] else tf.split(halves, 2)
+        else:
+            images = []
+            for side, file in zip("AB", files, strict=True):
+                with naming_side(side):
+                    images.append(decode(file, shape, self.max_pixels, f"side {side}"))
+            with tf.control_dependencies(fit.check_same_shape(*images, is_scaled=True)):
+                batches = [image[None] for image in images]
+        fitted = [
+            fit_bytes(batch, self.size, method, self.is_rounded, window, window_size) / WHITE
+            for batch, method in zip(batches, self.methods, strict=False)
+        ]
+        a, b = tf.unstack(fitted[0], 2) if len(fitted) == 1 else (images[0] for images in fitted)
+        return a, b
+
+    def _array_shape(self, files: Sequence[tf.Tensor]) -> Shape:
+        """Returns the shape of each file of a pair, if it is an array of the size that is loaded."""
+        height, width = self.size
+        return height, width * (2 // len(files)), self.channels
 
 
 def holds_bytes(contents: tf.Tensor, shape: Shape) -> tf.Tensor:

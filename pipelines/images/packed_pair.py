@@ -1,6 +1,8 @@
 """Packs the two files of a pair into one string of bytes, which passes through sets and shards as one image does."""
 
+import contextlib
 import struct
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -75,6 +77,15 @@ def unpack_in_graph(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         tf.strings.substr(contents, tf.constant(HEADER_BYTES, tf.int64), length),
         tf.strings.substr(contents, middle, total - middle),
     )
+
+
+@contextlib.contextmanager
+def naming_side(side: str) -> Iterator[None]:
+    """Names the side, `A` or `B`, in the errors of what happens inside."""
+    try:
+        yield
+    except BadImageError as error:
+        raise BadImageError(f"side {side}: {error.reason}") from None
 
 
 def _length(contents: tf.Tensor) -> tf.Tensor:

@@ -1,14 +1,12 @@
 """Reads a side-by-side file, or two packed files, as a source and a target."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.images import byte_pair, codecs, fit, packed_pair, transforms
-from pipelines.images.byte_pair import WHITE, ChooseWindow, Shape, holds_bytes
+from pipelines.images.byte_pair import ChooseWindow
 from pipelines.images.choices import (
     DIRECTIONS,
     MAX_CHANNELS,
@@ -21,6 +19,7 @@ from pipelines.images.choices import (
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat, call_python, choose_reader
 from pipelines.images.kernels import decode_stored
+from pipelines.images.packed_pair import naming_side
 from pipelines.images.rare import rare
 from pipelines.images.size import MAX_PIXELS, Size, middle_size, parse_size
 from pipelines.system.terminal import InputError
@@ -135,12 +134,20 @@ class PairFormat:
         if is_packed is None or not self._may_be_bytes:
             return in_floats()
         files = self._unpacked(contents) if is_packed else (contents,)
-        shape = self._array_shape(len(files))
-        in_bytes = [holds_bytes(file, shape) for file in files]
+        reader = byte_pair.Reader(
+            self.size,
+            self.source.channels,
+            (self.of_side("A").resize_method, self.of_side("B").resize_method),
+            self.precision == "levels",
+            self.max_pixels,
+        )
+
+        def in_bytes() -> transforms.Pair:
+            a, b = reader.read(files, choose, window_size)
+            return (a, b) if self.direction == "AtoB" else (b, a)
+
         source, target = tf.cond(
-            tf.reduce_all(in_bytes),
-            lambda: self._read_bytes(files, choose, window_size),
-            in_floats if tf.executing_eagerly() else rare(in_floats),
+            reader.can_read(files), in_bytes, in_floats if tf.executing_eagerly() else rare(in_floats)
         )
         sides = self.size if choose is None else window_size or (None, None)
         result = (*sides, self.source.channels)
@@ -185,36 +192,6 @@ class PairFormat:
         alike = self.source.channels == self.target.channels
         squeezed = self.preprocess == "resize_and_crop" and self.resize_to == "none"
         return self.random_crop and self.precision != "exact" and squeezed and alike and as_stored
-
-    def _array_shape(self, files: int) -> Shape:
-        """Returns the shape of each of a pair's files, one or two, if it is an array of the size that is loaded."""
-        height, width = self.size
-        return height, width * (2 // files), self.source.channels
-
-    def _read_bytes(
-        self, files: Sequence[tf.Tensor], choose: ChooseWindow | None, window_size: Size | None
-    ) -> transforms.Pair:
-        """Reads a side-by-side file, or two, of 8 bits."""
-        shape, precision = self._array_shape(len(files)), self.precision
-        window = None if choose is None else choose(tf.constant(self.size))
-
-        def fitted(images: tf.Tensor, method: str) -> list[transforms.Image]:
-            found = byte_pair.fit_bytes(images, self.size, method, precision == "levels", window, window_size)
-            return tf.unstack(found / WHITE, images.shape[0])
-
-        methods = [self.of_side(side).resize_method for side in "AB"]
-        if len(files) == 1:
-            halves = transforms.halves(byte_pair.decode(files[0], shape, self.max_pixels))
-            batches = [halves] if methods[0] == methods[1] else tf.split(halves, 2)
-        else:
-            images = []
-            for side, file in zip("AB", files, strict=True):
-                with naming_side(side):
-                    images.append(byte_pair.decode(file, shape, self.max_pixels, f"side {side}"))
-            with tf.control_dependencies(fit.check_same_shape(*images, is_scaled=True)):
-                batches = [image[None] for image in images]
-        a, b = (image for batch, method in zip(batches, methods, strict=False) for image in fitted(batch, method))
-        return (a, b) if self.direction == "AtoB" else (b, a)
 
     def _unpacked(self, contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the files of A and B."""
@@ -307,12 +284,3 @@ class PairFormat:
     def middle_window(self, shape: tf.Tensor | Size) -> tf.Tensor:
         """Returns (top, left, height, width) of what is read of a picture with this (height, width)."""
         return fit.middle_window(shape, self.middle_pixels)
-
-
-@contextlib.contextmanager
-def naming_side(side: str) -> Iterator[None]:
-    """Names the side, `A` or `B`, in the errors of what happens inside."""
-    try:
-        yield
-    except BadImageError as error:
-        raise BadImageError(f"side {side}: {error.reason}") from None

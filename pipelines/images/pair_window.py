@@ -8,7 +8,8 @@ import tensorflow as tf
 from pipelines.images import codecs, fit, packed_pair, transforms
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
-from pipelines.images.pair_format import PairFormat, naming_side
+from pipelines.images.packed_pair import naming_side
+from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, middle_size
 
 # The bytes of a file, or the file itself.

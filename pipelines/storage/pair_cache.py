@@ -137,7 +137,7 @@ class _Side:
         if self._shape is None:
             none = np.zeros((0, 0, 1), self.dtype)
             return FlatImages.of([self._widened(self._images.pop(i, none)) for i in range(self._count)])
-        channels = next(iter(self._images.values())).shape[-1]
+        channels = max((image.shape[-1] for image in self._images.values()), default=1)
         joined = np.empty((self._count, *self._shape, channels), self.dtype)
         for index in list(self._images):
             joined[index] = self._widened(self._images.pop(index))

@@ -12,8 +12,7 @@ import tensorflow as tf
 from pipelines.images import codecs, header, transforms
 from pipelines.images.header import BadImageError
 from pipelines.images.kernels import decode_stored
-from pipelines.images.packed_pair import is_packed, unpack
-from pipelines.images.pair_format import naming_side
+from pipelines.images.packed_pair import is_packed, naming_side, unpack
 from pipelines.images.size import MAX_PIXELS
 from pipelines.storage.file_pair import FilePair
 from pipelines.storage.image_set import Readable

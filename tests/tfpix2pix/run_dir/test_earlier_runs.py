@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import tensors
+from tfpix2pix.config import Config
+from tfpix2pix.run_dir import config_json
 from tfpix2pix.run_dir.log_jsonl import read_log
 
 train = command_module("tfpix2pix.train")
@@ -62,6 +64,12 @@ def test_resuming_gives_what_version_0_1_gave(runs, capsys, name, options, toler
     for old, new in zip(before, now, strict=True):
         for key in old.keys() - {"images_per_second", "epoch_seconds"}:
             np.testing.assert_allclose(new[key], old[key], rtol=100 * tolerance, atol=tolerance, err_msg=key)
+
+
+def test_pairs_are_resized_as_then():
+    """Now they are resized faster; a run's config.json says how its pixels came about, or is older than that option."""
+    assert Config().resize_precision == "fast"
+    assert config_json.load(FOLDER / "pool").resize_precision == "exact"
 
 
 def test_translating_gives_the_same_pixels(runs, tmp_path):
