@@ -1,18 +1,35 @@
 """Keeps numbers in [0, 1] as the bytes that they were, if that loses nothing: in a quarter or half of the memory."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 # Types that hold an image's numbers, the smallest first: levels of 8 bits, of 16 bits, and floats as they are.
 TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
+# Numbers that are looked at together.
+BLOCK = 2**16
+
 
 def as_levels(image: np.ndarray, at_least: np.dtype = TYPES[0]) -> np.ndarray:
     """Returns float32 numbers in [0, 1] in the smallest of TYPES, from `at_least` on, that gives back the same bits."""
     for dtype in TYPES[TYPES.index(at_least) : -1]:
-        levels = np.round(image * _white(dtype)).astype(dtype)
-        if np.array_equal(unit(levels), image):
+        levels = np.empty(image.shape, dtype)
+        if all(_hold(levels[block], image[block]) for block in _blocks(image)):
             return levels
     return image
+
+
+def _hold(levels: np.ndarray, numbers: np.ndarray) -> bool:
+    """Writes numbers as levels; tells whether they give back the same bits."""
+    levels[:] = np.round(numbers * _white(levels.dtype))
+    return np.array_equal(unit(levels), numbers)
+
+
+def _blocks(image: np.ndarray) -> Iterator[slice]:
+    """Yields parts of an image along its first axis: the first shows that most are no levels, and each takes little."""
+    rows = max(1, BLOCK * len(image) // max(image.size, 1))
+    return (slice(start, start + rows) for start in range(0, len(image), rows))
 
 
 def widened(levels: np.ndarray, dtype: np.dtype) -> np.ndarray:
