@@ -74,7 +74,7 @@ class Reader:
             for side, file in zip("AB", files, strict=True):
                 with naming_side(side):
                     images.append(decode(file, shape, self.max_pixels, f"side {side}"))
-            with tf.control_dependencies(fit.check_same_shape(*images, is_scaled=True)):
+            with tf.control_dependencies(fit.check_same_shape(images[0], images[1], is_scaled=True)):
                 batches = [image[None] for image in images]
         fitted = [
             fit_bytes(batch, self.size, method, self.is_rounded, window, window_size) / WHITE

@@ -40,7 +40,7 @@ class Resizing:
         files = files_of(contents)
         images = [_decode(file, max_pixels) for file in files]
         sides = [*tf.unstack(transforms.halves(images[0]))] if len(images) == 1 else images
-        check_same_shape(*sides, is_scaled=True)
+        check_same_shape(sides[0], sides[1], is_scaled=True)
         sides = [self._resized(side, method) for side, method in zip(sides, self.methods, strict=True)]
         images = [tf.concat(sides, axis=1)] if len(images) == 1 else sides
         encoded = [_npy(image.numpy()) for image in images]

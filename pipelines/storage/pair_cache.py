@@ -135,7 +135,7 @@ class _Side:
     def images(self) -> np.ndarray | FlatImages:
         """Joins them; each is in memory twice only while it is joined. What is missing may be anything."""
         if self._shape is None:
-            none = np.zeros((0, 0, 1), self.dtype)
+            none: np.ndarray = np.zeros((0, 0, 1), self.dtype)
             return FlatImages.of([self._widened(self._images.pop(i, none)) for i in range(self._count)])
         channels = max((image.shape[-1] for image in self._images.values()), default=1)
         joined = np.empty((self._count, *self._shape, channels), self.dtype)

@@ -63,8 +63,8 @@ def cached_reader(cache: Cache, size: Size | None, with_mirrors: bool) -> ReadWi
             return mirrored_if(is_mirrored, (of_source(index, window, size), of_target(index, window, size)))
 
         return read_flat
-    count, *shape = sources.shape[:3]
     arrays = [tf.convert_to_tensor(array) for array in cache]
+    count, *shape = arrays[0].shape.as_list()[:3]
     if with_mirrors:
         arrays = [tf.concat([array, tf.reverse(array, [2])], axis=0) for array in arrays]
 
