@@ -128,7 +128,9 @@ class Pairs:
             else:
                 read_present = file_reader(self.files, self.form, size)
 
-        def read(index: tf.Tensor, choose: ChooseWindow | None, is_mirrored: tf.Tensor | None) -> transforms.Pair:
+        def read(
+            index: tf.Tensor, choose: ChooseWindow | None, is_mirrored: tf.Tensor | None = None
+        ) -> transforms.Pair:
             if self.lost:
                 is_lost = tf.equal(lost, index)
                 index = tf.where(tf.reduce_any(is_lost), tf.reduce_sum(tf.where(is_lost, replacements, 0)), index)
