@@ -123,18 +123,20 @@ def train_dataset(
         pair = augmentation.apply(pair, own_seed, methods)
         return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
+    def batch_of_one(position: tf.Tensor) -> transforms.Pair:
+        # To join one pair to a batch would copy it.
+        source, target = pair_at(position)
+        return source[None], target[None]
+
     share = batch_size // workers
     # A position counts the pairs of the whole training, so it determines both the step and the place in its batch.
     dataset = tf.data.Dataset.range(first_step * share, ENDLESS // workers if last_step is None else last_step * share)
     dataset = dataset.map(lambda i: i // share * batch_size + worker * share + i % share)
     # Many pairs are read, decoded and jittered at once; they keep the order of the positions.
     # They are TensorFlow's operations already, and AutoGraph would take a second to find that out.
-    pair_at = tf.autograph.experimental.do_not_convert(pair_at)
-    if share == 1:
-        # To join one pair to a batch would copy it.
-        dataset = dataset.map(lambda i: [image[None] for image in pair_at(i)], tf.data.AUTOTUNE, deterministic=True)
-    else:
-        dataset = dataset.map(pair_at, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    make = tf.autograph.experimental.do_not_convert(pair_at if share > 1 else batch_of_one)
+    dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    if share > 1:
         dataset = dataset.batch(share, drop_remainder=True)
     # The next batches are made while the device computes this one.
     dataset = dataset.prefetch(tf.data.AUTOTUNE)

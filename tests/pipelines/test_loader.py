@@ -115,6 +115,13 @@ def test_every_epoch_has_every_pair_once_in_another_order(tmp_path):
     assert len({tuple(epoch) for epoch in epochs}) == 5
 
 
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_batch_is_a_source_and_a_target(folder, batch_size):
+    pairs = open_folder(folder, source_channels=1)
+    source, target = train_dataset(pairs, image_size=CROP, batch_size=batch_size, last_step=1).element_spec
+    assert (source.shape, target.shape) == ((batch_size, *CROP, 1), (batch_size, *CROP, 3))
+
+
 def test_pairs_left_out_change_with_the_epoch(folder):
     epochs = epochs_of(batches(open_folder(folder), last_step=90), 3)
     left_out = [set(range(PAIRS)) - set(epoch) for epoch in epochs]
