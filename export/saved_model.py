@@ -20,6 +20,7 @@ from export import options
 from export.formats.choices import MODEL_FITS
 from pipelines.images.size import define_max_pixels
 from pipelines.system import terminal
+from tfpix2pix.networks.choices import PRECISIONS
 from tfpix2pix.translation.options import OUTPUT_SIZES
 
 
@@ -41,11 +42,14 @@ def main(argv: list[str]) -> int:
         max_pixels=values.max_pixels,
         max_batch_size=values.max_batch_size,
         source_images=values.source_images,
+        precision=values.precision,
         **options.arguments(values),
     )
     made = json.loads((folder / EXPORT_FILE).read_text())
     same = "are within a level" if values.max_batch_size else "of the native size are the same"
     pngs = "" if made["left_out"] else f", and PNGs {same}"
+    if values.precision != "float32":
+        pngs = f", in {values.precision} ({made['parity']['psnr']:.1f} dB, at least {made['parity']['bound']:g} needed)"
     print(
         f"{folder}: step {made['step']} of {values.run_dir}; on {made['parity']['images']} images the largest "
         f"difference from Keras is {made['parity']['max_difference']:.2g}{pngs}"
@@ -70,6 +74,13 @@ def define_flags() -> None:
     )
     flags.DEFINE_enum(
         "output_size", "source", OUTPUT_SIZES, "the size of results: the picture's, or as the network gives it"
+    )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        PRECISIONS,
+        "what the network computes in, and its kernels are stored in: bfloat16 for CPUs that compute in it (AMX, "
+        "AVX512-BF16), TPUs and new GPUs, float16 for GPUs; results differ a little, by how much stands in export.json",
     )
     define_max_pixels(None)
     flags.DEFINE_integer(

@@ -22,6 +22,7 @@ from pipelines.images.size import Size, next_multiple, parse_size
 from pipelines.system.terminal import check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS
+from tfpix2pix.networks.folded import folded
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.trained_generator import load_generator
 from tfpix2pix.translation import uncertain_results
@@ -325,4 +326,4 @@ class Run:
         step = self.config.multiple
         # Sources are reflected when they are read, such that those of several sizes share a batch.
         native = next_multiple(self.image_size or self.config.scale_size, step)
-        return AnySize(self.generator, step, native)
+        return AnySize(folded(self.generator), step, native)

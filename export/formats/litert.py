@@ -99,6 +99,7 @@ def save_for_conversion(generator: keras.Model, size: Size, folder: pathlib.Path
     module.translate = tf.function(
         lambda source: {"generated": module(source)},
         input_signature=[tf.TensorSpec((1, *size, generator.input_shape[-1]), tf.float32, name="source")],
+        autograph=False,
     )
     tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.translate})
 

@@ -110,7 +110,7 @@ def convert(generator: keras.Model, size: Size | None, about: dict[str, Any]) ->
       about: what the file says of itself, in its metadata_props; `description` of it is the doc_string too.
     """
     network = Resizable(generator)
-    run = tf.function(lambda source: {"generated": network(source)})
+    run = tf.function(lambda source: {"generated": network(source)}, autograph=False)
     shape = tf.TensorSpec((None, *(size or (None, None)), generator.input_shape[-1]), tf.float32, name="source")
     model, _ = tf2onnx.convert.from_function(run, input_signature=[shape], opset=OPSET)
     for image in (*model.graph.input, *model.graph.output):

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfpix2pix.networks.folded import folded
 from tfpix2pix.networks.layers.attention import SelfAttention
 from tfpix2pix.networks.layers.convolution import PADDING, UpConvolution
 from tfpix2pix.networks.layers.padded_convolution import TransposedConvolution
-from tfpix2pix.networks.layers.spectral_norm import SpectralNorm, without_spectral_norm
 
 # A 2×2 convolution at place p sees pixels p - 1 and p, of which rows 2p - 1 and 2p of the doubled image consist. They
 # take these rows of the transposed 4×4 convolution's kernel: (the one for pixel p - 1, the one for pixel p). Columns
@@ -33,9 +33,7 @@ class Resizable(tf.Module):
 
     def __init__(self, generator: keras.Model) -> None:
         super().__init__()
-        if any(isinstance(layer, SpectralNorm) for layer in generator.layers):
-            generator = without_spectral_norm(generator)
-        self.generator = generator
+        self.generator = generator = folded(generator)
         self.kernels = {
             layer.name: tf.Variable(
                 doubling_kernel(layer.kernel.numpy(), ROWS_OF_4 if isinstance(layer, UpConvolution) else ROWS_OF_3),

@@ -71,17 +71,17 @@ class Servable(tf.Module):
         self._batched = in_batches(self._of_native, max_batch_size) if max_batch_size else self._one_by_one
         if not self.no_files:
             # Saving a module traces each of its functions.
-            self.translate_bytes = tf.function(
-                self._translate_bytes, input_signature=[tf.TensorSpec((None,), tf.string, name="image_bytes")]
+            self.translate_bytes = _compiled(
+                self._translate_bytes, tf.TensorSpec((None,), tf.string, name="image_bytes")
             )
         sources = tf.TensorSpec((None, None, None, form.source.channels), tf.float32, name="source")
-        self.translate = tf.function(self._translate, input_signature=[sources])
+        self.translate = _compiled(self._translate, sources)
         self._network = SharedStatistics(generator)
         self.has_statistics = self._network.has_statistics
         if self.has_statistics:
             statistics = tf.TensorSpec((2, self._network.channels), tf.float32, name="statistics")
-            self.measure = tf.function(self._measure, input_signature=[sources])
-            self.translate_with = tf.function(self._translate_with, input_signature=[sources, statistics])
+            self.measure = _compiled(self._measure, sources)
+            self.translate_with = _compiled(self._translate_with, sources, statistics)
 
     @property
     def network_shape(self) -> Size:
@@ -245,6 +245,10 @@ class Servable(tf.Module):
             fn_output_signature=tf.TensorSpec((*self.network_shape, self.form.target.channels), tf.float32),
             parallel_iterations=1,
         )
+
+
+def _compiled(function: Callable[..., Any], *signature: tf.TensorSpec) -> tf.types.experimental.GenericFunction:
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def why_no_files(form: PairFormat, dtype: str) -> str | None:

@@ -13,7 +13,8 @@ import tifffile
 from PIL import Image
 
 from export import saved_model
-from export.formats.saved_model import export_saved_model, png_difference
+from export.formats.saved_model import export_saved_model
+from export.formats.saved_model_parity import png_difference, png_psnr
 from export.serving.servable import Servable
 from export.serving.versions import SOURCES_FOLDER
 from export.trained import weights_digest
@@ -140,6 +141,7 @@ def test_the_function_gives_what_the_command_gives(short_run, exported, tmp_path
         ("norm_statistics", "batch"),
         ("fit", "tile"),
         ("output_size", "half"),
+        ("precision", "int8"),
     ],
 )
 def test_the_function_refuses_what_the_flags_refuse(short_run, tmp_path, option, value):
@@ -247,6 +249,47 @@ def test_a_broken_export_is_not_shipped(short_run, tmp_path, monkeypatch, spoile
     with pytest.raises(InputError, match=r"exported (model|serving_default|translate_with)"):
         export(short_run, tmp_path / "m")
     assert not list((tmp_path / "m").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("precision", "statistics"), [("bfloat16", "image"), pytest.param("float16", "moving", marks=pytest.mark.slow)]
+)
+def test_half_precision_halves_the_kernels_and_says_how_near_it_is(
+    short_run, exported, tmp_path, precision, statistics
+):
+    options = (f"--precision={precision}", f"--norm_statistics={statistics}")
+    assert export(short_run, tmp_path / "m", *options) == 0
+    description = json.loads((tmp_path / "m" / "1" / "export.json").read_text())
+    assert description["precision"] == precision
+    assert description["parity"]["bound"] <= description["parity"]["psnr"] < 100
+    saved = tf.train.load_checkpoint(str(tmp_path / "m" / "1" / "variables" / "variables"))
+    kinds = [saved.get_variable_to_dtype_map()[name] for name, shape in shapes_of(saved) if len(shape) == 4]
+    # The last convolution is float32.
+    assert sorted(kinds, key=str) == [getattr(tf, precision)] * (len(kinds) - 1) + [tf.float32]
+    png = tf.io.encode_png(np.random.default_rng(5).integers(0, 256, (64, 64, 3), np.uint8))
+    results = [
+        tf.saved_model.load(str(folder / "1")).signatures["serving_default"](image_bytes=tf.stack([png]))[
+            "image_bytes"
+        ][0]
+        for folder in (tmp_path / "m", exported)
+    ]
+    if statistics == "image":
+        assert 0 < png_difference(*results)[1]
+        assert png_psnr(*results) > 35
+
+
+@pytest.mark.parametrize("spoiled", ["floats", "png"])
+def test_half_precision_that_is_too_far_from_keras_is_not_shipped(short_run, tmp_path, monkeypatch, spoiled):
+    bounds = {"bfloat16": 35.0 if spoiled == "png" else 99.0}
+    monkeypatch.setattr("export.formats.saved_model_parity.HALF_BOUNDS", bounds)
+    monkeypatch.setattr("export.formats.saved_model_parity.png_psnr", lambda *_: 34.0)
+    with pytest.raises(InputError, match="exported model" if spoiled == "floats" else "PNG of the exported"):
+        export(short_run, tmp_path / "m", "--precision=bfloat16")
+    assert not list((tmp_path / "m").iterdir())
+
+
+def shapes_of(saved):
+    return saved.get_variable_to_shape_map().items()
 
 
 def test_png_difference():

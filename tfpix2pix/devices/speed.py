@@ -53,7 +53,7 @@ def measure_speed(config: Config, steps: int = 5, start: float | None = None) ->
         float(train_step(*next(batches))["generator/loss"])
         model.generator.trainable_variables[-1].numpy()
 
-    @tf.function
+    @tf.function(autograph=False)
     def translate() -> tf.Tensor:
         return model.generator(source, training=False)[0, 0, 0, 0]
 

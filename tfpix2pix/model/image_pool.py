@@ -48,19 +48,30 @@ class ImagePool(tf.Module):
         seed = tf.stack([tf.cast(self.seed, tf.int64), step])
         swap = tf.random.stateless_uniform((n,), seed) < 0.5
         slot = tf.random.stateless_uniform((n,), seed + SLOT_STREAM, maxval=self.size, dtype=tf.int64)
-        sources = tf.TensorArray(source.dtype, n, element_shape=source.shape[1:])
-        images = tf.TensorArray(generated.dtype, n, element_shape=generated.shape[1:])
-        for i in tf.range(n):
+
+        def take(i: tf.Tensor, sources: tf.TensorArray, images: tf.TensorArray) -> tuple:
             pair = source[i], generated[i]
-            if self.count < self.size:
+
+            def fill() -> tuple[tf.Tensor, tf.Tensor]:
                 self._store(self.count, *pair)
                 self.count.assign_add(1)
-            elif swap[i]:
+                return pair
+
+            def replace() -> tuple[tf.Tensor, tf.Tensor]:
                 old = tf.gather(self.sources, slot[i]), tf.gather(self.images, slot[i])
                 self._store(slot[i], *pair)
-                pair = old
-            sources, images = sources.write(i, pair[0]), images.write(i, pair[1])
-        return tf.ensure_shape(sources.stack(), source.shape), tf.ensure_shape(images.stack(), generated.shape)
+                return old
+
+            taken = tf.cond(self.count < self.size, fill, lambda: tf.cond(swap[i], replace, lambda: pair))
+            return i + 1, sources.write(i, taken[0]), images.write(i, taken[1])
+
+        arrays = [tf.TensorArray(batch.dtype, n, element_shape=batch.shape[1:]) for batch in (source, generated)]
+        _, *filled = tf.while_loop(lambda i, *_: i < n, take, (0, *arrays))
+        sources, images = (
+            tf.ensure_shape(array.stack(), batch.shape)
+            for array, batch in zip(filled, (source, generated), strict=True)
+        )
+        return sources, images
 
     def _store(self, slot: tf.Tensor, source: tf.Tensor, image: tf.Tensor) -> None:
         self.sources.scatter_update(tf.IndexedSlices(source, slot))

@@ -63,7 +63,8 @@ def _compiled(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callable[[Tur
 
     @functools.cache
     def compiled(turn: Turn) -> Callable[..., Metrics]:
-        @tf.function
+        # Nothing here needs AutoGraph, which takes a second to convert all that is called.
+        @tf.function(autograph=False)
         def train_step(source: tf.Tensor, target: tf.Tensor) -> Metrics:
             metrics = _sum_over_replicas(strategy, strategy.run(replica, args=(model, source, target, turn)))
             if model.averaged_generator and turn.generator_learns:

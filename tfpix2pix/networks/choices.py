@@ -15,6 +15,8 @@ PADDINGS = ("auto", "zero", "reflect")
 
 NORMS = ("batch", "instance", "none")
 NORM_STATISTICS = ("image", "moving")
+# What an exported generator computes in.
+PRECISIONS = ("float32", "bfloat16", "float16")
 # Of the discriminator; same: as in the generator.
 DISCRIMINATOR_NORMS = ("same", *NORMS, "spectral")
 # The keys of losses.GAN_LOSSES.

@@ -42,7 +42,7 @@ class Networks:
     def traced_once(self) -> "Networks":
         """Returns the same networks as functions of a graph, which contains each only once for all columns."""
         names = [name for name in ("inception", "lpips", "segment") if getattr(self, name)]
-        return dataclasses.replace(self, **{name: tf.function(getattr(self, name)) for name in names})
+        return dataclasses.replace(self, **{name: tf.function(getattr(self, name), autograph=False) for name in names})
 
 
 def measure(
@@ -107,7 +107,7 @@ def compile_columns(
     """
     networks = networks.traced_once()
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def run(batch: Batch) -> dict:
         outputs = {}
         for name, generate in columns.items():

@@ -45,7 +45,9 @@ class AnySize:
 
         def compiled(height: int | None, width: int | None) -> tf.types.experimental.PolymorphicFunction:
             signature = [tf.TensorSpec((None, height, width, channels), tf.float32)]
-            return tf.function(lambda sources: translate_any_size(generator, sources, step), input_signature=signature)
+            return tf.function(
+                lambda sources: translate_any_size(generator, sources, step), input_signature=signature, autograph=False
+            )
 
         self._of_native = compiled(*native) if native else None
         self._of_any = compiled(None, None)

@@ -110,7 +110,8 @@ class SharedStatistics:
     ) -> Callable[..., tf.Tensor]:
         def of_size(height: int | None, width: int | None) -> Callable[..., tf.Tensor]:
             shapes = [(None, height, width, tiles[-1]), *others]
-            return tf.function(function, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+            signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+            return tf.function(function, input_signature=signature, autograph=False)
 
         of_any = of_size(*self.generator.input_shape[1:3])
         of_native = of_size(*self.native) if self.native else of_any

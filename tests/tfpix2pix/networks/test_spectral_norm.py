@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tfpix2pix.networks.folded import folded
 from tfpix2pix.networks.layers.convolution import DownConvolution, UnitStrideConvolution, UpConvolution
 from tfpix2pix.networks.layers.padded_convolution import TransposedConvolution
-from tfpix2pix.networks.layers.spectral_norm import NORMALIZED, SpectralNorm, spectral_norm, without_spectral_norm
+from tfpix2pix.networks.layers.spectral_norm import NORMALIZED, SpectralNorm, spectral_norm
 
 X = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
 # Both ways to compute, and the transposed kernels, whose axes lie otherwise.
@@ -125,7 +126,7 @@ def test_u_is_saved_and_loaded(tmp_path):
 
 def test_plain_convolutions_compute_the_same_at_inference():
     first = network()
-    plain = without_spectral_norm(first)
+    plain = folded(first)
     assert not any(isinstance(layer, SpectralNorm) for layer in plain.layers)
     np.testing.assert_allclose(plain(X), first(X), atol=1e-6)
 

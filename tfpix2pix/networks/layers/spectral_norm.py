@@ -165,22 +165,6 @@ def spectral_norm(layer: layers.Layer) -> layers.Layer:
     return NORMALIZED[type(layer)].from_config(layer.get_config())
 
 
-def without_spectral_norm(network: keras.Model) -> keras.Model:
-    """Returns a network of plain convolutions, with weights of its own, that computes the same at inference."""
-
-    def plain(layer: layers.Layer) -> layers.Layer:
-        return PLAIN.get(type(layer), type(layer)).from_config(layer.get_config())
-
-    copy = keras.models.clone_model(network, clone_function=plain)
-    for mine, theirs in zip(copy.layers, network.layers, strict=True):
-        if isinstance(theirs, SpectralNorm):
-            bias = [theirs.bias] if theirs.use_bias else []
-            mine.set_weights([theirs.divided_kernel().numpy(), *bias])
-        else:
-            mine.set_weights(theirs.get_weights())
-    return copy
-
-
 def _normalized(vector: tf.Tensor) -> tf.Tensor:
     return tf.math.l2_normalize(vector, epsilon=MIN_SQUARED_NORM)
 
