@@ -10,6 +10,7 @@ that is too far from Keras is not written, and the exit code is 1.
 from absl import flags
 
 from export import options
+from export.formats.choices import ONNX_PRECISIONS
 from pipelines.system import terminal
 
 
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     terminal.no_arguments(argv)
     hide_gpus()
     values = flags.FLAGS
-    row = export_onnx(values.run_dir, values.output, **options.arguments(values))
+    row = export_onnx(values.run_dir, values.output, precision=values.precision, **options.arguments(values))
     print(table([row]), flush=True)
     return 0 if row.passed else 1
 
@@ -30,6 +31,12 @@ def main(argv: list[str]) -> int:
 def define_flags() -> None:
     """Defines the options of the command."""
     options.define_flags("folder for the file; made if it does not exist", one_file=True)
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ONNX_PRECISIONS,
+        "what the network computes in, and its kernels are stored in; float16 is for GPUs, and slower on most CPUs",
+    )
 
 
 if __name__ == "__main__":

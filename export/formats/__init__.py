@@ -1,6 +1,7 @@
 """The exporters, one for each format, and the comparison of their files with Keras.
 
 saved_model.py  SavedModel, compared before it becomes a version
+saved_model_parity.py  compares it with Keras: floats, PNG files, tiles
 tflite.py       TFLite files of several kinds
 onnx.py         an ONNX file
 torch.py        files of the PyTorch reference, both networks

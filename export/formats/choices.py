@@ -16,6 +16,9 @@ TFLITE_BOUNDS = {
     "int8": 28.0,
 }
 
+# What an ONNX file computes in; ONNX Runtime has no convolution in bfloat16.
+ONNX_PRECISIONS = ("float32", "float16")
+
 # How pictures meet the network inside a SavedModel. It translates them whole; export.bulk also tile by tile.
 MODEL_FITS = ("auto", "pad", "resize")
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export.formats.choices import DYNAMIC, fixed_size
+from export.formats.choices import DYNAMIC, ONNX_PRECISIONS, fixed_size
 from export.formats.metadata import as_texts, metadata
 from export.formats.parity import Operations, Row
 from export.formats.release import Candidate, write_passing
@@ -16,7 +16,7 @@ from export.formats.resizable import Resizable
 from export.trained import open_trained
 from pipelines.images.size import Size
 from pipelines.system.disk import check_writable
-from pipelines.system.terminal import InputError
+from pipelines.system.terminal import InputError, check_value
 
 try:
     import onnx
@@ -30,6 +30,7 @@ FILE = "model.onnx"
 OPSET = 18
 # PSNR against Keras in dB; float32 reaches 130 and more.
 BOUND = 90.0
+BOUNDS = dict(zip(ONNX_PRECISIONS, (BOUND, 50.0), strict=True))
 FLOAT_TYPES = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 # Names of the axes whose size is not fixed.
 AXES = ("batch", "height", "width", "channels")
@@ -42,6 +43,7 @@ def export_onnx(
     checkpoint: str | int = "best",
     image_size: Size | str | None = DYNAMIC,
     norm_statistics: str | None = None,
+    precision: str = "float32",
     data: str = "",
     sources: str = "",
     parity_images: int = 20,
@@ -58,6 +60,8 @@ def export_onnx(
       checkpoint: `best` (by the run's best_by), `latest`, or a step.
       image_size: `dynamic`, for all multiples of config.multiple, or (height, width); None: training's.
       norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
+      precision: what the network computes in, `float32` or `float16`; norms, the last convolution, input and output are
+        float32 in both.
       data: the data set whose val/ is used to compare; by default pairs that the run has kept.
       sources: a folder of single sources that are used instead.
       parity_images: on how many pictures at most the export is compared.
@@ -69,6 +73,7 @@ def export_onnx(
     Raises:
       InputError: an argument does not fit.
     """
+    check_value("precision", precision, choices=ONNX_PRECISIONS)
     folder = pathlib.Path(output)
     check_writable(folder, "output")
     run = open_trained(
@@ -81,14 +86,14 @@ def export_onnx(
         image_size=fixed_size(image_size),
         products=False,
     )
-    about = metadata(run, image_size == DYNAMIC, license_text)
-    file = convert(run.generator, None if about["any_size"] else run.form.size, about)
+    about = metadata(run, image_size == DYNAMIC, license_text) | {"precision": precision}
+    file = convert(run.generator, None if about["any_size"] else run.form.size, about, precision)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
     def translate(source: np.ndarray) -> np.ndarray:
         return session.run(None, {"source": source[None]})[0][0]
 
-    candidate = Candidate(FILE, file, translate, BOUND, count_operations(file))
+    candidate = Candidate(FILE, file, translate, BOUNDS[precision], count_operations(file))
     (row,) = write_passing(folder, run, parity_images, [candidate], about)
     return row
 
@@ -101,15 +106,16 @@ def count_operations(file: bytes) -> Operations:
     return Operations(sum(is_float), len(is_float) - sum(is_float))
 
 
-def convert(generator: keras.Model, size: Size | None, about: dict[str, Any]) -> bytes:
+def convert(generator: keras.Model, size: Size | None, about: dict[str, Any], precision: str = "float32") -> bytes:
     """Converts a generator to an ONNX file for any batch size.
 
     Args:
       generator: made of plain convolutions (products=False).
       size: (height, width); None: any.
       about: what the file says of itself, in its metadata_props; `description` of it is the doc_string too.
+      precision: a key of BOUNDS.
     """
-    network = Resizable(generator)
+    network = Resizable(generator, precision)
     run = tf.function(lambda source: {"generated": network(source)}, autograph=False)
     shape = tf.TensorSpec((None, *(size or (None, None)), generator.input_shape[-1]), tf.float32, name="source")
     model, _ = tf2onnx.convert.from_function(run, input_signature=[shape], opset=OPSET)

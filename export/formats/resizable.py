@@ -29,11 +29,12 @@ class Resizable(tf.Module):
 
     Args:
       generator: of plain convolutions (products=False), without dropout at inference.
+      precision: as `folded` has it.
     """
 
-    def __init__(self, generator: keras.Model) -> None:
+    def __init__(self, generator: keras.Model, precision: str = "float32") -> None:
         super().__init__()
-        self.generator = generator = folded(generator)
+        self.generator = generator = folded(generator, precision)
         self.kernels = {
             layer.name: tf.Variable(
                 doubling_kernel(layer.kernel.numpy(), ROWS_OF_4 if isinstance(layer, UpConvolution) else ROWS_OF_3),
@@ -54,6 +55,9 @@ class Resizable(tf.Module):
         return values[id(self.generator.output)]
 
     def _computed(self, layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
+        if isinstance(layer, (UpConvolution, TransposedConvolution, SelfAttention)):
+            # Other layers do so themselves.
+            x = tf.cast(x, layer.compute_dtype)
         if isinstance(layer, UpConvolution):
             # What lies beyond the doubled image at its edges is cut off.
             return self._doubled(layer, tf.pad(x, PADDING))[:, 1:-1, 1:-1]
@@ -68,7 +72,7 @@ class Resizable(tf.Module):
     def _doubled(self, layer: UpConvolution | TransposedConvolution, padded: tf.Tensor) -> tf.Tensor:
         y = tf.nn.conv2d(padded, self.kernels[layer.name], 1, "VALID")
         if layer.use_bias:
-            y += tf.tile(layer.bias, [4])
+            y += tf.tile(tf.cast(layer.bias, y.dtype), [4])
         return tf.nn.depth_to_space(y, 2)
 
 
@@ -94,18 +98,22 @@ def _attended(layer: SelfAttention, x: tf.Tensor) -> tf.Tensor:
     """Computes what self-attention does, without a reshape to the size of the result: queries stay a grid."""
 
     def times(y: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-        return tf.nn.conv2d(y, tf.convert_to_tensor(matrix)[tf.newaxis, tf.newaxis], 1, "VALID")
+        kernel = tf.cast(tf.convert_to_tensor(matrix), x.dtype)
+        return tf.nn.conv2d(y, kernel[tf.newaxis, tf.newaxis], 1, "VALID")
 
     batch = x.shape[0] or tf.shape(x)[0]
     # (N, 1, places, channels), one for all rows of the grid.
     keys, values = (
         tf.reshape(times(x, matrix), (batch, 1, -1, matrix.shape[1])) for matrix in (layer.key, layer.value)
     )
-    weights = tf.nn.softmax(tf.matmul(times(x, layer.query), keys, transpose_b=True))
-    return layer.gamma * times(tf.matmul(weights, values), layer.output_matrix) + x
+    weights = tf.nn.softmax(tf.cast(tf.matmul(times(x, layer.query), keys, transpose_b=True), tf.float32))
+    found = times(tf.matmul(tf.cast(weights, x.dtype), values), layer.output_matrix)
+    return tf.cast(layer.gamma, x.dtype) * found + x
 
 
 def _normalized(layer: keras.layers.GroupNormalization, x: tf.Tensor) -> tf.Tensor:
     """Normalizes each image and channel over height and width, as `normalization` makes `instance`."""
-    mean, variance = tf.nn.moments(x, (1, 2), keepdims=True)
-    return (x - mean) * (tf.math.rsqrt(variance + layer.epsilon) * layer.gamma) + layer.beta
+    wide = tf.cast(x, tf.float32)
+    mean, variance = tf.nn.moments(wide, (1, 2), keepdims=True)
+    y = (wide - mean) * (tf.math.rsqrt(variance + layer.epsilon) * layer.gamma) + layer.beta
+    return tf.cast(y, layer.compute_dtype)
