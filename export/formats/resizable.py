@@ -13,6 +13,7 @@ from tfpix2pix.networks.folded import folded
 from tfpix2pix.networks.layers.attention import SelfAttention
 from tfpix2pix.networks.layers.convolution import PADDING, UpConvolution
 from tfpix2pix.networks.layers.padded_convolution import TransposedConvolution
+from tfpix2pix.translation.shared_statistics import has_own_statistics
 
 # A 2×2 convolution at place p sees pixels p - 1 and p, of which rows 2p - 1 and 2p of the doubled image consist. They
 # take these rows of the transposed 4×4 convolution's kernel: (the one for pixel p - 1, the one for pixel p). Columns
@@ -63,7 +64,7 @@ class Resizable(tf.Module):
             return self._doubled(layer, tf.pad(x, PADDING))[:, 1:-1, 1:-1]
         if isinstance(layer, TransposedConvolution):
             return self._doubled(layer, tf.pad(x, AFTER))
-        if isinstance(layer, keras.layers.GroupNormalization):
+        if has_own_statistics(layer):
             return _normalized(layer, x)
         if isinstance(layer, SelfAttention):
             return _attended(layer, x)
@@ -111,8 +112,8 @@ def _attended(layer: SelfAttention, x: tf.Tensor) -> tf.Tensor:
     return tf.cast(layer.gamma, x.dtype) * found + x
 
 
-def _normalized(layer: keras.layers.GroupNormalization, x: tf.Tensor) -> tf.Tensor:
-    """Normalizes each image and channel over height and width, as `normalization` makes `instance`."""
+def _normalized(layer: keras.layers.Layer, x: tf.Tensor) -> tf.Tensor:
+    """Normalizes each image and channel over height and width."""
     wide = tf.cast(x, tf.float32)
     mean, variance = tf.nn.moments(wide, (1, 2), keepdims=True)
     y = (wide - mean) * (tf.math.rsqrt(variance + layer.epsilon) * layer.gamma) + layer.beta

@@ -58,6 +58,15 @@ def test_what_has_nothing_to_fold_is_left_as_it_is():
     assert folded(whole) is whole
 
 
+def test_an_image_alone_in_half_precision_is_normalized_as_in_a_batch():
+    """It takes another kernel, as it has enough values for that."""
+    layer = BatchNormalization(dtype="mixed_bfloat16")
+    images = tf.cast(np.random.default_rng(2).normal(3, 2, (2, 32, 32, 64)), tf.bfloat16)
+    both, first = layer(images, training=False), layer(images[:1], training=False)
+    # The last bit of numbers from 4 to 8.
+    np.testing.assert_allclose(tf.cast(first, tf.float32), tf.cast(both[:1], tf.float32), atol=2**-5)
+
+
 @pytest.mark.parametrize(("precision", "bound"), [("bfloat16", 40), ("float16", 58)])
 @pytest.mark.parametrize("statistics", ["image", "moving"])
 def test_half_precision_keeps_norms_and_both_ends_in_float32(precision, bound, statistics):

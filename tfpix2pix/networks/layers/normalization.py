@@ -131,6 +131,10 @@ class BatchNormalization(layers.BatchNormalization):
             return self._learn(x)
         if learns or self.statistics == "moving":
             return super().call(x, training=learns, mask=mask)
+        if x.shape[0] == 1 and x.dtype.size == 2 and _kernel_is_faster(x):
+            # It reads and writes half precision itself. In float32 it gains 3 percent of a generator, and its sums of
+            # one value after the other lose a digit: results differ by up to 6e-5.
+            return self._by_kernel(x)[0]
         # As Keras does in training: half precision is too narrow for squares and their sums.
         wide = ops.cast(x, result_type(x.dtype, "float32"))
         mean, variance = ops.moments(wide, axes=(1, 2), keepdims=True)
@@ -139,15 +143,18 @@ class BatchNormalization(layers.BatchNormalization):
 
     def _learn(self, x: tf.Tensor) -> tf.Tensor:
         """Does what Keras does in training, by one kernel forward and one backward, and keeps fewer arrays for it."""
-        y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
-        )
+        y, mean, variance, *_ = self._by_kernel(x)
         # The kernel divides by one value less than it sums, Keras by all, so that the running averages stay Keras'.
         count = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), variance.dtype)
         biased = variance * ((count - 1) / count)
         for average, new in ((self.moving_mean, mean), (self.moving_variance, biased)):
             average.assign(average * self.momentum + new * (1 - self.momentum))
         return y
+
+    def _by_kernel(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=self.epsilon, is_training=True
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
