@@ -86,7 +86,7 @@ def export_onnx(
         image_size=fixed_size(image_size),
         products=False,
     )
-    about = metadata(run, image_size == DYNAMIC, license_text) | {"precision": precision}
+    about = metadata(run, image_size == DYNAMIC, license_text)
     file = convert(run.generator, None if about["any_size"] else run.form.size, about, precision)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
@@ -94,7 +94,7 @@ def export_onnx(
         return session.run(None, {"source": source[None]})[0][0]
 
     candidate = Candidate(FILE, file, translate, BOUNDS[precision], count_operations(file))
-    (row,) = write_passing(folder, run, parity_images, [candidate], about)
+    (row,) = write_passing(folder, run, parity_images, [candidate], about | {"precision": precision})
     return row
 
 
