@@ -43,7 +43,7 @@ def make_train_steps(model: Pix2Pix, strategy: tf.distribute.Strategy) -> Callab
 
     @functools.cache
     def together(turns: tuple[Turn, ...]) -> Callable[..., Metrics]:
-        @tf.function
+        @tf.function(autograph=False)
         def train_steps(batches: Sequence[tuple[tf.Tensor, tf.Tensor]]) -> Metrics:
             metrics = [compiled(turn)(*batch) for turn, batch in zip(turns, batches, strict=True)]
             return metrics[-1]
