@@ -11,6 +11,10 @@ LOG_FILE = "log.jsonl"
 MAX_VALUE = 1e30
 # Begins the names of what validation measured.
 VALIDATION = "validation/"
+# Begins the names of what else it saw, by which a training that fails is known.
+SIGNS = "signs/"
+# How often the discriminator was right of pairs that it was not trained on.
+HELD_OUT = SIGNS + "held_out_accuracy"
 
 
 def read_log(run_dir: pathlib.Path) -> list[dict[str, float]]:

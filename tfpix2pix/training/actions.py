@@ -15,6 +15,7 @@ from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.journal import Journal
 from tfpix2pix.run_dir.log_jsonl import VALIDATION
+from tfpix2pix.training.diagnosis import Diagnosis
 from tfpix2pix.training.loop import Stopwatch
 from tfpix2pix.training.schedule import Schedule
 from tfpix2pix.training.validation import Rows, Validation
@@ -105,8 +106,10 @@ class Validate:
         measured: str = "",
         best_by: str = "l1",
         first_step: int = 0,
+        diagnosis: Diagnosis | None = None,
     ):
         self.validation = validation
+        self.diagnosis = diagnosis
         self.journal = journal
         self.schedule = schedule
         self.stopwatch = stopwatch
@@ -143,9 +146,13 @@ class Validate:
         values["pause_seconds"] = self.pause_seconds
         if epochs:
             values["epoch_seconds"] = seconds / epochs
+        if self.diagnosis:
+            values |= self.diagnosis.examination.take()
         self.journal.scalars(step, epoch, values)
         words = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         self.journal.line(f"epoch {epoch:g}  step {step}  validation{self.measured}: {words}  ({seconds:.0f} s)")
+        for line in self.diagnosis.news() if self.diagnosis else ():
+            self.journal.line(f"warning: {line}")
 
     def _keep(self, step: int, rows: Rows, value: float) -> None:
         """Keeps the pictures of this step, and those of the best one so far."""

@@ -23,7 +23,9 @@ from tfpix2pix.run_dir.log_jsonl import VALIDATION, read_log
 from tfpix2pix.run_dir.run_facts import as_markdown, run_facts
 from tfpix2pix.training import actions, loop
 from tfpix2pix.training.agreement import Agreement
+from tfpix2pix.training.diagnosis import Diagnosis
 from tfpix2pix.training.estimate import Estimate
+from tfpix2pix.training.examination import Examination
 from tfpix2pix.training.feed import Feed, UnreadableError, ValidationFeed
 from tfpix2pix.training.interruption import Interruption
 from tfpix2pix.training.open_data import Data
@@ -219,6 +221,7 @@ class Training:
         if not self.workers.is_chief:
             return [log, *meetings, save], save
         feed = ValidationFeed(self.data.val, config, journal.line)
+        examination = Examination(self.model, self.data.train)
         is_native = self.data.val.shape == config.image_size
         generator = self.model.final_generator if is_native else of_any_size(self.model.final_generator)
         validation = Validation(
@@ -229,6 +232,7 @@ class Training:
             recover=feed.recover,
             kind=config.target_kind,
             min_side=self.data.val.min_side,
+            examine=examination.add if config.target_kind == "image" else lambda *_: None,
         )
         validate = actions.Validate(
             validation,
@@ -241,6 +245,8 @@ class Training:
             measured=config.measured_at,
             best_by=config.best_by,
             first_step=self.first_step,
+            # Of label maps and masks, the signs of images say nothing.
+            diagnosis=Diagnosis(self.run_dir, examination) if config.target_kind == "image" else None,
         )
         self._validate = validate
         estimate = Estimate(journal, schedule, stopwatch, config.log_every, lambda: validate.pause_seconds)

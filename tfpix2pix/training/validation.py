@@ -26,6 +26,7 @@ class Validation:
         the validation starts again, or raises.
       kind: of the targets, one of metrics.KINDS.
       min_side: as compile_columns has it.
+      examine: gets each batch's sources, generated images and targets.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class Validation:
         recover: Recover | None = None,
         kind: str = "image",
         min_side: int | None = None,
+        examine: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], None] = lambda *_: None,
     ):
         self._take(dataset, batches)
         self.samples = samples
         self.recover = recover
+        self.examine = examine
         self._run = compile_columns({"generated": generator_column(translate)}, networks, kind, min_side)
 
     def __call__(self, is_cancelled: Callable[[], bool] = lambda: False) -> tuple[dict[str, float], Rows] | None:
@@ -64,10 +67,10 @@ class Validation:
         rows: Rows = {"source": [], "generated": [], "target": []}
 
         def keep(first: int, batch: Batch, generated: dict[str, Sequence[tf.Tensor]]) -> None:
-            for row, images in zip(
-                rows.values(), (batch["source"], *generated["generated"], batch["target"]), strict=True
-            ):
-                row.extend(images[: max(0, self.samples - first)].numpy())
+            images = (batch["source"], *generated["generated"], batch["target"])
+            for row, of_row in zip(rows.values(), images, strict=True):
+                row.extend(of_row[: max(0, self.samples - first)].numpy())
+            self.examine(*images)
 
         results = measure(
             self._run, self.dataset, self.batches, title="validation", on_batch=keep, is_cancelled=is_cancelled

@@ -1,0 +1,120 @@
+"""Says in one line that a training fails in a known way, and what helps, from what its log has."""
+
+import math
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from tfpix2pix.run_dir.log_jsonl import HELD_OUT, SIGNS, VALIDATION, read_log
+from tfpix2pix.training.examination import Examination
+
+Record = Mapping[str, float]
+
+D_ACCURACY = "discriminator/accuracy"
+# So many validations in a row must show a sign: a GAN swings.
+ROWS = 3
+# A discriminator that is right for so many epochs is not swinging.
+WINS_FOR = 5
+
+# Word for word in docs/troubleshooting.md, which says more.
+ADVICE = {
+    "wins": "the discriminator was right of {:.0%} of the patches for {:g} epochs, so it teaches the generator little: "
+    "see 'A discriminator that wins'; with few pairs give --diff_augment=color,translation,cutout",
+    "alike": "results differ from each other only {:.0%} as much as the targets do, whatever the source: see 'Black or "
+    "equal outputs'; a higher --l1_weight or a lower --learning_rate holds the generator to its sources",
+    "saturated": "{:.0%} more of the results' values than of the targets' are at an end of the range, black or white, "
+    "where nothing is learned: see 'Black or equal outputs'; start again with a lower --learning_rate",
+    "checkerboard": "results have {:.0f} times the targets' energy at the highest frequencies, a checkerboard: see "
+    "'Checkerboard'; a new run with --upsample=resize has none",
+    "overfitting": "validation's L1 is {:.0%} above its best, while training's falls: the generator learns its pairs "
+    "by heart; stop (--patience=5 does), take the best checkpoint, or train on more pairs: see 'Learned by heart'",
+    "known pairs": "the discriminator is right of {:.0%} of the patches in training, of {:.0%} on pairs that it was "
+    "not trained on: it knows its pairs by heart; --diff_augment=color,translation,cutout hides them: see 'Learned by "
+    "heart'",
+    "copies": "results are {:.0%} as far from the nearest training target as other targets are: they repeat it; train "
+    "on more pairs: see 'Learned by heart'",
+}
+
+
+class Diagnosis:
+    """Finds out after each validation whether something is wrong, and says each thing once.
+
+    Args:
+      run_dir: of the run, whose log is read.
+      examination: gathers signs at validation.
+    """
+
+    def __init__(self, run_dir: pathlib.Path, examination: Examination):
+        self.run_dir, self.examination = run_dir, examination
+        self._told: set[str] = set()
+
+    def news(self) -> list[str]:
+        """Returns what is wrong now and was not said before, a line each."""
+        found = findings(rows_of(read_log(self.run_dir)))
+        news = [line for name, line in found.items() if name not in self._told]
+        self._told |= found.keys()
+        return news
+
+
+def findings(rows: Sequence[Record]) -> dict[str, str]:
+    """Returns what is wrong by the newest rows: name to one line.
+
+    Args:
+      rows: one a validation, oldest first: what it measured, signs/, and the means of training's metrics since the one
+        before; `epoch` and `step` too. The one before the first step counts not.
+    """
+    rows = [row for row in rows if row["step"] > 0]
+    found: dict[str, str] = {}
+
+    def tell(name: str, *numbers: float) -> None:
+        found[name] = ADVICE[name].format(*numbers)
+
+    def lately(name: str) -> list[float]:
+        values = [row.get(name, math.nan) for row in rows[-ROWS:]]
+        return values if len(values) == ROWS else [math.nan]
+
+    winning = 0
+    while winning < len(rows) and rows[-1 - winning].get(D_ACCURACY, 0) > 0.98:
+        winning += 1
+    if winning:
+        begun = rows[-1 - winning]["epoch"] if winning < len(rows) else 0.0
+        if (epochs := rows[-1]["epoch"] - begun) >= WINS_FOR:
+            tell("wins", min(row[D_ACCURACY] for row in rows[-winning:]), epochs)
+    if max(values := lately(SIGNS + "variety")) < 0.1:
+        tell("alike", values[-1])
+    if min(values := lately(SIGNS + "saturated")) > 0.3:
+        tell("saturated", values[-1])
+    if min(values := lately(SIGNS + "checkerboard")) > 10:
+        tell("checkerboard", values[-1])
+    if max(values := lately(SIGNS + "nearest")) < 0.5:
+        tell("copies", values[-1])
+    pairs = list(zip(lately(D_ACCURACY), lately(HELD_OUT), strict=True))
+    if all(trained - held_out > 0.25 for trained, held_out in pairs):
+        tell("known pairs", *pairs[-1])
+    _tell_overfitting(rows, tell)
+    return found
+
+
+def _tell_overfitting(rows: Sequence[Record], tell: Callable[..., None]) -> None:
+    of_both = [row for row in rows if VALIDATION + "l1" in row and "generator/l1" in row]
+    if len(of_both) <= ROWS:
+        return
+    best = min(of_both, key=lambda row: row[VALIDATION + "l1"])
+    excess = [row[VALIDATION + "l1"] / best[VALIDATION + "l1"] - 1 for row in of_both[-ROWS:]]
+    if min(excess) > 0.05 and of_both[-1]["generator/l1"] < 0.8 * best["generator/l1"]:
+        tell("overfitting", excess[-1])
+
+
+def rows_of(records: Sequence[Record]) -> list[dict[str, float]]:
+    """Returns the rows that `findings` takes, of the records of log.jsonl."""
+    rows: list[dict[str, float]] = []
+    since: dict[str, list[float]] = {}
+    for record in records:
+        if any(name.startswith(VALIDATION) for name in record):
+            means = {name: math.fsum(values) / len(values) for name, values in since.items()}
+            rows.append({**means, **record})
+            since = {}
+        else:
+            for name in (D_ACCURACY, "generator/l1"):
+                if name in record:
+                    since.setdefault(name, []).append(record[name])
+    return rows
