@@ -12,6 +12,8 @@ loop           a step, then the actions
 actions        what happens after a step: log, validate, save
 estimate       says how long the rest will take
 validation     translates and measures the val split
+examination    what validation's images and the discriminator tell of a failure
+diagnosis      says in one line what is wrong, from the log
 agreement      has all workers stop after the same step
 interruption   turns SIGTERM and Ctrl-C into a request to stop
 finish         draws the curves and prints where the results are
