@@ -41,7 +41,7 @@ SICK = {
 def rows(change, healthy=1, sick=5):
     """One row a validation, of an epoch each; the first is of the untrained generator."""
     each = [HEALTHY | change] + [HEALTHY] * healthy + [HEALTHY | change] * sick
-    return [row | {"step": 400 * epoch, "epoch": float(epoch)} for epoch, row in enumerate(each)]
+    return [row | {"step": 500 * epoch, "epoch": float(epoch)} for epoch, row in enumerate(each)]
 
 
 def test_every_piece_of_advice_has_a_case():
@@ -66,6 +66,11 @@ def test_a_healthy_training_and_an_untrained_one_are_left_in_peace():
     assert findings(rows({}, sick=20)) == {}
     assert findings([]) == {}
     assert findings(rows(SICK["alike"], healthy=0, sick=0)) == {}
+
+
+def test_a_young_training_is_left_in_peace():
+    young = [row | {"step": row["step"] // 4} for row in rows(SICK["checkerboard"])]
+    assert findings(young) == {}
 
 
 def test_rows_have_the_means_of_what_training_logged_between():
