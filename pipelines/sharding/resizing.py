@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +28,11 @@ class Resizing:
 
     def __str__(self) -> str:
         return f"{format_size(self.size)} {' '.join(self.methods)}"
+
+    @property
+    def pair_bytes(self) -> int:
+        """How many bytes a pair of RGB takes."""
+        return 2 * 3 * math.prod(self.size)
 
     def apply(self, contents: bytes, max_pixels: int) -> bytes:
         """Returns a side-by-side file, or a packed pair, with sides of `size`, rounded to levels, as NPY.

@@ -87,7 +87,7 @@ def make_shards(
             f"{lines}"
         )
     names = files.names()
-    count = min(count or shard_count(files), len(files))
+    count = min(count or shard_count(files, resizing), len(files))
     if is_sharded(output):
         made = Shards(output)
         is_same = are_made_of(made, names, files, kind, count, resizing)
@@ -118,9 +118,10 @@ def make_shards(
     return manifest
 
 
-def shard_count(files: ImageSet) -> int:
+def shard_count(files: ImageSet, resizing: Resizing | None = None) -> int:
     """Returns how many shards have about SHARD_BYTES each."""
-    mean = np.mean([length_of(files[index]) for index in spread_indices(len(files), SAMPLED_FILES)])
+    sampled = () if resizing else spread_indices(len(files), SAMPLED_FILES)
+    mean = resizing.pair_bytes if resizing else float(np.mean([length_of(files[index]) for index in sampled]))
     return max(1, min(len(files), round(mean * len(files) / SHARD_BYTES)))
 
 

@@ -1,6 +1,7 @@
 """Shards of pairs that were resized before: training sees what it sees of the files with rounded levels."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from pipelines.images.pair_format import PairFormat
 from pipelines.loader import train_dataset
 from pipelines.pairs import open_pairs
 from pipelines.sharding.resizing import Resizing
+from pipelines.sharding.shard import shard_count
+from pipelines.storage.image_files import Files
 from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
@@ -81,6 +84,12 @@ def test_shards_of_another_size_are_not_overwritten(data, shards, capsys):
     for options in (("--shards=1",), ("--load_size=24", "--shards=1"), ("--load_size=24x30", "--shards=1")):
         with pytest.raises(InputError, match="other shards"):
             call(prepare, *again, *options)
+
+
+def test_shards_are_as_large_as_others():
+    files = Files(pathlib.Path(), [pathlib.Path(f"{i}.png") for i in range(1000)])
+    # 1000 pairs of 286x286 are 468 MiB.
+    assert shard_count(files, Resizing((286, 286))) == 2
 
 
 def test_two_files_and_gray(data):
