@@ -13,8 +13,8 @@ from tfpix2pix.networks.layers.convolution import (
     UpConvolution,
 )
 
-# The side of a square grid of MAX_PRODUCT_PLACES.
-MAX_SIDE = math.isqrt(MAX_PRODUCT_PLACES)
+# The largest even side of a square grid of MAX_PRODUCT_PLACES.
+MAX_SIDE = math.isqrt(MAX_PRODUCT_PLACES) // 2 * 2
 
 PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
@@ -77,7 +77,11 @@ def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shap
 def test_products_where_they_are_faster_and_convolutions_elsewhere(kind, operation, side):
     layer = kind(2, use_bias=False, products=True)
     assert operation not in operations(layer, (1, side, side, 3))
-    assert operation in operations(layer, (1, side, side + 2, 3))
+    assert operation in operations(layer, (1, 2 * side, side, 3))
+    # The places of all images count; those of a batch of unknown size as one's.
+    assert operation in operations(layer, (2, side, side, 3))
+    assert operation not in operations(layer, (2, side // 2, side, 3))
+    assert operation not in operations(layer, (None, side, side, 3))
     assert operation in operations(layer, (1, None, None, 3))
     layer = kind(2, use_bias=False, products=False)
     assert operation in operations(layer, (1, side, side, 3))

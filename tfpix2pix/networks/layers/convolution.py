@@ -2,7 +2,7 @@
 
 TensorFlow's CPU kernels are slow on some of the shapes in these networks. On machines without a GPU the layers compute
 those shapes as one large matrix product: the same weights, the same sums in another order. The times below are for
-forward and backward on two cores at batch 1, with TensorFlow 2.21's oneDNN kernels.
+forward and backward on two cores, with TensorFlow 2.21's oneDNN kernels.
 """
 
 from typing import Any
@@ -14,8 +14,9 @@ from keras import layers
 KERNEL_SIZE = 4
 KERNEL_STDDEV = 0.02
 
-# A strided convolution is faster as a matrix product up to this many places in the smaller of its two grids: 16×16.
-MAX_PRODUCT_PLACES = 256
+# A strided convolution is faster as a matrix product up to this many places in the smaller of its two grids, over all
+# images of a batch: with 1024 it takes as long and more memory. docs/performance.md has the times.
+MAX_PRODUCT_PLACES = 640
 
 PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
@@ -97,7 +98,7 @@ class DownConvolution(_Convolution4x4, layers.Conv2D):
         """Convolves x, `(N, H, W, C)`."""
         height, width, channels = x.shape[1:]
         even = height is not None and width is not None and height % 2 == width % 2 == 0
-        if not (self._by_products and even and height * width <= 4 * MAX_PRODUCT_PLACES):
+        if not (self._by_products and even and _is_small(x.shape[0], height // 2, width // 2)):
             return super().call(x)
         height, width = height // 2, width // 2
         # Rows and columns in pairs, as the stride takes them; both columns of a pair lie side by side in memory.
@@ -127,7 +128,7 @@ class UpConvolution(_Convolution4x4, layers.Conv2DTranspose):
         """Convolves x, `(N, H, W, C)`."""
         height, width, channels = x.shape[1:]
         known = height is not None and width is not None
-        if not (self._by_products and known and height * width <= MAX_PRODUCT_PLACES):
+        if not (self._by_products and known and _is_small(x.shape[0], height, width)):
             return super().call(x)
         # What each pixel adds to the 4×4 outputs around it. The kernel, (4, 4, filters, C), is by far the larger
         # factor; as the first one it is read once, in its order in memory.
@@ -156,11 +157,9 @@ class UpConvolution(_Convolution4x4, layers.Conv2DTranspose):
 class UnitStrideConvolution(_Convolution4x4, layers.Conv2D):
     """Keeps the size but for one row and one column, stride 1, padding 1: `(N, H, W, C)` to `(N, H-1, W-1, filters)`.
 
-    The matrix product has two forms. With at least as many filters as channels, each output's patch of 16 pixels
-    becomes one row. With fewer filters, as for logits, patches would be larger than products: each pixel is multiplied
-    by all 16 taps, and the products are shifted to their places and summed. 512 to 1 channel, 31×31, take 2 ms, and
-    7 ms as a convolution. 256 to 512 channels take as long as with oneDNN's kernels, and less than with TensorFlow's
-    own kernels, which run on older processors.
+    With fewer filters than channels, as for logits, each pixel is multiplied by all 16 taps, and the products are
+    shifted to their places and summed: 512 to 1 channel, 31×31, take 3 ms at batch 1 and 5 ms at batch 4, and 9 and
+    21 ms as a convolution. 256 to 512 channels are faster as a convolution.
     """
 
     stride = 1
@@ -169,18 +168,20 @@ class UnitStrideConvolution(_Convolution4x4, layers.Conv2D):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         channels = x.shape[-1]
-        if not self._by_products:
+        if not (self._by_products and self.filters < channels):
             return super().call(tf.pad(x, PADDING))
-        if self.filters < channels:
-            # (4, 4, C, F) to (C, 16 F): all taps of a channel in one row.
-            taps = tf.reshape(tf.transpose(self.kernel, (2, 0, 1, 3)), (1, 1, channels, -1))
-            products = _shifted(tf.pad(tf.nn.conv2d(x, taps, 1, "VALID"), PADDING))
-            y = tf.add_n(
-                [place[..., tap * self.filters : (tap + 1) * self.filters] for tap, place in enumerate(products)]
-            )
-        else:
-            taps = tf.reshape(self.kernel, (1, 1, -1, self.filters))
-            y = tf.nn.conv2d(tf.concat(_shifted(tf.pad(x, PADDING)), axis=-1), taps, 1, "VALID")
+        # (4, 4, C, F) to (C, 16 F): all taps of a channel in one row.
+        taps = tf.reshape(tf.transpose(self.kernel, (2, 0, 1, 3)), (1, 1, channels, -1))
+        products = tf.pad(tf.nn.conv2d(x, taps, 1, "VALID"), PADDING)
+        # The gradient of products[...] takes twenty times as long as that of tf.slice.
+        size = tf.concat([[-1], tf.shape(products)[1:3] - (KERNEL_SIZE - 1), [self.filters]], axis=0)
+        y = tf.add_n(
+            [
+                tf.slice(products, (0, row, column, (KERNEL_SIZE * row + column) * self.filters), size)
+                for row in range(KERNEL_SIZE)
+                for column in range(KERNEL_SIZE)
+            ]
+        )
         return y + self.bias if self.use_bias else y
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -189,8 +190,6 @@ class UnitStrideConvolution(_Convolution4x4, layers.Conv2D):
         return (batch, height and height - 1, width and width - 1, self.filters)
 
 
-def _shifted(x: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the part of a padded image under each of the 16 taps, row by row."""
-    # The gradient of x[...] takes twenty times as long as that of tf.slice.
-    size = tf.concat([[-1], tf.shape(x)[1:3] - (KERNEL_SIZE - 1), [-1]], axis=0)
-    return [tf.slice(x, (0, row, column, 0), size) for row in range(KERNEL_SIZE) for column in range(KERNEL_SIZE)]
+def _is_small(batch: int | None, height: int, width: int) -> bool:
+    """Says whether grids of this size are faster as a matrix product; a batch of unknown size counts as one image."""
+    return (batch or 1) * height * width <= MAX_PRODUCT_PLACES
