@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfpix2pix.networks.generators.unet import unet
 from tfpix2pix.networks.layers import normalization as layers_normalization
+from tfpix2pix.networks.layers.activation import LeakyReLU
 from tfpix2pix.networks.layers.dropout import Dropout
 from tfpix2pix.networks.layers.normalization import BatchNormalization, normalization
 
@@ -138,3 +139,29 @@ def test_a_checkpoint_holds_the_dropout_count(tmp_path):
     np.testing.assert_array_equal(a, b)
     # Dropout was on: the next call has another mask.
     assert np.any(a != networks[0](x, training=True).numpy())
+
+
+def test_leaky_relu_equals_that_of_keras_and_keeps_its_output_alone():
+    x = tf.constant([-2.0, -0.5, 0.0, 1.5])
+
+    def numbers(layer):
+        with tf.GradientTape() as second, tf.GradientTape() as first:
+            second.watch(x)
+            first.watch(x)
+            y = layer(x, training=True) ** 2
+        slope = first.gradient(y, x)
+        return y, slope, second.gradient(slope, x)
+
+    for mine, theirs in zip(numbers(LeakyReLU(0.2)), numbers(keras.layers.LeakyReLU(0.2)), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+    @tf.function
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = LeakyReLU(0.2)(x * 2.0, training=True)
+        return tape.gradient(y, x)
+
+    graph = gradient.get_concrete_function(tf.TensorSpec((4,))).graph
+    backward = next(operation for operation in graph.get_operations() if operation.type == "LeakyReluGrad")
+    assert backward.inputs[1].op.type == "LeakyRelu"

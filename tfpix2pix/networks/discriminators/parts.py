@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from tfpix2pix.networks.choices import LEAKY_SLOPE, AnySize
+from tfpix2pix.networks.layers.activation import LeakyReLU
 from tfpix2pix.networks.layers.normalization import normalization
 from tfpix2pix.networks.layers.spectral_norm import spectral_norm
 
@@ -49,7 +50,7 @@ class Parts:
 
     def activate(self, x: Any, name: str) -> Any:
         """Applies a leaky ReLU to the output of the layer `name`."""
-        return layers.LeakyReLU(LEAKY_SLOPE, dtype=self.dtype, name=f"{name}_relu")(x)
+        return LeakyReLU(LEAKY_SLOPE, dtype=self.dtype, name=f"{name}_relu")(x)
 
     def normalize_and_activate(self, x: Any, name: str) -> Any:
         """Normalizes the output of the layer `name`, unless its kernel is, and applies a leaky ReLU."""

@@ -5,6 +5,7 @@ from keras import layers
 
 from tfpix2pix.networks.choices import LEAKY_SLOPE, AnySize, check_depth, default_depth
 from tfpix2pix.networks.generators.parts import Parts
+from tfpix2pix.networks.layers.activation import LeakyReLU
 from tfpix2pix.networks.layers.convolution import DownConvolution, UpConvolution
 from tfpix2pix.networks.layers.padded_convolution import PaddedConvolution
 
@@ -88,7 +89,9 @@ def unet(
     for level in range(depth):
         name = f"down{level + 1}"
         if level > 0:
-            x = layers.LeakyReLU(LEAKY_SLOPE, dtype=dtype, name=f"{name}_relu")(x)
+            x = LeakyReLU(LEAKY_SLOPE, dtype=dtype, name=f"{name}_relu")(x)
+            # The ReLU on the way up makes the same of it as of what came in, which need not be kept then.
+            skips[-1] = x
         x = parts.convolve(x, _halving(filters[level], parts, name))
         # At 1×1 a normalized channel of a single image is always 0, so the innermost level has no norm.
         if 0 < level < innermost:

@@ -7,6 +7,7 @@ attention.py        self-attention
 pooling.py          the average pool that halves
 normalization.py    batch and instance norm
 spectral_norm.py    convolutions whose kernels are divided by their spectral norms
+activation.py       the leaky ReLU
 dropout.py          dropout that a checkpoint can resume
 
 Importing this package registers all of them with Keras, so that `keras.models.load_model` reads a saved network:
@@ -16,6 +17,7 @@ Importing this package registers all of them with Keras, so that `keras.models.l
 """
 
 from tfpix2pix.networks.layers import (
+    activation,
     attention,
     convolution,
     doubling,
@@ -27,6 +29,7 @@ from tfpix2pix.networks.layers import (
 )
 
 __all__ = [
+    "activation",
     "attention",
     "convolution",
     "doubling",
