@@ -12,6 +12,7 @@ from absl import flags
 from pipelines.images.label_colors import PALETTES, format_palette, read_palette
 from pipelines.images.size import format_size
 from tfpix2pix.networks.choices import DEFAULT_BLOCKS
+from tfpix2pix.networks.precision import usual_precision
 from tfpix2pix.options.checks.together import check_together
 from tfpix2pix.options.data_options import Data
 from tfpix2pix.options.network_options import Networks
@@ -48,6 +49,8 @@ class Config(Output, Optimization, Objective, Networks, Data, Sides):
     def resolved(self, usual_direction: str = "AtoB") -> "Config":
         """Fills in the options that follow from others: load_size, direction, depth, blocks, channels of label maps.
 
+        mixed_precision=auto follows from this machine.
+
         Args:
           usual_direction: what `direction=auto` becomes.
         """
@@ -58,6 +61,7 @@ class Config(Output, Optimization, Objective, Networks, Data, Sides):
             target_channels=self.target_labels or self.target_channels,
             direction=usual_direction if self.direction == "auto" else self.direction,
             depth=self.levels,
+            mixed_precision=usual_precision() if self.mixed_precision == "auto" else self.mixed_precision,
             blocks=self.blocks or (DEFAULT_BLOCKS if self.generator == "resnet" else 0),
             label_colors=_written_out(self.label_colors),
             target_palette=_written_out(self.target_palette),

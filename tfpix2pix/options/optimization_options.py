@@ -4,7 +4,7 @@ import dataclasses
 
 from tfpix2pix.options.option import option
 
-MIXED_PRECISION = ("none", "bfloat16", "float16")
+MIXED_PRECISION = ("none", "bfloat16", "float16", "auto")
 SCHEDULES = ("linear", "cosine", "step", "plateau", "constant")
 OPTIMIZERS = ("adam", "adamw")
 # What the reference multiplies the rate by.
@@ -84,7 +84,8 @@ class Optimization:
     )
     mixed_precision: str = option(
         "none",
-        "compute in half precision, with weights, losses and optimizers in float32; float16 scales its losses",
+        "compute in half precision, with weights, losses and optimizers in float32; float16 scales its losses; auto: "
+        "by what the machine that begins the run is made for",
         choices=MIXED_PRECISION,
         change="asked",
     )

@@ -67,7 +67,7 @@ def options_for(run_dir: pathlib.Path, given: dict[str, Any]) -> Config:
     if "data" in given:
         own = dataclasses.replace(own, data_a="", data_b="")
     try:
-        return dataclasses.replace(own, **given)
+        return with_kept_precision(dataclasses.replace(own, **given), run_dir)
     except InputError:
         # The run's other options contradict them: what is said first is that they are not the run's.
         values = {name: (getattr(own, name), value) for name, value in given.items() if value != getattr(own, name)}
@@ -75,6 +75,17 @@ def options_for(run_dir: pathlib.Path, given: dict[str, Any]) -> Config:
         if other := {name: both for name, both in values.items() if name in never}:
             raise _other_networks(run_dir, other) from None
         raise
+
+
+def with_kept_precision(config: Config, run_dir: pathlib.Path) -> Config:
+    """Returns it with the run's own precision in place of `auto`, which another machine may choose otherwise.
+
+    Raises:
+      InputError: the run directory holds a run whose options cannot be read.
+    """
+    if config.mixed_precision != "auto" or not config_json.holds_run(run_dir):
+        return config
+    return dataclasses.replace(config, mixed_precision=load_config(run_dir).mixed_precision)
 
 
 def check_same_run(run_dir: pathlib.Path, config: Config, may_change: bool) -> None:

@@ -13,7 +13,7 @@ from tfpix2pix.devices.workers import Workers
 from tfpix2pix.model.state import check_trainable
 from tfpix2pix.run_dir import init_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.claim import claim, lock_existing_run, open_run_dir, wait_until_shared
+from tfpix2pix.run_dir.claim import claim, lock_existing_run, open_run_dir, wait_until_shared, with_kept_precision
 from tfpix2pix.run_dir.lock import Lock
 from tfpix2pix.training.finish import finish
 from tfpix2pix.training.initial_weights import read_initial_weights
@@ -50,7 +50,7 @@ def train(
         cannot be read any more, or the disk is full.
     """
     run_dir = pathlib.Path(run_dir)
-    config = config.resolved(usual_direction(config.data_name))
+    config = with_kept_precision(config, run_dir).resolved(usual_direction(config.data_name))
     with (
         Interruption(ends_process, resume_command(run_dir)) as interruption,
         Lock(run_dir) as lock,
