@@ -1,5 +1,7 @@
 """Builds the generator, a U-Net (Isola et al. 2017, 3.2.1 and 6.1.1; the reference's UnetGenerator)."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -85,7 +87,7 @@ def unet(
     innermost = depth - 1
 
     source = x = keras.Input((*image_size, source_channels), name="source")
-    skips = []
+    skips: list[Any] = []
     for level in range(depth):
         name = f"down{level + 1}"
         if level > 0:
