@@ -78,6 +78,8 @@ def test_sigma_becomes_the_largest_singular_value_and_stays_where_nothing_learns
 
 @pytest.mark.parametrize("name", ["down, products", "transposed"])
 def test_the_gradient_passes_sigma_with_u_and_v_constant(name, float64):
+    # How exact the finite difference is depends on the kernel that is drawn.
+    keras.utils.set_random_seed(0)
     layer = spectral_norm(PLAIN[name]())
     x = X.astype("float64")
     layer.build(x.shape)
