@@ -38,6 +38,14 @@ ADVICE = {
     "on more pairs: see 'Learned by heart'",
 }
 
+# Advice, sign, and what values of it call for the advice. A healthy training of the facades stays clear of them.
+LIMITS: tuple[tuple[str, str, Callable[[float], bool]], ...] = (
+    ("alike", "variety", lambda value: value < 0.2),
+    ("saturated", "saturated", lambda value: value > 0.3),
+    ("checkerboard", "checkerboard", lambda value: value > 10),
+    ("copies", "nearest", lambda value: value < 0.5),
+)
+
 
 class Diagnosis:
     """Finds out after each validation whether something is wrong, and says each thing once.
@@ -77,14 +85,9 @@ def findings(rows: Sequence[Record]) -> dict[str, str]:
         return values if len(values) == ROWS else [math.nan]
 
     _tell_winning(rows, tell)
-    if all(value < 0.2 for value in (values := lately(SIGNS + "variety"))):
-        tell("alike", values[-1])
-    if all(value > 0.3 for value in (values := lately(SIGNS + "saturated"))):
-        tell("saturated", values[-1])
-    if all(value > 10 for value in (values := lately(SIGNS + "checkerboard"))):
-        tell("checkerboard", values[-1])
-    if all(value < 0.5 for value in (values := lately(SIGNS + "nearest"))):
-        tell("copies", values[-1])
+    for name, sign, is_wrong in LIMITS:
+        if all(map(is_wrong, values := lately(SIGNS + sign))):
+            tell(name, values[-1])
     pairs = list(zip(lately(D_ACCURACY), lately(HELD_OUT), strict=True))
     if all(trained - held_out > 0.2 for trained, held_out in pairs):
         tell("known pairs", *pairs[-1])
