@@ -79,8 +79,8 @@ def define_flags() -> None:
         "precision",
         "float32",
         PRECISIONS,
-        "what the network computes in, and its kernels are stored in: bfloat16 for CPUs that compute in it (AMX, "
-        "AVX512-BF16), TPUs and new GPUs, float16 for GPUs; results differ a little, by how much stands in export.json",
+        "what the network computes in, and its kernels are stored in: bfloat16 for CPUs with AMX or AVX512-BF16, TPUs "
+        "and new GPUs, float16 for GPUs; export.json says how much results differ",
     )
     define_max_pixels(None)
     flags.DEFINE_integer(
@@ -90,7 +90,10 @@ def define_flags() -> None:
         lower_bound=0,
     )
     flags.DEFINE_integer(
-        "source_images", 8, "of the pictures compared on, beside the model for the page of export.serve", lower_bound=0
+        "source_images",
+        8,
+        "how many of the compared pictures to store with the model, to start from on the page of export.serve",
+        lower_bound=0,
     )
 
 

@@ -180,7 +180,7 @@ def define_flags() -> None:
     define_size(
         "load_size",
         (0, 0),
-        "check: size to which the training resizes, 0: 286; shard: resize the training pairs to it, 0: keep the files",
+        "check: size to which training resizes, 0: 286; shard: resize the training pairs to this size, 0: keep files",
     )
     for side in "ab":
         flags.DEFINE_enum(

@@ -3,7 +3,7 @@
     python -m tfpix2pix.benchmark --batch_size=1 --steps=5 --json
 
 All options of training are options here too. The defaults are the paper's networks at 256×256. With --json the last
-line is one JSON object; --output writes it into a file, with the machine, the versions and the options that it is of.
+line is one JSON object of figures, machine, versions and options; --output writes it into a file.
 After a change, --against prints what became faster or slower:
 
     python -m tfpix2pix.benchmark --output=before.json
@@ -58,10 +58,8 @@ def define_flags() -> None:
     define_config_flags()
     flags.DEFINE_integer("steps", 5, "timed runs; their median counts", lower_bound=1)
     flags.DEFINE_bool("json", False, "print one JSON object as the last line")
-    flags.DEFINE_string(
-        "output", "", "JSON file for the figures, and for the machine, versions and options they are of"
-    )
-    flags.DEFINE_string("against", "", "JSON file of an earlier measurement; prints ratios to it")
+    flags.DEFINE_string("output", "", "JSON file to write: the figures, with machine, versions and options")
+    flags.DEFINE_string("against", "", "JSON file of an earlier --output; prints ratios to it")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Reads pairs of 8 bits for training: pixels stay bytes until they are resized and cropped, which takes half the time.
 
 Where no side becomes shorter, TensorFlow's plain kernels resize in a quarter of the time of its antialiased one. Both
-compute the same, and both give what lies beyond an edge no weight. But the plain bicubic kernel takes its weights from
-a table with 1024 places between two pixels: on facades levels differ by 0.003 of 255 on average, by 0.14 at most; on
-black and white noise by 0.27 at most.
+compute the same, and neither gives weight to what lies beyond an edge. But the plain bicubic kernel takes its weights
+from a table with 1024 places between two pixels: on facades levels differ by 0.003 of 255 on average, by 0.14 at most;
+on black and white noise by 0.27 at most.
 """
 
 import dataclasses

@@ -63,7 +63,7 @@ def _decode(file: bytes, max_pixels: int) -> tf.Tensor:
         if byte_pair.holds_bytes(contents, shape):
             return byte_pair.decode(contents, shape, max_pixels)
     raise BadImageError(
-        "it is no gray or RGB JPEG or PNG of 8 bits without palette, alpha and color profile, and no other file is "
+        "it is no 8-bit gray or RGB JPEG or PNG without palette, alpha and color profile, and no other file is "
         "resized; leave out --load_size"
     )
 

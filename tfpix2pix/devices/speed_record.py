@@ -1,4 +1,4 @@
-"""Says what the figures of a benchmark are of, and sets two such records beside each other."""
+"""Records the machine and options that the figures of a benchmark depend on, and compares two such records."""
 
 import os
 import pathlib

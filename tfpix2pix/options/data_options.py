@@ -95,8 +95,8 @@ class Data:
     )
     resize_precision: str = option(
         "fast",
-        "how training resizes 8-bit pictures: exact; fast (within 0.3 of 255 levels of that); levels (also rounded, so "
-        "that four times as many fit into memory)",
+        "how training resizes 8-bit pictures: exact (slower); fast (within 0.3 of 255 levels of exact); levels (fast, "
+        "and rounded to whole levels, so that four times as many pairs fit into memory)",
         choices=RESIZE_PRECISIONS,
         change="asked",
     )

@@ -24,7 +24,7 @@ class Optimization:
     max_steps: int = option(0, "stop after this many steps; 0: after the last epoch", minimum=0, change="freely")
     steps_per_call: int = option(
         1,
-        "steps that TensorFlow takes in one call, which saves Python's time between steps of a millisecond or less",
+        "steps that TensorFlow takes in one call; it saves Python's time between two steps, a millisecond or less",
         minimum=1,
         change="freely",
     )
@@ -84,8 +84,8 @@ class Optimization:
     )
     mixed_precision: str = option(
         "none",
-        "compute in half precision, with weights, losses and optimizers in float32; float16 scales its losses; auto: "
-        "by what the machine that begins the run is made for",
+        "compute in half precision, with weights, losses and optimizers in float32; float16 scales its losses; auto "
+        "takes what suits the machine that begins the run",
         choices=MIXED_PRECISION,
         change="asked",
     )

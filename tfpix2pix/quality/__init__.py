@@ -5,7 +5,7 @@ measure        measures columns of images over a split, in one pass
 image_metrics  L1, PSNR, SSIM and MS-SSIM of single images
 label_metrics  accuracy, IoU and F1 of label maps and masks
 tally          collects what measure takes, and computes the metrics
-signs          what tells a training that fails: variety, saturation, checkerboard, nearest training target
+signs          signs of failure: variety, saturation, checkerboard, nearest training target
 fid            the Fréchet inception distance
 kid            the kernel inception distance
 segmentation   the paper's segmentation score

@@ -1,4 +1,4 @@
-"""Measures on generated images what tells a training that fails, where the metrics of quality do not say why."""
+"""Measures signs of a failing training on generated images; the metrics of quality do not say why it fails."""
 
 import numpy as np
 import tensorflow as tf

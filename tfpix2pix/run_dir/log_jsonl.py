@@ -11,9 +11,9 @@ LOG_FILE = "log.jsonl"
 MAX_VALUE = 1e30
 # Begins the names of what validation measured.
 VALIDATION = "validation/"
-# Begins the names of what else it saw, by which a training that fails is known.
+# Begins the names of the signs of failure that validation measured.
 SIGNS = "signs/"
-# How often the discriminator was right of pairs that it was not trained on.
+# The share of patches that the discriminator judges correctly, of pairs that it was not trained on.
 HELD_OUT = SIGNS + "held_out_accuracy"
 
 

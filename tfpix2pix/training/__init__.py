@@ -12,8 +12,8 @@ loop           a step, then the actions
 actions        what happens after a step: log, validate, save
 estimate       says how long the rest will take
 validation     translates and measures the val split
-examination    what validation's images and the discriminator tell of a failure
-diagnosis      says in one line what is wrong, from the log
+examination    gathers signs of failure from validation's images and the discriminator
+diagnosis      warns in one line of a training that fails, by the signs in its log
 agreement      has all workers stop after the same step
 interruption   turns SIGTERM and Ctrl-C into a request to stop
 finish         draws the curves and prints where the results are

@@ -1,4 +1,4 @@
-"""Says in one line that a training fails in a known way, and what helps, from what its log has."""
+"""Warns in one line of a training that fails in a known way, and says what helps, by the signs in its log."""
 
 import math
 import pathlib
@@ -13,29 +13,29 @@ D_ACCURACY = "discriminator/accuracy"
 # So many validations in a row must show a sign, since a GAN swings, and none before so many steps, since it is young.
 ROWS = 3
 YOUNG = 1000
-# A discriminator that is right of more than this for so many epochs, and steps, of other pairs too, is not swinging. On
-# 400 facades it is right of 85 to 97 % of the patches.
+# A discriminator that judges more than this share of patches correctly for so many epochs, and steps, of other pairs
+# too, is not swinging. On 400 facades it judges 85 to 97 % correctly.
 WINS_FOR = 5
 WINS_FOR_STEPS = 1000
 WINS_ABOVE = 0.98
 
-# Word for word in docs/troubleshooting.md, which says more.
+# The names in quotes are sections of docs/troubleshooting.md, which says more.
 ADVICE = {
-    "wins": "the discriminator was right of {:.0%} of the patches for {:g} epochs, so it teaches the generator little: "
-    "see 'A discriminator that wins'; with few pairs give --diff_augment=color,translation,cutout",
-    "alike": "results differ from each other only {:.0%} as much as the targets do, whatever the source: see 'Black or "
-    "equal outputs'; a higher --l1_weight or a lower --learning_rate holds the generator to its sources",
-    "saturated": "{:.0%} more of the results' values than of the targets' are at an end of the range, black or white, "
-    "where nothing is learned: see 'Black or equal outputs'; start again with a lower --learning_rate",
-    "checkerboard": "results have {:.0f} times the targets' energy at the highest frequencies, a checkerboard: see "
-    "'Checkerboard'; a new run with --upsample=resize has none",
+    "wins": "the discriminator judged {:.0%} of the patches correctly for {:g} epochs, so it teaches the generator "
+    "little; with few pairs give --diff_augment=color,translation,cutout: see 'A discriminator that wins'",
+    "alike": "results differ from each other only {:.0%} as much as the targets do, whatever the source; a higher "
+    "--l1_weight or a lower --learning_rate holds the generator to its sources: see 'Black or equal outputs'",
+    "saturated": "{:.0%} more of the results' values than of the targets' are black or white, the ends of the range, "
+    "where nothing is learned; start again with a lower --learning_rate: see 'Black or equal outputs'",
+    "checkerboard": "results have {:.0f} times the targets' energy at the highest frequencies, which shows as a "
+    "checkerboard; a new run with --upsample=resize has none: see 'Checkerboard'",
     "overfitting": "validation's L1 is {:.0%} above its best, while training's falls: the generator learns its pairs "
     "by heart; stop (--patience=5 does), take the best checkpoint, or train on more pairs: see 'Learned by heart'",
-    "known pairs": "the discriminator is right of {:.0%} of the patches in training, of {:.0%} on pairs that it was "
-    "not trained on: it knows its pairs by heart; --diff_augment=color,translation,cutout hides them: see 'Learned by "
+    "known pairs": "the discriminator judges {:.0%} of the patches correctly in training, but {:.0%} on pairs that it "
+    "was not trained on: it knows its pairs by heart; give --diff_augment=color,translation,cutout: see 'Learned by "
     "heart'",
-    "copies": "results are {:.0%} as far from the nearest training target as other targets are: they repeat it; train "
-    "on more pairs: see 'Learned by heart'",
+    "copies": "the distance of results to the nearest training target is {:.0%} of that of other targets: results "
+    "repeat training targets; train on more pairs: see 'Learned by heart'",
 }
 
 # Advice, sign, and what values of it call for the advice. A healthy training of the facades stays clear of them.
@@ -72,7 +72,7 @@ def findings(rows: Sequence[Record]) -> dict[str, str]:
 
     Args:
       rows: one a validation, oldest first: what it measured, signs/, and the means of training's metrics since the one
-        before; `epoch` and `step` too. The one before the first step counts not.
+        before; `epoch` and `step` too. The one before the first step does not count.
     """
     rows = [row for row in rows if row["step"] > 0]
     found: dict[str, str] = {}

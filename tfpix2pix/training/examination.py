@@ -1,4 +1,4 @@
-"""Looks for signs of failure at the images that validation makes, and at the discriminator's word on their pairs."""
+"""Gathers signs of failure from the images that validation makes, and from how the discriminator judges their pairs."""
 
 import contextlib
 

@@ -87,7 +87,7 @@ class DownConvolution(_Convolution4x4, layers.Conv2D):
     """Halves the image, stride 2: `(N, H, W, C)` to `(N, H/2, W/2, filters)`.
 
     Keras' `same` equals the reference's padding of 1 on even sizes. On a small grid the kernel is larger than the
-    image, and reading it takes most of the time: 512 to 512 channels, 4×4 to 2×2, take 4 ms as a matrix product and
+    image, and reading it takes most of the time: 512 to 512 channels, 4×4 to 2×2, take 5 ms as a matrix product and
     15 ms as a convolution.
     """
 
@@ -118,7 +118,7 @@ class DownConvolution(_Convolution4x4, layers.Conv2D):
 class UpConvolution(_Convolution4x4, layers.Conv2DTranspose):
     """Doubles the image, transposed with stride 2: `(N, H, W, C)` to `(N, 2H, 2W, filters)`.
 
-    On a small grid, 1024 to 512 channels, 4×4 to 8×8, take 14 ms as a matrix product and 52 ms as a convolution.
+    On a small grid, 1024 to 512 channels, 4×4 to 8×8, take 14 ms as a matrix product and 41 ms as a convolution.
     """
 
     stride = 2
@@ -158,7 +158,7 @@ class UnitStrideConvolution(_Convolution4x4, layers.Conv2D):
     """Keeps the size but for one row and one column, stride 1, padding 1: `(N, H, W, C)` to `(N, H-1, W-1, filters)`.
 
     With fewer filters than channels, as for logits, each pixel is multiplied by all 16 taps, and the products are
-    shifted to their places and summed: 512 to 1 channel, 31×31, take 3 ms at batch 1 and 5 ms at batch 4, and 9 and
+    shifted to their places and summed: 512 to 1 channel, 31×31, take 2 ms at batch 1 and 7 ms at batch 4, and 9 and
     21 ms as a convolution. 256 to 512 channels are faster as a convolution.
     """
 
