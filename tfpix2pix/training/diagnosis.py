@@ -19,7 +19,7 @@ WINS_FOR = 5
 WINS_FOR_STEPS = 1000
 WINS_ABOVE = 0.98
 
-# The names in quotes are sections of docs/troubleshooting.md, which says more.
+# Each ends with a section of docs/troubleshooting.md.
 ADVICE = {
     "wins": "the discriminator judged {:.0%} of the patches correctly for {:g} epochs, so it teaches the generator "
     "little; with few pairs give --diff_augment=color,translation,cutout: see 'A discriminator that wins'",
@@ -78,7 +78,7 @@ def findings(rows: Sequence[Record]) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def tell(name: str, *numbers: float) -> None:
-        found[name] = ADVICE[name].format(*numbers)
+        found[name] = f"{ADVICE[name].format(*numbers)} in docs/troubleshooting.md"
 
     def lately(name: str) -> list[float]:
         values = [row.get(name, math.nan) for row in rows[-ROWS:] if row["step"] >= YOUNG]
