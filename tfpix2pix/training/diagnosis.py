@@ -28,7 +28,7 @@ ADVICE = {
     "saturated": "{:.0%} more of the results' values than of the targets' are black or white, the ends of the range, "
     "where nothing is learned; start again with a lower --learning_rate: see 'Black or equal outputs'",
     "checkerboard": "results have {:.0f} times the targets' energy at the highest frequencies, which shows as a "
-    "checkerboard; a new run with --upsample=resize has none: see 'Checkerboard'",
+    "checkerboard; a new run with --upsample=resize has far less of it: see 'Checkerboard'",
     "overfitting": "validation's L1 is {:.0%} above its best, while training's falls: the generator learns its pairs "
     "by heart; stop (--patience=5 does), take the best checkpoint, or train on more pairs: see 'Learned by heart'",
     "known pairs": "the discriminator judges {:.0%} of the patches correctly in training, but {:.0%} on pairs that it "
