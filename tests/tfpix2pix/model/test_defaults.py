@@ -40,7 +40,15 @@ DIFFERENT = {
     (PairFormat, "crop"),
     *(
         (train_dataset, option)
-        for option in ("direction", "load_size", "preprocess", "resize_method", "source_channels", "target_channels")
+        for option in (
+            "direction",
+            "load_size",
+            "preprocess",
+            "resize_method",
+            "resize_precision",
+            "source_channels",
+            "target_channels",
+        )
     ),
 }
 

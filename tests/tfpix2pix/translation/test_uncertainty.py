@@ -40,7 +40,7 @@ def test_the_symmetries_are_those_of_training(options):
     assert found[0] == AS_IT_IS
     picture = tf.constant(PICTURE[0])
     augmentation = Augmentation((4, 4), *options)
-    seen = {augmentation.apply((picture, picture), (0, i))[0].numpy().tobytes() for i in range(40)}
+    seen = {augmentation((picture, picture), (0, i))[0].numpy().tobytes() for i in range(40)}
     laid = [symmetry.apply(picture[None])[0].numpy().tobytes() for symmetry in found]
     assert len(laid) == len(set(laid))
     assert set(laid) == seen
