@@ -42,6 +42,7 @@ class ImageSet(abc.ABC):
       skipped: the images that were left out when the set was made, with the reason.
       left_out: the files that were not taken for images of the set, with a reason that follows their count.
       load_size: (height, width) to which its pairs were resized when it was made; None: they are as they were.
+      resize_methods: by which A and B were, if they were.
       was_read: whether each image was read and found good when the set was made.
     """
 
@@ -50,6 +51,7 @@ class ImageSet(abc.ABC):
     skipped: Mapping[str, str] = {}
     left_out: Mapping[AnyPath, str] = {}
     load_size: Size | None = None
+    resize_methods: tuple[str, str] | None = None
     was_read: bool = True
 
     def __str__(self) -> str:

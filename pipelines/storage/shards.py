@@ -40,7 +40,7 @@ class Shards(ImageSet):
         self.folder = folder
         self.manifest: Manifest = manifest.load(folder)
         self.kind, self.skipped = self.manifest.kind, self.manifest.skipped
-        self.load_size = self.manifest.load_size
+        self.load_size, self.resize_methods = self.manifest.load_size, self.manifest.resize_methods
         self._rows = rows
         with concurrent.futures.ThreadPoolExecutor(OPENERS) as pool:
             indexes, wrong = zip(*pool.map(self._open, self.manifest.shards), strict=True)

@@ -116,11 +116,22 @@ def warn(config: Config, train: Pairs, val: Pairs | None) -> None:
             f"the training pairs were resized to {format_size(resized)} when they were sharded, and load_size is "
             f"{format_size(form.size)} with preprocess={form.preprocess}; make other shards"
         )
+    elif (made := train.files.resize_methods) and made != (asked := _resize_methods(form)):
+        print_warning(
+            f"the training pairs were resized by {' and '.join(made)} when they were sharded, and the options ask for "
+            f"{' and '.join(asked)}, which does nothing here; make other shards, or give the same"
+        )
     if val is None:
         return
     digests = {identity.digest for identity in train.files.identities()}
     if seen := [identity.name for identity in val.files.identities() if identity.digest in digests]:
         print_warning(f"{len(seen)} of {len(val)} validation pairs are training pairs too, such as {seen[0]}")
+
+
+def _resize_methods(form: PairFormat) -> tuple[str, str]:
+    """Returns by which A and B are resized."""
+    source, target = form.source.resize_method, form.target.resize_method
+    return (source, target) if form.direction == "AtoB" else (target, source)
 
 
 def _classes_of(train: Pairs) -> set[int]:

@@ -21,7 +21,10 @@ from pipelines.storage.shards import Shards
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
 from tests.helpers.pictures import encoded, noise
+from tfpix2pix.config import Config
+from tfpix2pix.training.open_data import warn
 
+CONFIG = Config(image_size=(24, 24), load_size=(24, 30), depth=2, direction="AtoB")
 SIZE = (24, 30)
 CROP = (20, 22)
 OPTIONS = ("--load_size=24x30", "--resize_method_b=nearest", "--shards=1")
@@ -76,6 +79,18 @@ def test_validation_keeps_the_files(data, shards):
     assert train.manifest.heights == [24, 24]
     assert train.manifest.widths == [60, 60]
     assert val[1].read_bytes() == (data / "val" / "1.png").read_bytes()
+
+
+def test_training_says_where_it_asks_for_another_resize_method(data, shards, capsys):
+    config = dataclasses.replace(CONFIG, data=str(shards)).resolved()
+    for methods, said in (({"target_resize_method": "nearest"}, 0), ({"source_resize_method": "nearest"}, 1)):
+        asked = dataclasses.replace(config, **methods)
+        train = open_pairs(shards / "train", asked.train_format())
+        warn(asked, train, None)
+        lines = [line for line in capsys.readouterr().out.splitlines() if "when they were sharded" in line]
+        assert len(lines) == said
+    assert "resized by bicubic and nearest" in lines[0]
+    assert "ask for nearest and bicubic" in lines[0]
 
 
 def test_shards_of_another_size_are_not_overwritten(data, shards, capsys):
