@@ -129,6 +129,7 @@ const [download] = await Promise.all([page.waitForEvent("download"), page.click(
 const chunks = [];
 for await (const chunk of await download.createReadStream()) chunks.push(chunk);
 await page.click("#share");
+await page.waitForSelector("#link[open]"); // the drawing is compressed first
 const link = await page.inputValue("#link input");
 const inDialog = await findings();
 await page.goto("about:blank");
