@@ -65,7 +65,8 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
         self.decay_steps = decay_steps
         self.warmup_steps = warmup_steps
         self.cosine = cosine
-        self.cuts = cuts
+        # A list, as it comes back from a file.
+        self.cuts = list(cuts)
         self.cut_factor = cut_factor
         self.plateau = plateau
 
