@@ -126,6 +126,7 @@ def measure(run: pathlib.Path) -> dict:
     from pipelines.loader import eval_dataset
     from pipelines.pairs import open_pairs
     from tfpix2pix.quality.image_metrics import image_metrics
+    from tfpix2pix.quality.signs import highest_frequencies
     from tfpix2pix.run_dir.trained_generator import load_generator
 
     file = run.with_suffix(".json")
@@ -141,8 +142,8 @@ def measure(run: pathlib.Path) -> dict:
                 each += found[name].numpy().tolist()
             seen.append(generated.numpy())
             wanted.append(target.numpy())
-        share = nyquist(np.concatenate(seen)) / nyquist(np.concatenate(wanted))
-        file.write_text(json.dumps(values | {"checkerboard": share}))
+        shares = [highest_frequencies(np.concatenate(images)) for images in (seen, wanted)]
+        file.write_text(json.dumps(values | {"checkerboard": shares[0] / shares[1]}))
     return json.loads(file.read_text())
 
 
@@ -172,21 +173,6 @@ def read_back(run: pathlib.Path, segmenter: pathlib.Path) -> list[float]:
             values += [float(np.trace(each) / each.sum()) for each in counts]
         file.write_text(json.dumps(values))
     return json.loads(file.read_text())
-
-
-def nyquist(images: np.ndarray) -> float:
-    """Returns the share of the images' energy, without their means, that lies at the highest frequencies.
-
-    A checkerboard of single pixels, and stripes one pixel wide, are at the Nyquist frequency of one axis or both.
-
-    Args:
-      images: `(N, H, W, C)`, even sides.
-    """
-    spectrum = np.abs(np.fft.fft2(images - images.mean(axis=(1, 2), keepdims=True), axes=(1, 2))) ** 2
-    height, width = images.shape[1:3]
-    is_highest = np.zeros((height, width), bool)
-    is_highest[height // 2] = is_highest[:, width // 2] = True
-    return float(spectrum[:, is_highest].sum() / spectrum.sum())
 
 
 def step_times(rows: dict[str, dict], rounds: int = 5, steps: int = 8) -> dict[str, float]:

@@ -87,7 +87,7 @@ FILES = {
 
 
 def in_graph(read, files):
-    """What tf.data makes of several files by one graph."""
+    """Reads all files in one tf.data pipeline, whose graph is the same for each."""
     return list(tf.data.Dataset.from_tensor_slices(files).map(read))
 
 

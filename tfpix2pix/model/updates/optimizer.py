@@ -9,9 +9,9 @@ from tfpix2pix.model.updates.loss_scale import LossScale
 
 
 class _Shared:
-    """What all variables of one update share, by graph and device, where otherwise each would compute its own.
+    """Keeps the numbers that the updates of all variables have in common, for each graph and device.
 
-    It is no dict, since Keras would follow that for what to save.
+    Without it each update would compute them again. It is no dict, since Keras saves what is in a dict.
     """
 
     def __init__(self) -> None:
