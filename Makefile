@@ -18,7 +18,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo web-demo test test-all lint web-lint format docs docs-serve tensorboard stress hostile engine torch audit fuzz clean
+.PHONY: help demo web-demo test test-all lint web-lint format docs docs-serve tensorboard stress hostile engine bioimage torch audit fuzz clean
 
 help:
 	@echo "make demo         draw a small data set, train on it for some minutes, show the result"
@@ -35,6 +35,7 @@ help:
 	@echo "make hostile      360 spoiled inputs through every command; prints a table"
 	@echo "make fuzz         TARGET=torch for SECONDS=600; targets are tests/fuzz/fuzz_*.py"
 	@echo "make engine       serve MODEL=models/NAME/1 by MLServer, compare on IMAGES=FOLDER"
+	@echo "make bioimage     let the BioImage Model Zoo's own program test packages of export.bioimage"
 	@echo "make torch        let torch itself load files of export.torch, and read its own"
 	@echo "make audit        look up known vulnerabilities of the packages in .venv"
 	@echo "make clean        remove the environments"
@@ -92,6 +93,9 @@ hostile: $(INSTALLED_DEV)
 
 engine: .venv-engine/.installed
 	.venv-engine/bin/python -m tests.engine.check $(MODEL) $(IMAGES)
+
+bioimage: $(INSTALLED_DEV) .venv-bioimage/.installed
+	$(BIN)/python -m pytest tests/export/zoo
 
 torch: $(INSTALLED_DEV) .venv-torch/.installed
 	$(BIN)/python -m pytest tests/export/test_torch.py

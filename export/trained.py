@@ -18,6 +18,7 @@ from pipelines.system.terminal import InputError, check_value
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS, check_depth
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.shared import find_run
 from tfpix2pix.run_dir.trained_generator import load_generator
 
 # The description beside every export.
@@ -39,6 +40,7 @@ class Trained:
       pairs: what its exports are compared on, at the scale of training.
       compared_on: in words where the pairs are from, and how large they are.
       checkpoint: in words which step it is.
+      run_dir: of the run.
     """
 
     generator: keras.Model
@@ -49,6 +51,7 @@ class Trained:
     pairs: list[ComparedPair]
     compared_on: str = ""
     checkpoint: str = ""
+    run_dir: pathlib.Path = pathlib.Path()
 
     @functools.cached_property
     def colors(self) -> dict[str, object]:
@@ -111,7 +114,7 @@ def open_trained(
         check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
     if image_size is not None:
         image_size = parse_size("image_size", image_size)
-    folder = pathlib.Path(run_dir)
+    folder = find_run(run_dir)
     with tf.device(COMPARED_ON):
         generator, config, step = load_generator(
             folder, str(checkpoint), (None, None), norm_statistics, dropout_at_inference, products
@@ -142,6 +145,7 @@ def open_trained(
         pairs,
         compared_on,
         words,
+        folder,
     )
 
 

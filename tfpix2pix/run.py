@@ -24,6 +24,7 @@ from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.networks.folded import folded
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.shared import find_run
 from tfpix2pix.run_dir.trained_generator import load_generator
 from tfpix2pix.translation import uncertain_results
 from tfpix2pix.translation.any_size import AnySize
@@ -49,7 +50,8 @@ def load_run(
         run.generator.summary()
 
     Args:
-      run_dir: the run directory that `train` wrote.
+      run_dir: the run directory that `train` wrote, a folder that export.card wrote, or `hf://OWNER/NAME`, such a
+        folder on Hugging Face.
       checkpoint: `best` (by the run's best_by), `latest`, or a step.
       norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
       dropout_at_inference: whether dropout stays on: the paper's noise.
@@ -63,7 +65,7 @@ def load_run(
         check_value("norm_statistics", norm_statistics, choices=NORM_STATISTICS)
     if image_size is not None:
         image_size = parse_size("image_size", image_size)
-    folder = pathlib.Path(run_dir)
+    folder = find_run(run_dir)
     generator, config, step = load_generator(
         folder, str(checkpoint), (None, None), norm_statistics, dropout_at_inference
     )

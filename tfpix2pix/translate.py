@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int:
     from pipelines.storage.video import is_video
     from tfpix2pix.run import load_run
     from tfpix2pix.run_dir import config_json
+    from tfpix2pix.run_dir.shared import find_run
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
@@ -41,16 +42,17 @@ def main(argv: list[str]) -> int:
         return translate_video(values, output)
     if line := left_out_line(pathlib.Path(values.input), with_zarr=True):
         print(terminal.one_line(line))
-    config = config_json.load(pathlib.Path(values.run_dir))
+    run_dir = find_run(values.run_dir)
+    config = config_json.load(run_dir)
     config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
     form = result_format.choose(values.format, config.image_format("target"), config.result_type)
     suffix = functools.partial(
         suffix_of_result, asked=values.format, form=form, source_form=config.image_format("source")
     )
     planned = plan_outputs(pathlib.Path(values.input), output, suffix, with_zarr=True)
-    check_kind(values, config, list(planned))
+    check_kind(values, run_dir, config, list(planned))
     run = load_run(
-        values.run_dir,
+        run_dir,
         values.checkpoint,
         norm_statistics=values.norm_statistics,
         # --samples=1 asks for no masks.
@@ -136,7 +138,7 @@ def check_uncertainty(values: flags.FlagValues) -> None:
             raise InputError(f"{option}={values[option].value} needs uncertainty; give --uncertainty as well")
 
 
-def check_kind(values: flags.FlagValues, config: Config, files: list[pathlib.Path]) -> None:
+def check_kind(values: flags.FlagValues, run_dir: pathlib.Path, config: Config, files: list[pathlib.Path]) -> None:
     """Says it if the images look like pairs and are read as single ones, or the other way round.
 
     Raises:
@@ -145,7 +147,7 @@ def check_kind(values: flags.FlagValues, config: Config, files: list[pathlib.Pat
     from pipelines.storage.kind import guess_kind
     from tfpix2pix.run_dir import data_json
 
-    kind = guess_kind(files, data_json.load_aspects(pathlib.Path(values.run_dir)), config.axes, config.max_pixels)
+    kind = guess_kind(files, data_json.load_aspects(run_dir), config.axes, config.max_pixels)
     if kind == "pairs" and values.pairs is None:
         raise InputError(
             f"input={values.input} looks like side-by-side pairs; give --pairs to translate their source half, or "

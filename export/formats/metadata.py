@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
+from export.sharing.meanings import channel_names, source_meaning, target_meaning
 from export.trained import Trained, weights_digest
 from pipelines.images.size import format_size
-from tfpix2pix.config import Config
 from tfpix2pix.exported.model_file import SHARED
 
 # Options of the training that say what the numbers of a file's input and output are; `train --help` explains them.
 OPTIONS = (*SHARED, "label_colors", "norm", "norm_statistics")
-CHANNELS = {1: ["gray"], 2: ["gray", "alpha"], 3: ["red", "green", "blue"], 4: ["red", "green", "blue", "alpha"]}
 
 
 def metadata(run: Trained, any_size: bool, license_text: str) -> dict[str, Any]:
@@ -46,28 +45,3 @@ def metadata(run: Trained, any_size: bool, license_text: str) -> dict[str, Any]:
 def as_texts(values: dict[str, Any]) -> dict[str, str]:
     """Converts metadata to the texts that an ONNX file holds: what is no text becomes JSON."""
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
-
-
-def source_meaning(config: Config) -> str:
-    """Says in words what the source's values in [-1, 1] are."""
-    if config.source_labels:
-        return "1 in the channel of the pixel's class, -1 in the others, and in all where it has none"
-    if config.source_normalize:
-        return "-1 and 1 are the picture's own percentiles, as in source_normalize"
-    return f"-1 and 1 are {_ends(config.source_range)} of the picture's file"
-
-
-def target_meaning(config: Config) -> str:
-    """Says in words what the generated values in [-1, 1] are."""
-    if config.target_labels:
-        return "2 p - 1 of the probability p of each class; the largest is the pixel's class"
-    return f"-1 and 1 are {_ends(config.target_range)} of a file of target_type"
-
-
-def channel_names(channels: int, labels: int) -> list[str]:
-    """Names the channels of an image; none where only their order is known."""
-    return [f"class {index}" for index in range(labels)] or CHANNELS.get(channels, [])
-
-
-def _ends(value_range: str) -> str:
-    return " and ".join(value_range.split(",")) if value_range else "the smallest and the largest number"

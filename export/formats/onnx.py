@@ -94,7 +94,7 @@ def export_onnx(
         return session.run(None, {"source": source[None]})[0][0]
 
     candidate = Candidate(FILE, file, translate, BOUNDS[precision], count_operations(file))
-    (row,) = write_passing(folder, run, parity_images, [candidate], about | {"precision": precision})
+    (row,) = write_passing(folder, run, parity_images, [candidate], about | {"precision": precision}, "onnx")
     return row
 
 

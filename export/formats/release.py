@@ -1,4 +1,4 @@
-"""Writes the exported files that are near enough to Keras, and export.json beside them."""
+"""Writes the exported files that are near enough to Keras, and beside them export.json and the model card."""
 
 import dataclasses
 import json
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from export.compared_pairs import brought_to
 from export.formats.parity import Operations, Row, compare
+from export.sharing.card import write_card
 from export.trained import COMPARED_ON, EXPORT_FILE, Trained
 from pipelines.images.size import Size
 from pipelines.system.disk import naming_full_disk, write_whole
@@ -40,7 +41,7 @@ class Candidate:
 
 
 def write_passing(
-    folder: pathlib.Path, run: Trained, images: int, candidates: Iterable[Candidate], about: dict[str, Any]
+    folder: pathlib.Path, run: Trained, images: int, candidates: Iterable[Candidate], about: dict[str, Any], use: str
 ) -> list[Row]:
     """Measures each candidate against Keras, and writes it if it reaches its bound.
 
@@ -50,6 +51,7 @@ def write_passing(
       images: how many of its pairs to measure on.
       candidates: may be made one after the other.
       about: what the candidates say of themselves. Those for any size are compared at two other sizes too.
+      use: how such a file is used, a key of USES.
     """
     pairs = run.pairs[:images]
     others = other_sizes(run.form.size, about["multiple"]) if about["any_size"] else []
@@ -79,6 +81,7 @@ def write_passing(
         write_whole(
             folder / EXPORT_FILE, json.dumps({**run.description(), **about, "parity": figures}, indent=2) + "\n"
         )
+        write_card(folder, run.run_dir, run.config, run.step, use, license_text=about["license"])
     return rows
 
 

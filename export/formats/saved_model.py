@@ -14,6 +14,7 @@ from export.formats.saved_model_parity import HALF_BOUNDS, as_png, check
 from export.serving.servable import FILES, FLOATS, Servable
 from export.serving.versions import SOURCES_FOLDER, choose_version, new_version
 from export.serving.warmup import write_warmup
+from export.sharing.card import write_card
 from export.trained import COMPARED_ON, EXPORT_FILE, open_trained
 from pipelines.images.size import Size
 from pipelines.system.disk import check_writable, naming_full_disk
@@ -99,7 +100,7 @@ def export_saved_model(
         resizes=True,
         dropout_at_inference=dropout_at_inference,
     )
-    chosen = choose_fit(run.config, pathlib.Path(run_dir), fit, image_size)
+    chosen = choose_fit(run.config, run.run_dir, fit, image_size)
     # The limit of requests; validation pairs are read by the run's own.
     form = dataclasses.replace(
         source_format(run.config, chosen.name, image_size), max_pixels=max_pixels or run.form.max_pixels
@@ -140,4 +141,5 @@ def export_saved_model(
             },
         }
         (folder / EXPORT_FILE).write_text(json.dumps(description, indent=2) + "\n")
+        write_card(folder, run.run_dir, run.config, run.step, "saved_model", license_text=license_text, of=output)
     return output / str(version)

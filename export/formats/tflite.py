@@ -76,7 +76,7 @@ def export_tflite(
     about = metadata(run, image_size == DYNAMIC, license_text)
     typical = [brought_to(source, run.form.size) for source, _ in run.pairs[:calibration_images]]
     files = convert(run.generator, run.form.size, kinds, typical, about)
-    return write_passing(folder, run, parity_images, (candidate(kind, file) for kind, file in files), about)
+    return write_passing(folder, run, parity_images, (candidate(kind, file) for kind, file in files), about, "tflite")
 
 
 def candidate(kind: str, file: bytes) -> Candidate:

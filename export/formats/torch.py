@@ -5,12 +5,14 @@ import json
 import os
 import pathlib
 
+from export.sharing.card import write_card
 from export.trained import EXPORT_FILE
 from pipelines.system.disk import check_writable, naming_full_disk, write_whole
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.networks.choices import LOCAL_BLOCKS, RESNET_DEPTH
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.shared import find_run
 from tfpix2pix.run_dir.trained_weights import trained_weights
 from tfpix2pix.weights.network_weights import NetworkWeights
 from tfpix2pix.weights.torch.names import PIX2PIXHD, REFERENCE
@@ -68,7 +70,7 @@ def export_torch(
     """
     folder = pathlib.Path(output)
     check_writable(folder, "output")
-    run_dir = pathlib.Path(run_dir)
+    run_dir = find_run(run_dir)
     networks, config, step = trained_weights(run_dir, str(checkpoint))
     checkpoints = Checkpoints(run_dir, best_by=config.best_by)
     if config.target_labels:
@@ -110,6 +112,7 @@ def export_torch(
             "config": dataclasses.asdict(config),
         }
         write_whole(folder / EXPORT_FILE, json.dumps(about, indent=2) + "\n")
+        write_card(folder, run_dir, config, step, "torch")
     notes = []
     if any(map(is_affine, networks)):
         notes.append(

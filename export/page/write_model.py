@@ -21,7 +21,7 @@ KINDS = {"float16": 68.0, "float32": 90.0}
 def write_model(
     run: Trained, site: pathlib.Path, name: str, title: str, source_images: int, license_text: str
 ) -> tuple[dict[str, Any], Row]:
-    """Writes models/NAME/: the model, export.json beside it, and some sources.
+    """Writes models/NAME/: the model, export.json and its card beside it, and some sources.
 
     Args:
       run: of one size.
@@ -38,7 +38,7 @@ def write_model(
     about = metadata(run, False, license_text)
     for kind, file in convert(run.generator, run.form.size, KINDS, [], about):
         one = dataclasses.replace(candidate(kind, file), name=MODEL_FILE, bound=KINDS[kind])
-        (row,) = write_passing(folder, run, len(run.pairs), [one], about)
+        (row,) = write_passing(folder, run, len(run.pairs), [one], about, "web")
         if row.passed:
             break
     names = write_sources(folder, run.pairs, run.form.size, source_images if row.passed else 0)

@@ -17,7 +17,10 @@ COMMANDS = (
         f"tfpix2pix.{name}"
         for name in ("train", "import_torch", "evaluate", "compare", "translate", "benchmark", "preview", "watch")
     ),
-    *(f"export.{name}" for name in ("saved_model", "tflite", "onnx", "torch", "web", "bulk", "serve", "client")),
+    *(
+        f"export.{name}"
+        for name in ("saved_model", "tflite", "onnx", "torch", "web", "card", "bioimage", "bulk", "serve", "client")
+    ),
 )
 # Of other programs: pip, Beam, Slurm, MkDocs, git, and the PyTorch reference.
 FOREIGN_FLAGS = {"setup_file", "bind", "gpus-per-task", "gpu-bind", "no-deps", "requirement", "strict", "signal"}

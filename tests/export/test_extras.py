@@ -9,7 +9,7 @@ from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import ROOT
 
-COMMANDS = ("saved_model", "tflite", "onnx", "bulk", "serve", "client")
+COMMANDS = ("saved_model", "tflite", "onnx", "card", "bioimage", "bulk", "serve", "client")
 
 
 def test_a_commands_module_imports_none_of_them():
@@ -24,6 +24,8 @@ def test_a_commands_module_imports_none_of_them():
         "apache_beam",
         "grpc",
         "starlette",
+        "huggingface_hub",
+        "bioimageio",
     }
     code = f"import sys; {imports}; import tfpix2pix.translate; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -43,6 +45,13 @@ def test_a_commands_module_imports_none_of_them():
         ("onnx", (), "tf2onnx", ("export.formats.onnx",), r"tf2onnx is not .*pip install onnx"),
         ("onnx", (), "onnxruntime", ("export.formats.onnx",), r"onnxruntime is not .*pip install onnx"),
         (
+            "bioimage",
+            (),
+            "bioimageio.spec",
+            ("export.zoo.package",),
+            r"bioimageio.* is not .*pip install bioimageio.spec",
+        ),
+        (
             "client",
             ("--protocol=grpc",),
             "tensorflow_serving.apis",
@@ -52,7 +61,7 @@ def test_a_commands_module_imports_none_of_them():
         ("serve", (), "uvicorn", ("export.rest.listening",), r"uvicorn is not .*pip install starlette uvicorn"),
         ("serve", (), "starlette.applications", ("export.rest.listening",), r"starlette.* is not .*pip install"),
     ],
-    ids=["tflite", "tf2onnx", "onnxruntime", "grpc", "uvicorn", "starlette"],
+    ids=["tflite", "tf2onnx", "onnxruntime", "bioimage", "grpc", "uvicorn", "starlette"],
 )
 def test_the_missing_package_is_named(short_run, tmp_path, monkeypatch, command, options, missing, importers, words):
     monkeypatch.setitem(sys.modules, missing, None)

@@ -50,7 +50,7 @@ def test_both_networks_of_a_run_come_back_to_the_last_bit(noisy_run, tmp_path, c
     assert call(import_torch, *files, f"--run_dir={tmp_path / 'run'}") == 0
     assert call(export_torch, f"--run_dir={tmp_path / 'run'}", f"--output={tmp_path / 'again'}") == 0
     for name, content in written.items():
-        assert name == "export.json" or (tmp_path / "again" / name).read_bytes() == content, name
+        assert name in ("export.json", "model_card.md") or (tmp_path / "again" / name).read_bytes() == content, name
 
 
 def test_a_random_discriminator_is_not_exported(noisy_run, tmp_path, capsys):
@@ -62,6 +62,7 @@ def test_a_random_discriminator_is_not_exported(noisy_run, tmp_path, capsys):
         "export.json",
         "latest_net_G.pth",
         "latest_net_G.safetensors",
+        "model_card.md",
     ]
     with pytest.raises(InputError, match="checkpoint=7"):
         call(export_torch, f"--run_dir={tmp_path / 'run'}", f"--output={tmp_path / 'out'}", "--checkpoint=7")

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.system.disk import check_writable, naming_full_disk
+from pipelines.system.disk import check_writable, naming_full_disk, write_whole
 from pipelines.system.links import refuse_links
 from pipelines.system.terminal import InputError, check_value, one_line
 from tfpix2pix.config import Config
@@ -21,12 +21,16 @@ from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.quality.metrics import METRICS, ORDERED_BY
 from tfpix2pix.report import plots
 from tfpix2pix.report.conclusion import of_evaluation
-from tfpix2pix.report.gallery import Gallery
+from tfpix2pix.report.gallery import ERROR, Gallery
+from tfpix2pix.report.pictures import row
 from tfpix2pix.run_dir import config_json, data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.history import changes
-from tfpix2pix.run_dir.log_jsonl import read_log
+from tfpix2pix.run_dir.log_jsonl import SIGNS, read_log
 from tfpix2pix.run_dir.run_facts import run_facts
+
+# Images that stand for the others: of each, source, generated image and target become a picture beside the page.
+EXAMPLES = ("best", "median", "worst")
 
 
 def evaluate(
@@ -47,7 +51,8 @@ def evaluate(
     Args:
       run_dir: a training's run directory; everything else is read from its config.json.
       checkpoint: `best` (by the run's best_by), `latest`, a step, or `all` that were kept.
-      output: folder for metrics.json, images.csv and report.html; RUN_DIR/evaluation/SPLIT-STEP if None.
+      output: folder for metrics.json, images.csv, report.html and its examples best.webp, median.webp
+        and worst.webp; RUN_DIR/evaluation/SPLIT-STEP if None.
       norm_statistics: what batch norm uses, `image` or `moving`; as in the run's config if None.
       dropout_at_inference: keeps dropout on, the paper's noise.
       samples: translations of each source; they differ only by dropout.
@@ -124,6 +129,7 @@ def evaluate(
         order = ORDERED_BY[config.target_kind]
         extremes = gallery.extremes(worse_by(images, order), values)
         label = METRICS[order].label
+        examples = {word: part[0] for word, part in zip(EXAMPLES, extremes, strict=True) if part}
         means = write_results(
             findings,
             subject,
@@ -133,13 +139,31 @@ def evaluate(
             conclusion=lambda _: of_evaluation(groups, config.target_kind, f"the generator of {findings.first}"),
             facts=facts,
             page_facts=about,
-            details={"run": about, "config": dataclasses.asdict(subject.config)},
+            details={
+                "run": about,
+                "signs": signs_at(run_dir, leader),
+                "examples": {word: {"image": card.name, **card.values} for word, card in examples.items()},
+                "config": dataclasses.asdict(subject.config),
+            },
             notes=notes(findings.first, len(steps), samples, subject),
             values=values,
-            highlights=dict(zip((f"{word} by {label}" for word in ("Best", "Median", "Worst")), extremes, strict=True)),
+            highlights=dict(zip((f"{word.capitalize()} by {label}" for word in EXAMPLES), extremes, strict=True)),
             curves=plots.panels(read_log(run_dir), changes(run_dir)),
         )
+        for word, card in examples.items():
+            write_whole(output / f"{word}.webp", row([card.cells[title] for title in card.cells if title != ERROR]))
     return means[findings.first]
+
+
+def signs_at(run_dir: pathlib.Path, step: int) -> dict[str, float]:
+    """Returns the signs of failure that validation saw at a step, by name; none if it was not validated then."""
+    return {
+        name.removeprefix(SIGNS): value
+        for record in read_log(run_dir)
+        if record["step"] == step
+        for name, value in record.items()
+        if name.startswith(SIGNS)
+    }
 
 
 def open_models(paths: Sequence[str | pathlib.Path]) -> dict[str, ModelFile]:

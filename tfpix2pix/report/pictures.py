@@ -1,6 +1,7 @@
 """Encodes images and error maps as small WebP files for a page."""
 
 import io
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -55,6 +56,18 @@ def error_map(target: np.ndarray, generated: np.ndarray, max_side: int = MAX_SID
 def error_scale(width: int = 256) -> bytes:
     """Draws the colors of error_map from 0 (left) to ERROR_FULL (right), as a WebP file with one row of pixels."""
     return _encode(_colored(np.linspace(0, ERROR_FULL, width, dtype=np.float32)[None]))
+
+
+def row(files: Sequence[bytes], height: int = 192) -> bytes:
+    """Joins pictures of one height side by side, as a WebP file; small ones are enlarged, each pixel to a square.
+
+    Args:
+      files: WebP files.
+      height: to which they are enlarged at least.
+    """
+    images = [np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files]
+    times = max(1, -(-height // images[0].shape[0]))
+    return _encode(Image.fromarray(np.concatenate(images, axis=1).repeat(times, 0).repeat(times, 1)))
 
 
 def size(contents: bytes) -> tuple[int, int]:

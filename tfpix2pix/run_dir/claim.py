@@ -13,7 +13,7 @@ from pipelines.system.links import refuse_links
 from pipelines.system.terminal import InputError, one_line
 from tfpix2pix.config import Config
 from tfpix2pix.devices.workers import Workers
-from tfpix2pix.run_dir import config_json, data_json, history, kept_pairs
+from tfpix2pix.run_dir import config_json, data_json, history, kept_pairs, shared
 from tfpix2pix.run_dir.change import finish_change, load_config, make_change
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.epochs import stretches
@@ -38,6 +38,11 @@ def open_run_dir(run_dir: pathlib.Path, config: Config, will_write: bool = True,
     Raises:
       InputError: it cannot be written, or as check_same_run.
     """
+    if shared.is_shared(run_dir):
+        raise InputError(
+            f"run_dir={run_dir} holds a generator to share, without the state of its training; give another --run_dir, "
+            f"and --init_from={run_dir} to begin there with its weights"
+        )
     refuse_links(run_dir, "run_dir")
     if will_write:
         # Nothing is left behind: a fault of the data, which is found later, should leave no folder.

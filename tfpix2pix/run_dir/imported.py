@@ -20,6 +20,7 @@ from tfpix2pix.networks.choices import check_size
 from tfpix2pix.networks.memory_estimate import TRAINING_COPIES, check_fits
 from tfpix2pix.run_dir import config_json, kept_pairs
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.shared import is_shared
 from tfpix2pix.weights.network_weights import NetworkWeights, check_weights, load_weights
 from tfpix2pix.weights.torch.names import DROPOUT
 
@@ -124,6 +125,8 @@ def is_random(run_dir: pathlib.Path, kind: str, step: int) -> bool:
     Raises:
       InputError: imported.json cannot be read.
     """
+    if is_shared(run_dir):
+        return kind != "generator"
     return not step and kind not in origins(run_dir, (kind,))
 
 

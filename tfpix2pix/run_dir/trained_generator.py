@@ -10,9 +10,10 @@ from pipelines.system.terminal import InputError, reason
 from tfpix2pix.config import Config
 from tfpix2pix.model.state import generator_of
 from tfpix2pix.networks.memory_estimate import check_fits
-from tfpix2pix.run_dir import config_json
+from tfpix2pix.run_dir import config_json, shared
 from tfpix2pix.run_dir.checkpoint_parts import AVERAGE, CHIEF_PREFIX, DAMAGE, holds_average
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.weights.network_weights import load_weights
 
 
 def load_generator(
@@ -79,6 +80,12 @@ def read_networks(
       InputError: it cannot be read.
     """
     path = checkpoints.path(step)
+    run_dir = checkpoints.folder.parent
+    if shared.is_shared(run_dir):
+        for network in networks:
+            if network.name == "generator":
+                load_weights(network, shared.read(run_dir))
+        return step
     try:
         generator = AVERAGE if holds_average(path) else "generator"
         named = {generator if network.name == "generator" else network.name: network for network in networks}

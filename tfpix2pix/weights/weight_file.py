@@ -19,7 +19,7 @@ SUFFIXES = (".pth", ".pt", SAFETENSORS)
 
 
 def read_weights(file: str | os.PathLike[str]) -> NetworkWeights:
-    """Reads a network of the PyTorch reference or of pix2pixHD.
+    """Reads a network of the PyTorch reference or of pix2pixHD, or a generator that was written under its own names.
 
     Args:
       file: a state dict, written by torch.save in its old or new format, or by safetensors.
@@ -30,7 +30,8 @@ def read_weights(file: str | os.PathLike[str]) -> NetworkWeights:
     path = pathlib.Path(file)
     if not path.is_file():
         raise InputError(f"{file} is not a file; give one such as latest_net_G.pth")
-    return from_torch(_safe_tensors(path) if path.suffix == SAFETENSORS else read_tensors(path), str(file))
+    tensors = _safe_tensors(path) if path.suffix == SAFETENSORS else read_tensors(path)
+    return _own(tensors, str(file)) if any("/" in name for name in tensors) else from_torch(tensors, str(file))
 
 
 def read_weights_of(kind: str, file: str | os.PathLike[str]) -> NetworkWeights:
@@ -57,6 +58,18 @@ def write_file(tensors: dict[str, np.ndarray], file: pathlib.Path) -> None:
             safetensors.numpy.save_file(tensors, temporary, metadata={"format": "pt"})
         else:
             write_tensors(tensors, temporary)
+
+
+def _own(tensors: dict[str, np.ndarray], origin: str) -> NetworkWeights:
+    """Returns the weights of a generator by the paths of our own variables, which no file of torch has."""
+    weights = NetworkWeights("generator", origin, tensors)
+    try:
+        is_generator = weights.options["depth"] and all(tensor.dtype == np.float32 for tensor in tensors.values())
+    except (LookupError, ValueError):
+        is_generator = False
+    if not is_generator:
+        raise InputError(f"{origin} holds no generator; give one that export.card wrote")
+    return weights
 
 
 def _safe_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:

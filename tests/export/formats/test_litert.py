@@ -84,7 +84,7 @@ def test_what_is_too_far_from_keras_is_not_written(short_run, tmp_path, monkeypa
     (tmp_path / "float16.tflite").write_text("of another run")
     monkeypatch.setitem(TFLITE_BOUNDS, "float16", 300.0)
     assert export(tflite, short_run, tmp_path, "--kinds=float16", "--kinds=float32") == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["export.json", "float32.tflite"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["export.json", "float32.tflite", "model_card.md"]
     assert "FAILED: under 300 dB" in capsys.readouterr().out
     assert not json.loads((tmp_path / "export.json").read_text())["parity"]["files"]["float16.tflite"]["passed"]
 
@@ -145,7 +145,7 @@ def test_int8_that_is_partly_float_says_so(short_run, tmp_path, capsys, monkeypa
     folder.mkdir()
     (folder / "int8.tflite").write_text("of an earlier export")
     assert export(tflite, short_run, folder, "--kinds=int8") == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["export.json", "int8_partly_float.tflite"]
+    assert {path.name for path in folder.iterdir()} == {"export.json", "int8_partly_float.tflite", "model_card.md"}
     (row,) = json.loads((folder / "export.json").read_text())["parity"]["files"].values()
     floats, integers = counted_by_the_interpreter((folder / "int8_partly_float.tflite").read_bytes())
     assert row["operations"] == {"floats": floats, "integers": integers}

@@ -1,0 +1,183 @@
+"""Writes the model card of an export: Markdown for people, with Hugging Face's metadata on top."""
+
+import pathlib
+import re
+import shlex
+from typing import Any
+
+import huggingface_hub
+import jinja2
+
+from export.sharing import findings
+from export.sharing.findings import Findings
+from export.sharing.meanings import channel_names, source_meaning, target_meaning
+from export.sharing.uses import USES
+from pipelines.images.size import format_size
+from pipelines.system.disk import write_whole
+from pipelines.system.terminal import one_line
+from tfpix2pix.config import Config
+from tfpix2pix.quality.metrics import METRICS
+from tfpix2pix.run_dir import imported
+from tfpix2pix.run_dir.run_facts import escaped, run_facts
+from tfpix2pix.run_dir.shared import described_data, without_places
+
+# Beside exports whose folder may have a README.md of its own; Hugging Face and the Model Zoo want that name.
+CARD_FILE = "model_card.md"
+README = "README.md"
+TEMPLATE = pathlib.Path(__file__).with_name("card.md")
+
+
+def write_card(
+    folder: pathlib.Path,
+    run_dir: pathlib.Path,
+    config: Config,
+    step: int,
+    use: str,
+    *,
+    license_text: str = "",
+    title: str = "",
+    name: str = CARD_FILE,
+    of: pathlib.Path | None = None,
+) -> None:
+    """Writes the card of a checkpoint's export, and beside it the pictures that it shows.
+
+    Every figure in it is from the run: metrics from the metrics.json that `evaluate` wrote of this checkpoint.
+
+    Args:
+      folder: of the export; exists.
+      run_dir: of the run.
+      config: of the run, with the norm statistics of the export.
+      step: of the checkpoint.
+      use: a key of USES.
+      license_text: under which the export may be used; may be empty.
+      title: for people; by default the name of the run directory.
+      name: of the card's file.
+      of: the folder as its users give it, if that is another.
+    """
+    title = title or run_dir.resolve().name
+    found = findings.find(run_dir, config, step)
+    pictures = {f"{word}.webp": contents for word, contents in (found.pictures if found else {}).items()}
+    body = _environment().get_template(TEMPLATE.name).render(
+        title=escaped(title),
+        checkpoint=f"step {step}",
+        license=escaped(license_text),
+        config=config,
+        found=found,
+        pictures={file.partition(".")[0]: file for file in pictures},
+        use=USES[use].format(folder=(of or folder).name),
+        **_told(run_dir, config),
+        **_told_of(found),
+    )  # fmt: skip
+    card = huggingface_hub.ModelCard(f"---\n{_metadata(title, config, license_text, found).to_yaml()}\n---\n\n{body}")
+    for file, contents in pictures.items():
+        write_whole(folder / file, contents)
+    write_whole(folder / name, str(card))
+
+
+def _metadata(title: str, config: Config, license_text: str, found: Findings | None) -> huggingface_hub.ModelCardData:
+    """Returns what Hugging Face's pages know of a model: license, tags, task, and metrics if there are any."""
+    license_id = license_text.lower()
+    is_known = bool(re.fullmatch(r"[a-z0-9.-]+", license_id))
+    values: dict[str, Any] = {}
+    if license_text:
+        values = {"license": license_id} if is_known else {"license": "other", "license_name": license_text}
+    results = None
+    if found:
+        data = pathlib.PurePath(found.numbers.get("data") or config.data_name or "pairs").name
+        results = [
+            huggingface_hub.EvalResult(
+                task_type="image-to-image",
+                dataset_type=data,
+                dataset_name=data,
+                dataset_split=found.numbers["split"],
+                metric_type=metric,
+                metric_name=METRICS[metric].label,
+                metric_value=entry["mean"],
+            )
+            for metric, entry in found.summaries[found.column].items()
+        ]
+    return huggingface_hub.ModelCardData(
+        **values,
+        library_name="tfpix2pix",
+        pipeline_tag="image-to-image",
+        tags=["pix2pix", "image-to-image", "tensorflow", "keras"],
+        model_name=title,
+        eval_results=results,
+    )
+
+
+def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
+    """Returns what the template shows of a run, whether it was evaluated or not."""
+    plain = without_places(config)
+    sides = ("A, left in a side-by-side file", "B, right in a side-by-side file")
+    both = {side: channel_names(getattr(config, f"{side}_channels"), getattr(config, f"{side}_labels"))
+            for side in ("source", "target")}  # fmt: skip
+    data = described_data(run_dir)
+    files = imported.origins(run_dir)
+    facts = run_facts(run_dir, plain)
+    if files:
+        facts = {name: text.replace(files.get(name, text), pathlib.PurePath(files.get(name, text)).name)
+                 for name, text in facts.items()}  # fmt: skip
+    return {
+        "sides": sides if config.direction == "AtoB" else sides[::-1],
+        "channels": [
+            ": ".join(filter(None, [str(getattr(config, f"{side}_channels")), escaped(", ".join(names))]))
+            for side, names in both.items()
+        ],
+        "meanings": [source_meaning(config), target_meaning(config)],
+        "files": [
+            _numbers(config.source_range or config.source_normalize),
+            _numbers(config.target_range, config.result_type),
+        ],
+        "size": format_size(config.image_size),
+        "scale": format_size(config.scale_size),
+        "data": {"training": data, "validation": data["validation"]} if data else {},
+        "data_name": escaped(plain.data_name or f"{plain.data_a} and {plain.data_b}"),
+        # Of networks that another program trained, the options are our defaults.
+        "command": ""
+        if files
+        else one_line(shlex.join(["python", "-m", "tfpix2pix.train", *(f"--{each}" for each in plain.chosen())])),
+        "facts": {name: escaped(text) for name, text in facts.items()},
+    }
+
+
+def _told_of(found: Findings | None) -> dict[str, Any]:
+    """Returns what the template shows of an evaluation, and what was not tried."""
+    untried = [
+        "Pictures of another kind, from other instruments or at another scale than the training data.",
+        "Another training with these options: seeds give different numbers, and this is one.",
+    ]
+    if not found:
+        return {"nearest": None, "untried": ["Images that training has not seen: no evaluation was found.", *untried]}
+    numbers = found.numbers
+    if numbers["split"] != "test" and found.is_own:
+        untried.insert(0, "A test split: these figures are of pairs that the training validated with, or learned from.")
+    if found.is_own:
+        untried.insert(0, "Another data set.")
+    nearest = numbers.get("signs", {}).get("nearest")
+    return {
+        "numbers": numbers,
+        "table": found.table,
+        "of_other": "" if found.is_own else f" of {escaped(pathlib.PurePath(numbers['data']).name)}",
+        "nearest": None if nearest is None else f"{nearest:.3f}",
+        "untried": untried,
+    }
+
+
+def _numbers(span: str, kind: str = "") -> str:
+    """Says which stored numbers the darkest and the brightest are, and of which type."""
+    words = [kind] if kind else []
+    if span:
+        words.append(f"each picture's own {span}" if ":" in span else f"{span.replace(',', ' to ')}")
+    return ", ".join(words) or "all that their type has"
+
+
+def _environment() -> jinja2.Environment:
+    # Markdown: what comes from outside is escaped where it is passed.
+    return jinja2.Environment(  # noqa: S701
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,83 @@
+"""Tells of a run what a package says in words: name, authors, citations, data, how the training went."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+from bioimageio.spec.dataset.v0_3 import DatasetDescr
+from bioimageio.spec.model import v0_5 as spec
+
+from export.trained import Trained
+from pipelines.images.size import format_size
+from pipelines.system.terminal import InputError
+from tfpix2pix.networks.choices import GENERATORS
+from tfpix2pix.run_dir.run_facts import run_facts
+from tfpix2pix.run_dir.shared import described_data, without_places
+
+PAPER = spec.CiteEntry(
+    text="Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017",
+    doi=spec.Doi("10.1109/CVPR.2017.632"),
+)
+
+
+def zoo_name(title: str) -> str:
+    """Returns a title of letters that the zoo takes."""
+    name = " ".join(re.sub(r"[^A-Za-z0-9_+\- ()]", " ", title).split())[:64]
+    return name if len(name) >= 5 else f"pix2pix {name}".strip()
+
+
+def description(run: Trained) -> str:
+    """Describes the model in some sentences."""
+    config = without_places(run.config)
+    data = config.data_name or f"{config.data_a} and {config.data_b}"
+    return (
+        f"pix2pix: translates {config.source_channels} channels into {config.target_channels}, learned from pairs of "
+        f"{data}. Sides are multiples of {config.multiple}; training saw windows of {format_size(config.image_size)}."
+    )
+
+
+def own_tags(run: Trained) -> list[str]:
+    """Returns the tags that a run tells."""
+    return ["pix2pix", "image-to-image", "2d", run.config.generator, "gan", "tensorflow", "onnx"]
+
+
+def cite_entry(text: str) -> spec.CiteEntry:
+    """Reads `TEXT; DOI` or `TEXT; https://...`; raises InputError if it is neither."""
+    words, _, where = (part.strip() for part in text.rpartition(";"))
+    if not words:
+        raise InputError(f"cite={text} has no DOI or address; give such as --cite='A. Author 2020; 10.1000/182'")
+    name = "url" if where.startswith("http") else "doi"
+    try:
+        return spec.CiteEntry.model_validate({"text": words, name: where})
+    except pydantic.ValidationError as error:
+        raise InputError(f"cite={text}: {error.errors()[0]['msg']}; give a DOI or an address after the ;") from None
+
+
+def training_data(run: Trained) -> DatasetDescr:
+    """Describes the training's data by name, number and digest, as far as they are known."""
+    config, known = without_places(run.config), described_data(run.run_dir)
+    name = config.data_name or f"{config.data_a} and {config.data_b}"
+    counted = f"{known['pairs']} training and {known['validation']['pairs']} validation pairs" if known else "pairs"
+    digest = f", digest {known['fingerprint']}" if known else ""
+    return DatasetDescr(name=zoo_name(f"pairs of {name}"), description=f"{counted} of {name}{digest}")
+
+
+def details(run: Trained, tolerances: Sequence[spec.ReproducibilityTolerance]) -> spec.BioimageioConfig:
+    """Returns what the zoo has words for besides: how the training went, and how exact results are."""
+    config, facts = run.config, run_facts(run.run_dir, without_places(run.config))
+    told: dict[str, Any] = {
+        "training_epochs": config.epochs,
+        "training_batch_size": config.batch_size,
+        "initial_learning_rate": config.learning_rate,
+    }
+    return spec.BioimageioConfig(
+        reproducibility_tolerance=tolerances,
+        architecture_type=GENERATORS[config.generator],
+        architecture_description="; ".join(f"{name}: {facts[name]}" for name in ("network", "depth") if name in facts),
+        model_parameter_count=run.generator.count_params(),
+        task="image-to-image translation",
+        training=spec.TrainingDetails(
+            **({} if "trained" not in facts else told), loss_function=facts.get("loss"), optimizer=config.optimizer
+        ),
+    )

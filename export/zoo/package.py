@@ -1,0 +1,226 @@
+"""Writes a package of the BioImage Model Zoo by its own library, with a test picture that `translate` translated."""
+
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from export.compared_pairs import brought_to
+from export.formats.metadata import metadata
+from export.formats.parity import Row
+from export.sharing.card import README, write_card
+from export.trained import COMPARED_ON, Trained, open_trained
+from export.zoo import numbers
+from pipelines.images import codecs
+from pipelines.images.size import next_multiple
+from pipelines.system.disk import check_writable, naming_full_disk
+from pipelines.system.terminal import InputError, check_value
+from tfpix2pix.translation.shared_statistics import has_own_statistics
+
+try:
+    import bioimageio.spec
+    import pydantic
+    from bioimageio.spec.model import v0_5 as spec
+
+    from export.zoo import about, tensors, weights
+except ImportError as error:
+    raise InputError(f"{error.name} is not installed; pip install bioimageio.spec onnx onnxruntime tf2onnx") from None
+
+# The name under which the specification's library writes it.
+RDF_FILE = "rdf.yaml"
+# Sides of the cover's two pictures.
+COVER_SIDE = 256
+# A test on another machine may differ by so many times what was measured here.
+MARGIN = 10
+# The specification allows no more of the largest number in the test output.
+MAX_TOLERANCE = 0.01
+
+
+def export_bioimage(
+    run_dir: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    checkpoint: str | int = "best",
+    norm_statistics: str | None = None,
+    data: str = "",
+    sources: str = "",
+    parity_images: int = 20,
+    license_text: str = "",
+    title: str = "",
+    authors: Sequence[str] = (),
+    cite: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    source_type: str = "auto",
+    halo: int | None = None,
+) -> list[Row]:
+    """Exports a run's generator as a package of the BioImage Model Zoo.
+
+        export_bioimage("runs/nuclei", "models/zoo", license_text="CC-BY-4.0", authors=["A. Author"])
+
+    Args:
+      run_dir: the run directory that `train` wrote.
+      output: the package's folder; made if it does not exist, and replaced if it holds a package.
+      checkpoint: `best` (by the run's best_by), `latest`, or a step.
+      norm_statistics: what batch norm uses, `image` or `moving`; by default as in the run's config.
+      data: the data set of whose val/ the test picture is, and on which weights are compared with Keras; by default
+        pairs that the run has kept.
+      sources: a folder of single sources that are used instead.
+      parity_images: on how many pictures at most the weights are compared.
+      license_text: an identifier of SPDX, such as `CC-BY-4.0`.
+      title: 5 to 64 letters, digits, spaces, `_`, `+`, `-` and parentheses; by default the name of the run directory.
+      authors: names.
+      cite: what to cite besides pix2pix, each as `TEXT; DOI` or `TEXT; https://...`.
+      tags: besides those that the run tells.
+      source_type: one of SOURCE_TYPES.
+      halo: pixels that tiles lose at each edge; 0: pictures are translated whole. None: 0 if images are normalized by
+        their own statistics, of which a tile has others, else 32 or one multiple.
+
+    Returns:
+      How near each file of weights is to Keras. The package is written only if all `passed`.
+
+    Raises:
+      InputError: an argument does not fit, or the specification has no words for the run.
+    """
+    check_value("source_type", source_type, choices=numbers.SOURCE_TYPES)
+    if halo is not None:
+        check_value("halo", halo, least=0)
+    folder = pathlib.Path(output)
+    if folder.exists() and any(folder.iterdir()) and not (folder / RDF_FILE).exists():
+        raise InputError(f"output={output} holds other files; give a new folder, or that of a package")
+    check_writable(folder, "output")
+    run = open_trained(
+        run_dir,
+        parity_images,
+        checkpoint=checkpoint,
+        data=data,
+        sources=sources,
+        norm_statistics=norm_statistics,
+        products=False,
+    )
+    if run.config.source_labels:
+        raise InputError(
+            f"run_dir={run_dir} has source_labels={run.config.source_labels}, and the zoo's specification has no step "
+            "from a label map to its classes; give export.onnx"
+        )
+    kind = numbers.source_type(run.config, source_type)
+    if halo is None:
+        own = any(map(has_own_statistics, run.generator.layers))
+        halo = 0 if own else tensors.usual_halo(run.config.multiple)
+    with tempfile.TemporaryDirectory() as temporary, naming_full_disk(folder, "the export"):
+        place = pathlib.Path(temporary)
+        files = weights.write_weights(place, run, metadata(run, True, license_text))
+        rows = weights.compared(run, files, place)
+        if not all(row.passed for row in rows):
+            return rows
+        write_card(
+            place, run.run_dir, run.config, run.step, "bioimage", license_text=license_text, name=README, of=folder,
+            title=title,
+        )  # fmt: skip
+        tolerances = write_tests(place, run, kind, halo, files)
+        try:
+            described = spec.ModelDescr(
+                name=about.zoo_name(title or run.run_dir.resolve().name),
+                description=about.description(run),
+                authors=[spec.Author(name=name) for name in authors],
+                cite=[about.PAPER, *map(about.cite_entry, cite)],
+                license=license_text or None,
+                tags=[*dict.fromkeys([*about.own_tags(run), *tags])],
+                documentation=spec.FileDescr(source=place / README),
+                covers=[spec.FileDescr(source=place / "cover.png")],
+                attachments=[spec.FileDescr(source=path) for path in sorted(place.glob("*.webp"))],
+                inputs=[
+                    tensors.source_tensor(
+                        run.config, kind, halo, place / "source.npy", next(place.glob("sample_source.*"))
+                    )
+                ],
+                outputs=[
+                    tensors.result_tensor(
+                        run.config,
+                        halo,
+                        place / "generated.npy",
+                        next(place.glob("sample_generated.*"), None),
+                    )
+                ],
+                weights=weights.describe(place),
+                training_data=about.training_data(run),
+                config=spec.Config(bioimageio=about.details(run, tolerances)),
+            )
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"the zoo's specification refuses {where}: {first['msg']}; give another") from None
+        if folder.exists():
+            shutil.rmtree(folder)
+        bioimageio.spec.save_bioimageio_package_as_folder(described, output_path=folder)
+    return rows
+
+
+def write_tests(
+    place: pathlib.Path, run: Trained, kind: str, halo: int, files: dict[str, weights.Translate]
+) -> list[spec.ReproducibilityTolerance]:
+    """Writes test input and output, samples and the cover; returns how far each file's result may be off.
+
+    Args:
+      place: folder for the files.
+      run: the first of its pictures is taken.
+      kind: type of the sources' numbers.
+      halo: of tiles.
+      files: how each translates.
+    """
+    config, multiple = run.config, run.config.multiple
+    least = tensors.min_side(multiple, halo)
+    height, width = (max(least, side) for side in next_multiple(run.form.size, multiple))
+    # So that a package with swapped axes fails.
+    width += multiple if height == width else 0
+    source = numbers.stored(config, brought_to(run.pairs[0][0], (height, width)), kind)
+    with tf.device(COMPARED_ON):
+        expected = numbers.translate(config, run.generator, source)
+    np.save(place / "source.npy", source[None])
+    np.save(place / "generated.npy", expected[None])
+    write_sample(place / "sample_source", source)
+    if not config.target_labels:
+        write_sample(place / "sample_generated", expected)
+    write_cover(place / "cover.png", run)
+    unit = config.image_format("source").from_raster(codecs.Raster(source, has_alpha=False))
+    tolerances = []
+    for name, translate in files.items():
+        result = numbers.to_stored(config, tf.constant(translate(unit[None] * 2 - 1)[0]))
+        measured = float(np.abs(result.astype(np.float64) - expected.astype(np.float64)).max())
+        # An integer may be rounded to its neighbor on another machine, though no number differed on this one.
+        absolute = max(measured, 1.0) if np.issubdtype(expected.dtype, np.integer) else MARGIN * measured + 1e-6
+        tolerances.append(
+            spec.ReproducibilityTolerance(
+                absolute_tolerance=min(absolute, MAX_TOLERANCE * float(expected.max()), 0.5e3),
+                relative_tolerance=0.0,
+                weights_formats=[name],
+            )
+        )
+    return tolerances
+
+
+def write_sample(path: pathlib.Path, image: np.ndarray) -> None:
+    """Writes a picture as PNG, or as TIFF if that cannot hold it; the suffix is added."""
+    is_plain = image.dtype in (np.uint8, np.uint16) and image.shape[-1] in (1, 3)
+    suffix = "png" if is_plain else "tif"
+    path.with_suffix(f".{suffix}").write_bytes(codecs.encode(image, suffix))
+
+
+def write_cover(path: pathlib.Path, run: Trained) -> None:
+    """Writes source and result side by side, as people see them: the middle square of each."""
+    source = run.pairs[0][0][None]
+    with tf.device(COMPARED_ON):
+        generated = run.generator(source, training=False).numpy()
+    squares = []
+    for side, image in (("source", source), ("target", generated)):
+        shown = run.config.display(side).to_rgb(image)[0]
+        pixels = shown if shown.dtype == np.uint8 else np.uint8(np.round((np.clip(shown, -1, 1) + 1) * 127.5))
+        edge = min(pixels.shape[:2])
+        pixels = np.repeat(pixels, 3, -1) if pixels.shape[-1] == 1 else pixels[..., :3]
+        square = Image.fromarray(brought_to(pixels, (edge, edge)))
+        squares.append(np.asarray(square.resize((COVER_SIDE, COVER_SIDE), Image.Resampling.NEAREST)))
+    Image.fromarray(np.concatenate(squares, axis=1)).save(path)
