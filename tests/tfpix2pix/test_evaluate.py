@@ -31,6 +31,7 @@ from tfpix2pix.evaluation.evaluate_folders import evaluate_folders
 from tfpix2pix.evaluation.evaluate_run import evaluate as evaluate_run
 from tfpix2pix.report import pages
 from tfpix2pix.run_dir.checkpoints import Checkpoints
+from tfpix2pix.run_dir.log_jsonl import read_log
 
 compare = command_module("tfpix2pix.compare")
 evaluate = command_module("tfpix2pix.evaluate")
@@ -108,6 +109,34 @@ def test_the_page_has_every_image_and_all_numbers(evaluated):
     assert sentence.startswith(f"The generator of {found['checkpoints'][0]} and the mean training target: L1 ")
     assert sentence.endswith("4 images are too few to tell which is better.")
     assert page.index(sentence) < page.index("<table>")
+
+
+def test_one_image_of_each_kind_lies_beside_the_page(short_run, evaluated):
+    folder, found = evaluated
+    leader = found["checkpoints"][0]
+    values = {row["image"]: float(row["l1"]) for row in rows(folder / "images.csv") if row["column"] == leader}
+    ordered = sorted(values, key=values.get)
+    examples = found["examples"]
+    assert (examples["best"]["image"], examples["worst"]["image"]) == (ordered[0], ordered[-1])
+    assert examples["worst"]["L1"] == pytest.approx(values[ordered[-1]], rel=1e-5)
+    pairs = short_run.parent / "pairs" / "val"
+    for word, example in examples.items():
+        target, source = halves(pairs / example["image"])
+        with Image.open(folder / f"{word}.webp") as picture:
+            shown = np.asarray(picture.convert("RGB"), np.float32) / 127.5 - 1
+        # Three pictures of 64x64, three times as large; the run translates the right half into the left one.
+        assert shown.shape == (192, 3 * 192, 3)
+        # WebP blurs colors.
+        assert np.abs(shown[1::3, 1:192:3] - source).mean() < 0.1
+        assert np.abs(shown[1::3, 385::3] - target).mean() < 0.1
+
+
+def test_the_signs_of_a_step_are_those_of_its_log(short_run, evaluated):
+    _, found = evaluated
+    step = int(found["checkpoints"][0].split()[1])
+    logged = [record for record in read_log(short_run) if record["step"] == step and "signs/variety" in record]
+    assert len(logged) == 1
+    assert found["signs"] == {name[6:]: value for name, value in logged[0].items() if name.startswith("signs/")}
 
 
 def test_other_norm_statistics_give_other_numbers_in_another_folder(short_run, evaluated, capsys):

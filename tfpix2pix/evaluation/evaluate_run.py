@@ -21,7 +21,7 @@ from tfpix2pix.networks.choices import NORM_STATISTICS
 from tfpix2pix.quality.metrics import METRICS, ORDERED_BY
 from tfpix2pix.report import plots
 from tfpix2pix.report.conclusion import of_evaluation
-from tfpix2pix.report.gallery import ERROR, Gallery
+from tfpix2pix.report.gallery import SOURCE, TARGET, Gallery
 from tfpix2pix.report.pictures import row
 from tfpix2pix.run_dir import config_json, data_json
 from tfpix2pix.run_dir.checkpoints import Checkpoints
@@ -151,7 +151,9 @@ def evaluate(
             curves=plots.panels(read_log(run_dir), changes(run_dir)),
         )
         for word, card in examples.items():
-            write_whole(output / f"{word}.webp", row([card.cells[title] for title in card.cells if title != ERROR]))
+            # The source, then the leader's results.
+            first = list(card.cells)[1]
+            write_whole(output / f"{word}.webp", row([card.cells[title] for title in (SOURCE, first, TARGET)]))
     return means[findings.first]
 
 

@@ -76,8 +76,10 @@ def test_the_metadata_are_read_by_hugging_faces_library(evaluated, card):
 def test_data_recipe_and_pictures_are_there(evaluated, card):
     text = (card / "README.md").read_text()
     data = json.loads((evaluated / "data.json").read_text())
-    rows = f"| {data['pairs']} | `{data['fingerprint']}` |", f"| {data['validation']['pairs']} |"
-    assert all(row in text for row in rows)
+    for name, split in (("training", data), ("validation", data["validation"])):
+        assert f"- {name}: {split['pairs']}\n" in text
+        assert f"`{split['fingerprint']}`" in text
+        assert f"`{split['contents']}`" in text
     assert "--direction=BtoA" in section(text, "Recipe")
     assert "# Houses\\_\\*\n" in text
     for word in ("best", "median", "worst"):

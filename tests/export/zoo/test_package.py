@@ -12,7 +12,7 @@ from PIL import Image
 
 from export.zoo import numbers, tensors
 from export.zoo.about import cite_entry, zoo_name
-from export.zoo.package import export_bioimage
+from export.zoo.package import export_bioimage, tolerance
 from pipelines.images.codecs import Raster
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
@@ -156,6 +156,27 @@ def test_other_files_are_not_deleted(short_run, tmp_path):
     with pytest.raises(InputError, match="holds other files"):
         export_bioimage(short_run, tmp_path)
     assert (tmp_path / "mine.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("expected", "off", "absolute", "relative", "mismatches"),
+    [
+        # Of integers a level at least, unless the specification allows less of so dark a picture.
+        (np.full(1000, 200, np.uint8), 0, 1, 0, 100),
+        (np.full(1000, 200, np.uint8), 1, 1, 0, 100),
+        (np.full(1000, 50, np.uint8), 0, 0.5, 0, 100),
+        (np.full(1000, 50, np.uint8), 1, 0.5, 0, 1000),
+        (np.full(1000, 2, np.float32), 1e-4, 1e-3 + 1e-6, 0, 100),
+        (np.full(1000, -2, np.float32), 0, 0, 1e-3, 100),
+    ],
+)
+def test_the_tolerance_is_what_was_measured(expected, off, absolute, relative, mismatches):
+    result = expected.copy()
+    # One number of a thousand.
+    result[7] += expected.dtype.type(off)
+    found = tolerance("onnx", expected, result)
+    assert found.absolute_tolerance == pytest.approx(absolute, rel=2e-3)
+    assert (found.relative_tolerance, found.mismatched_elements_per_million) == (relative, mismatches)
 
 
 @pytest.mark.parametrize(
