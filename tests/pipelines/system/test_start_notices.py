@@ -93,3 +93,10 @@ def test_descriptors_and_signals_are_as_before():
     before = state()
     import_tensorflow()
     assert state() == before
+
+
+def test_the_garbage_collector_runs_but_leaves_what_the_import_made():
+    code = f"import gc; {IMPORT}; assert gc.isenabled(); print(gc.get_freeze_count())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # TensorFlow's functions, classes and modules are hundreds of thousands of objects.
+    assert int(ended.stdout.split()[-1]) > 100_000

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,7 +39,8 @@ def operations(layer, shape):
     return {operation.type for operation in graph.get_operations()}
 
 
-@pytest.mark.parametrize("products", [True, False])
+# A product's gradient is our own in training, and TensorFlow's else.
+@pytest.mark.parametrize(("products", "training"), [(True, True), (True, False), (False, True)])
 @pytest.mark.parametrize(
     ("kind", "theirs", "shape", "filters"),
     [
@@ -53,7 +55,7 @@ def operations(layer, shape):
         (UpConvolution, up, (1, 8, 8, 2), 3),
     ],
 )
-def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shape, filters, products):
+def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shape, filters, products, training):
     rng = np.random.default_rng(2)
     x = tf.Variable(rng.normal(size=shape).astype("float32"))
     layer = kind(filters, use_bias=True, products=products)
@@ -61,13 +63,68 @@ def test_value_and_gradients_are_those_of_a_plain_convolution(kind, theirs, shap
     layer.bias.assign(rng.normal(size=filters))
     weights = [layer.kernel.value, layer.bias.value, x]
     with tf.GradientTape(persistent=True) as tape:
-        results = [layer(x), theirs(x, layer)]
+        results = [layer(x, training=training), theirs(x, layer)]
     assert results[0].shape == layer.compute_output_shape(x.shape) == results[1].shape
     np.testing.assert_allclose(*results, atol=1e-6)
     upstream = tf.constant(rng.normal(size=results[0].shape).astype("float32"))
     gradients = [tape.gradient(y, weights, upstream) for y in results]
     for mine, other in zip(*gradients, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "theirs"), [(UnitStrideConvolution, unit_stride), (DownConvolution, down), (UpConvolution, up)]
+)
+def test_gradients_of_gradients_are_those_of_a_plain_convolution(kind, theirs):
+    rng = np.random.default_rng(4)
+    x = tf.Variable(rng.normal(size=(2, 4, 6, 5)).astype("float32"))
+    initializer = keras.initializers.RandomNormal(stddev=0.3, seed=4)
+    layer = kind(2, use_bias=True, products=True, kernel_initializer=initializer)
+    layer.build(x.shape)
+
+    def slopes(convolve):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                total = tf.reduce_sum(convolve(x) ** 3)
+            penalty = tf.reduce_sum(inner.gradient(total, x) ** 2)
+        return outer.gradient(penalty, [layer.kernel.value, x])
+
+    gradients = slopes(lambda x: layer(x, training=True)), slopes(lambda x: theirs(x, layer))
+    for mine, other in zip(*gradients, strict=True):
+        scale = np.abs(other).max()
+        np.testing.assert_allclose(mine / scale, other / scale, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [UnitStrideConvolution, DownConvolution, UpConvolution])
+def test_training_changes_no_bit_of_the_first_gradients(kind):
+    rng = np.random.default_rng(5)
+    x = tf.Variable(rng.normal(size=(2, 8, 8, 12)).astype("float32"))
+    layer = kind(4, use_bias=False, products=True)
+    layer.build(x.shape)
+    weights, gradients = [layer.kernel.value, x], []
+    for training in (True, False):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(tf.sin(layer(x, training=training)))
+        gradients.append(tape.gradient(total, weights))
+    for mine, other in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_a_products_gradient_takes_few_operations():
+    layer = DownConvolution(2, use_bias=False, products=True)
+
+    @tf.function(autograph=False)
+    def gradient(x, training):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=training)
+        return tape.gradient(y, x)
+
+    few, many = (
+        len(gradient.get_concrete_function(tf.TensorSpec((1, 8, 8, 3)), training).graph.get_operations())
+        for training in (True, False)
+    )
+    assert few < 130 < many
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The layers that networks are made of.
 
 convolution.py      the 4×4 convolutions, as matrix products where that is faster
+products.py         their factors as matrix products, and the gradients of these
 padded_convolution.py  the 3×3 and 7×7 convolutions of ResNets, reflection at the edges
 doubling.py         convolutions in place of transposed ones
 attention.py        self-attention

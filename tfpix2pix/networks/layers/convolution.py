@@ -11,19 +11,22 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-KERNEL_SIZE = 4
+from tfpix2pix.networks.layers.products import (
+    KERNEL_SIZE,
+    PADDING,
+    learning_patches,
+    learning_shifts,
+    learning_sums,
+    patches_of,
+    shifts_of,
+    sums_of,
+)
+
 KERNEL_STDDEV = 0.02
 
 # A strided convolution is faster as a matrix product up to this many places in the smaller of its two grids, over all
 # images of a batch: with 1024 it takes as long and more memory. docs/performance.md has the times.
 MAX_PRODUCT_PLACES = 640
-
-PADDING = [[0, 0], [1, 1], [1, 1], [0, 0]]
-
-# Row 2i of a transposed convolution sums row 1 of the kernel at pixel i and row 3 at i - 1; row 2i + 1 sums row 2 at i
-# and row 0 at i + 1. ROW_START is where those pixels start in an image padded by one row. Columns alike.
-ROWS_OF_PARITY = ((1, 3), (0, 2))
-ROW_START = (2, 1, 1, 0)
 
 # Arguments of Keras' layers that the classes below set themselves.
 FIXED_ARGUMENTS = frozenset(
@@ -94,23 +97,15 @@ class DownConvolution(_Convolution4x4, layers.Conv2D):
     stride = 2
     keras_padding = "same"
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         height, width, channels = x.shape[1:]
         even = height is not None and width is not None and height % 2 == width % 2 == 0
         if not (self._by_products and even and _is_small(x.shape[0], height // 2, width // 2)):
             return super().call(x)
-        height, width = height // 2, width // 2
-        # Rows and columns in pairs, as the stride takes them; both columns of a pair lie side by side in memory.
-        pairs = tf.reshape(tf.pad(x, PADDING), (-1, height + 1, 2, width + 1, 2 * channels))
-        taps = [
-            tf.slice(pairs, (0, row // 2, row % 2, column, 0), (-1, height, 1, width, 2 * channels))
-            for row in range(KERNEL_SIZE)
-            for column in range(KERNEL_SIZE // 2)
-        ]
-        patches = tf.reshape(tf.concat(taps, axis=-1), (-1, KERNEL_SIZE**2 * channels))
+        patches = tf.reshape((learning_patches if training else patches_of)(x), (-1, KERNEL_SIZE**2 * channels))
         y = tf.matmul(patches, tf.reshape(self.kernel, (-1, self.filters)))
-        y = tf.reshape(y, (-1, height, width, self.filters))
+        y = tf.reshape(y, (-1, height // 2, width // 2, self.filters))
         return y + self.bias if self.use_bias else y
 
 
@@ -124,7 +119,7 @@ class UpConvolution(_Convolution4x4, layers.Conv2DTranspose):
     stride = 2
     keras_padding = "same"
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         height, width, channels = x.shape[1:]
         known = height is not None and width is not None
@@ -135,21 +130,8 @@ class UpConvolution(_Convolution4x4, layers.Conv2DTranspose):
         products = tf.transpose(
             tf.matmul(tf.reshape(self.kernel, (-1, channels)), tf.reshape(x, (-1, channels)), transpose_b=True)
         )
-        products = tf.pad(tf.reshape(products, (-1, height, width, KERNEL_SIZE**2 * self.filters)), PADDING)
-
-        def tap(row: int, column: int) -> tf.Tensor:
-            first = (0, ROW_START[row], ROW_START[column], (KERNEL_SIZE * row + column) * self.filters)
-            return tf.slice(products, first, (-1, height, width, self.filters))
-
-        y = tf.concat(
-            [
-                tf.add_n([tap(row, column) for row in ROWS_OF_PARITY[i] for column in ROWS_OF_PARITY[j]])
-                for i in (0, 1)
-                for j in (0, 1)
-            ],
-            axis=-1,
-        )
-        y = tf.nn.depth_to_space(y, 2)
+        products = tf.reshape(products, (-1, height, width, KERNEL_SIZE**2 * self.filters))
+        y = (learning_sums if training else sums_of)(products)
         return y + self.bias if self.use_bias else y
 
 
@@ -165,23 +147,14 @@ class UnitStrideConvolution(_Convolution4x4, layers.Conv2D):
     stride = 1
     keras_padding = "valid"
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         channels = x.shape[-1]
         if not (self._by_products and self.filters < channels):
             return super().call(tf.pad(x, PADDING))
         # (4, 4, C, F) to (C, 16 F): all taps of a channel in one row.
         taps = tf.reshape(tf.transpose(self.kernel, (2, 0, 1, 3)), (1, 1, channels, -1))
-        products = tf.pad(tf.nn.conv2d(x, taps, 1, "VALID"), PADDING)
-        # The gradient of products[...] takes twenty times as long as that of tf.slice.
-        size = tf.concat([[-1], tf.shape(products)[1:3] - (KERNEL_SIZE - 1), [self.filters]], axis=0)
-        y = tf.add_n(
-            [
-                tf.slice(products, (0, row, column, (KERNEL_SIZE * row + column) * self.filters), size)
-                for row in range(KERNEL_SIZE)
-                for column in range(KERNEL_SIZE)
-            ]
-        )
+        y = (learning_shifts if training else shifts_of)(tf.nn.conv2d(x, taps, 1, "VALID"))
         return y + self.bias if self.use_bias else y
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

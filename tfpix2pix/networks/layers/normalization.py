@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 from keras.backend import result_type
@@ -145,8 +146,7 @@ class BatchNormalization(layers.BatchNormalization):
         """Does what Keras does in training, by one kernel forward and one backward, and keeps fewer arrays for it."""
         y, mean, variance, *_ = self._by_kernel(x)
         # The kernel divides by one value less than it sums, Keras by all, so that the running averages stay Keras'.
-        count = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), variance.dtype)
-        biased = variance * ((count - 1) / count)
+        biased = variance * _share_of_biased(x, variance.dtype)
         for average, new in ((self.moving_mean, mean), (self.moving_variance, biased)):
             average.assign(average * self.momentum + new * (1 - self.momentum))
         return y
@@ -159,6 +159,16 @@ class BatchNormalization(layers.BatchNormalization):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return super().get_config() | {"statistics": self.statistics}
+
+
+def _share_of_biased(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Returns (n - 1) / n of the n values that x has in each channel."""
+    if x.shape.is_fully_defined():
+        # As one constant, since TensorFlow's start takes its time for each operation.
+        count = np.array(math.prod(x.shape[:-1]), dtype.as_numpy_dtype)
+        return tf.constant((count - 1) / count, dtype)
+    count = tf.cast(tf.reduce_prod(tf.shape(x)[:-1]), dtype)
+    return (count - 1) / count
 
 
 def _kernel_is_faster(x: tf.Tensor) -> bool:
