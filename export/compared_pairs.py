@@ -133,7 +133,7 @@ def _read_data(run_dir: pathlib.Path, config: Config, data: str, limit: int) -> 
             "validation pairs, or --sources=FOLDER with single sources"
         ) from None
     if data:
-        warn_of_single_images(files, data_json.load_aspects(run_dir), config.axes, config.max_pixels)
+        warn_of_single_images(files, data_json.load_aspects(run_dir), config.picture_axes, config.max_pixels)
     some = files.select(spread_indices(len(files), limit))
     return [*kept_pairs.read_some(open_pairs(some, config.measured_format(), "skip"), limit)]
 
@@ -144,7 +144,7 @@ def _read_sources(run_dir: pathlib.Path, config: Config, sources: str, limit: in
     if not pathlib.Path(sources).exists():
         raise InputError(f"sources={sources} does not exist; give a folder of single source pictures")
     files = list_inputs(pathlib.Path(sources))
-    if guess_kind(files, data_json.load_aspects(run_dir), config.axes, config.max_pixels) == "pairs":
+    if guess_kind(files, data_json.load_aspects(run_dir), config.picture_axes, config.max_pixels) == "pairs":
         raise InputError(f"sources={sources} looks like side-by-side pairs; give their data set as --data=FOLDER")
     found: list[ComparedPair] = []
     for index in spread_indices(len(files), limit):

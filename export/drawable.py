@@ -11,6 +11,8 @@ def why_not_drawable(config: Config) -> str:
     if config.source_labels or config.target_labels:
         side = "source" if config.source_labels else "target"
         return f"{side}_labels={getattr(config, f'{side}_labels')}: a page has colors, and no numbers of classes"
+    if config.source_context:
+        return f"source_context={config.source_context}: a page has single pictures, and no stacks"
     if config.source_channels not in SOURCE_CHANNELS:
         return f"source_channels={config.source_channels}: a page has pictures of 1, 3 or 4 channels"
     if config.target_channels not in TARGET_CHANNELS:

@@ -29,7 +29,7 @@ def drawing_colors(config: Config, sources: Sequence[np.ndarray]) -> dict[str, A
         names = [*read_palette(config.label_colors).classes] if config.label_colors else range(len(shown))
         return {"palette": _named(zip(names, shown, strict=True)), "background": _hexadecimal(shown[0])}
     found = None
-    if config.source_channels in (1, 3, 4) and sources:
+    if config.input_channels in (1, 3, 4) and not config.source_context and sources:
         levels = [np.round((source[..., :3] + 1) * 127.5).astype(np.uint8) for source in sources]
         found = few_colors([np.broadcast_to(image, (*image.shape[:2], 3)) for image in levels])
     if not found:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS
+from pipelines.images.choices import DIRECTIONS, RESIZE_METHODS, check_axes, names_slices
 from pipelines.images.size import define_max_pixels, define_size, paper_load_size
 from pipelines.sharding import beam
 from pipelines.storage.manifest import KINDS
@@ -28,6 +28,7 @@ from pipelines.system.terminal import InputError
 
 if TYPE_CHECKING:
     from pipelines.datasets.layout import Dataset
+    from pipelines.stacks.stack import StackForm
 
 
 def main(argv: list[str]) -> int:
@@ -82,16 +83,19 @@ def check_command() -> int:
     from pipelines.datasets.locate import usual_direction
     from pipelines.images.image_format import ImageFormat
     from pipelines.images.pair_format import PairFormat
+    from pipelines.stacks.stack import StackForm
 
     def complain(words: str) -> None:
         print(terminal.one_line(words), file=sys.stderr)
 
     options = flags.FLAGS
     direction = usual_direction(options.data) if options.direction == "auto" else options.direction
-    side = ImageFormat(axes=options.axes)
+    check_axes(options.axes, with_slices=True)
+    side = ImageFormat(axes="" if names_slices(options.axes) else options.axes)
     load_size = options.load_size if any(options.load_size) else paper_load_size((256, 256))
     form = PairFormat(direction, load_size, side, side, max_pixels=options.max_pixels)
-    return 1 if check_dataset(open_data(), form, print, complain) else 0
+    stacks = StackForm(options.axes, max_pixels=options.max_pixels)
+    return 1 if check_dataset(open_data(stacks), form, print, complain) else 0
 
 
 def shard_command() -> int:
@@ -129,8 +133,8 @@ def shard_command() -> int:
     return 0
 
 
-def open_data() -> "Dataset":
-    """Opens the data set that the options of check and shard describe."""
+def open_data(stacks: "StackForm | None" = None) -> "Dataset":
+    """Opens the data set that the options of check and shard describe; with stacks if it is told how to read them."""
     from pipelines.datasets.layout import open_dataset
     from pipelines.datasets.locate import dataset_folder
 
@@ -142,6 +146,7 @@ def open_data() -> "Dataset":
         match=options.match,
         val_fraction=options.val_fraction,
         lists={"train": options.train_list, "val": options.val_list, "test": options.test_list},
+        stacks=(stacks, stacks) if stacks else None,
     )
 
 
@@ -186,7 +191,11 @@ def define_flags() -> None:
         flags.DEFINE_enum(
             f"resize_method_{side}", "bicubic", RESIZE_METHODS, f"shard: how {side.upper()} is resized to load_size"
         )
-    flags.DEFINE_string("axes", "", "check, shard: axes of TIFF and NPY arrays if they do not say, such as CYX or YXC")
+    flags.DEFINE_string(
+        "axes",
+        "",
+        "check, shard: axes of TIFF and NPY arrays if they do not say, such as CYX or YXC; check: ZYX of stacks",
+    )
     flags.DEFINE_string("a", "", "combine: folder of the left images")
     flags.DEFINE_string("b", "", "combine: folder of the right images, of the same names")
     flags.DEFINE_string("output", "", "combine, shard: folder to make")

@@ -102,6 +102,7 @@ class Config(Output, Optimization, Objective, Networks, Data, Sides):
             match=self.match,
             val_fraction=self.val_fraction,
             lists={"train": self.train_list, "val": self.val_list, "test": self.test_list},
+            stacks=self.stack_forms(),
         )
 
     def with_data(self, data: str) -> "Config":

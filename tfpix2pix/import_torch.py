@@ -77,7 +77,7 @@ def summary(run_dir: pathlib.Path, config: "Config", origins: dict[str, str]) ->
     generator = (
         f"{GENERATORS[config.generator]} with {blocks}{config.depth} levels{enhancer}, width {config.generator_width}"
     )
-    channels = f"{config.source_channels} to {config.target_channels} channels"
+    channels = f"{config.input_channels} to {config.target_channels} channels"
     layers = config.discriminator_layers
     patchgan = f"PatchGAN with {layers} layers" if layers else "pixel discriminator"
     found = f"{patchgan}, width {config.discriminator_width}, from {origins['discriminator']}"

@@ -3,9 +3,9 @@
     python -m tfpix2pix.translate --run_dir=runs/facades --input=labels/ --output=translated
     python -m tfpix2pix.translate --run_dir=runs/facades --input=data/facades/val --pairs --output=translated
 
-A result has the size of its source. Scale, direction, channels and the numbers of results are read from the run
-directory. A file that cannot be read is named and left out, all others are translated, and the exit code is 1. A result
-that exists is left alone without --overwrite.
+A result has the size of its source; that of a stack of slices is a stack. Scale, direction, channels and the numbers of
+results are read from the run directory. A file that cannot be read is named and left out, all others are translated,
+and the exit code is 1. A result that exists is left alone without --overwrite.
 """
 
 import dataclasses
@@ -26,12 +26,15 @@ from tfpix2pix.translation import options
 def main(argv: list[str]) -> int:
     """Parses, builds and calls; returns the exit code."""
     from pipelines.images import result_format
+    from pipelines.stacks.canvas import suffix_of_stack
+    from pipelines.stacks.stack import Stack
     from pipelines.storage.input_output import kept_line, left_out_line, make_folders, missing, plan_outputs
     from pipelines.storage.result_files import suffix_of_result, unplaced_line
     from pipelines.storage.video import is_video
     from tfpix2pix.run import load_run
     from tfpix2pix.run_dir import config_json
     from tfpix2pix.run_dir.shared import find_run
+    from tfpix2pix.translation.stack_results import kind_of
 
     terminal.no_arguments(argv)
     values = flags.FLAGS
@@ -46,11 +49,20 @@ def main(argv: list[str]) -> int:
     config = config_json.load(run_dir)
     config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
     form = result_format.choose(values.format, config.image_format("target"), config.result_type)
-    suffix = functools.partial(
+    of_picture = functools.partial(
         suffix_of_result, asked=values.format, form=form, source_form=config.image_format("source")
     )
+    stacks: set[pathlib.Path] = set()
+
+    def suffix(file: pathlib.Path) -> str:
+        if kind_of(file, config.stack_form("source")) is Stack:
+            stacks.add(file)
+            return suffix_of_stack(file, values.format, form)
+        return of_picture(file)
+
     planned = plan_outputs(pathlib.Path(values.input), output, suffix, with_zarr=True)
-    check_kind(values, run_dir, config, list(planned))
+    if pictures := [file for file in planned if file not in stacks]:
+        check_kind(values, run_dir, config, pictures)
     run = load_run(
         run_dir,
         values.checkpoint,
@@ -147,7 +159,7 @@ def check_kind(values: flags.FlagValues, run_dir: pathlib.Path, config: Config, 
     from pipelines.storage.kind import guess_kind
     from tfpix2pix.run_dir import data_json
 
-    kind = guess_kind(files, data_json.load_aspects(run_dir), config.axes, config.max_pixels)
+    kind = guess_kind(files, data_json.load_aspects(run_dir), config.picture_axes, config.max_pixels)
     if kind == "pairs" and values.pairs is None:
         raise InputError(
             f"input={values.input} looks like side-by-side pairs; give --pairs to translate their source half, or "
@@ -160,7 +172,7 @@ def check_kind(values: flags.FlagValues, run_dir: pathlib.Path, config: Config, 
 def define_flags() -> None:
     """Defines the options of the command."""
     flags.DEFINE_string("run_dir", None, "a training's run directory", required=True)
-    flags.DEFINE_string("input", None, "an image, a folder of images at any depth, or a video", required=True)
+    flags.DEFINE_string("input", None, "an image or a stack, a folder of them at any depth, or a video", required=True)
     flags.DEFINE_string("output", None, "folder for the results; made if it does not exist", required=True)
     flags.DEFINE_bool("pairs", None, "the input is side-by-side pairs: translate their source half")
     flags.DEFINE_string("checkpoint", "best", "best (by the run's best_by), latest, or a step")

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from export.sharing.meanings import channel_names, source_meaning, target_meaning
+from export.sharing.meanings import channel_names, source_channel_names, source_meaning, target_meaning
 from export.trained import Trained, weights_digest
 from pipelines.images.size import format_size
 from tfpix2pix.exported.model_file import SHARED
@@ -29,7 +29,7 @@ def metadata(run: Trained, any_size: bool, license_text: str) -> dict[str, Any]:
         "value_range": [-1.0, 1.0],
         "source_meaning": source_meaning(config),
         "target_meaning": target_meaning(config),
-        "source_channel_names": channel_names(config.source_channels, config.source_labels),
+        "source_channel_names": source_channel_names(config),
         "target_channel_names": channel_names(config.target_channels, config.target_labels),
         **{name: getattr(config, name) for name in OPTIONS},
         "target_type": config.result_type,

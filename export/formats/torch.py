@@ -127,7 +127,7 @@ def export_torch(
 
 def reference_options(config: Config) -> dict[str, str]:
     """Returns the options with which the reference or pix2pixHD builds the networks of a run, by the program's name."""
-    channels = f"--input_nc={config.source_channels} --output_nc={config.target_channels} --norm={config.norm}"
+    channels = f"--input_nc={config.input_channels} --output_nc={config.target_channels} --norm={config.norm}"
     found: dict[str, list[str]] = {}
     for program, options in (_generator_options(config), _discriminator_options(config)):
         found.setdefault(program, []).append(options)

@@ -35,7 +35,7 @@ def entry(
         "title": title or name,
         **engine,
         **{key: about[key] for key in ("image_size", "multiple", "step", "palette", "background")},
-        "source_channels": config.source_channels,
+        "source_channels": config.input_channels,
         "target_channels": config.target_channels,
         "resize_method": config.image_format("source").resize_method,
         "sources": [*sources],

@@ -261,6 +261,8 @@ def why_no_files(form: PairFormat, dtype: str) -> str | None:
 
 
 def _why_not_read(source: ImageFormat) -> str | None:
+    if source.context:
+        return f"are slices of stacks with {source.context} neighbors on either side, {source.channels} channels"
     if source.channels > PNG_CHANNELS:
         return f"have {source.channels} channels"
     if source.labels:

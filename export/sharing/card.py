@@ -10,7 +10,7 @@ import jinja2
 
 from export.sharing import findings
 from export.sharing.findings import Findings
-from export.sharing.meanings import channel_names, source_meaning, target_meaning
+from export.sharing.meanings import channel_names, source_channel_names, source_meaning, target_meaning
 from export.sharing.uses import USES
 from pipelines.images.size import format_size
 from pipelines.system.disk import write_whole
@@ -110,8 +110,11 @@ def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
     """Returns what the template shows of a run, whether it was evaluated or not."""
     plain = without_places(config)
     sides = ("A, left in a side-by-side file", "B, right in a side-by-side file")
-    both = {side: channel_names(getattr(config, f"{side}_channels"), getattr(config, f"{side}_labels"))
-            for side in ("source", "target")}  # fmt: skip
+    both = {
+        "source": source_channel_names(config),
+        "target": channel_names(config.target_channels, config.target_labels),
+    }
+    counts = {"source": config.input_channels, "target": config.target_channels}
     data = described_data(run_dir)
     files = imported.origins(run_dir)
     facts = run_facts(run_dir, plain)
@@ -121,8 +124,7 @@ def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
     return {
         "sides": sides if config.direction == "AtoB" else sides[::-1],
         "channels": [
-            ": ".join(filter(None, [str(getattr(config, f"{side}_channels")), escaped(", ".join(names))]))
-            for side, names in both.items()
+            ": ".join(filter(None, [str(counts[side]), escaped(", ".join(names))])) for side, names in both.items()
         ],
         "meanings": [source_meaning(config), target_meaning(config)],
         "files": [

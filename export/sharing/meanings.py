@@ -26,5 +26,15 @@ def channel_names(channels: int, labels: int) -> list[str]:
     return [f"class {index}" for index in range(labels)] or CHANNELS.get(channels, [])
 
 
+def source_channel_names(config: Config) -> list[str]:
+    """Names the channels of a source; of a slice with its neighbors those of all slices, such as `slice -1`."""
+    names = channel_names(config.source_channels, config.source_labels)
+    if not config.source_context:
+        return names
+    places = range(-config.source_context, config.source_context + 1)
+    own = names if config.source_channels > 1 else [""]
+    return [f"slice {place:+d} {name}".strip() for place in places for name in own]
+
+
 def _ends(value_range: str) -> str:
     return " and ".join(value_range.split(",")) if value_range else "the smallest and the largest number"

@@ -32,7 +32,7 @@ def description(run: Trained) -> str:
     config = without_places(run.config)
     data = config.data_name or f"{config.data_a} and {config.data_b}"
     return (
-        f"pix2pix: translates {config.source_channels} channels into {config.target_channels}, learned from pairs of "
+        f"pix2pix: translates {config.input_channels} channels into {config.target_channels}, learned from pairs of "
         f"{data}. Sides are multiples of {config.multiple}; training saw windows of {format_size(config.image_size)}."
     )
 

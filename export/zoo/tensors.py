@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from bioimageio.spec.model import v0_5 as spec
 
-from export.sharing.meanings import channel_names
+from export.sharing.meanings import channel_names, source_channel_names
 from export.zoo.numbers import result_range, result_type, source_range
 from pipelines.images.size import next_multiple
 from tfpix2pix.config import Config
@@ -48,7 +48,7 @@ def source_tensor(
         axes=[
             spec.BatchAxis(),
             *(spec.SpaceInputAxis(id=side, size=size, concatenable=halo > 0) for side in SIDES),
-            _channels(config.source_channels, config.source_labels),
+            _channels(config.input_channels, source_channel_names(config)),
         ],
         data=spec.IntervalOrRatioDataDescr(type=kind, range=source_range(config, kind) if is_known else (None, None)),
         preprocessing=preprocessing(config, kind),
@@ -66,9 +66,10 @@ def result_tensor(config: Config, halo: int, test: pathlib.Path, sample: pathlib
             return spec.SpaceOutputAxisWithHalo(id=side, size=size, halo=halo)
         return spec.SpaceOutputAxis(id=side, size=size)
 
+    target_names = channel_names(config.target_channels, config.target_labels)
     return spec.OutputTensorDescr(
         id=GENERATED,
-        axes=[spec.BatchAxis(), *map(axis, SIDES), _channels(config.target_channels, config.target_labels)],
+        axes=[spec.BatchAxis(), *map(axis, SIDES), _channels(config.target_channels, target_names)],
         data=spec.IntervalOrRatioDataDescr(type=result_type(config), range=result_range(config)),
         postprocessing=postprocessing(config),
         test_tensor=spec.FileDescr(source=test),
@@ -105,8 +106,8 @@ def postprocessing(config: Config) -> list[Any]:
     return [*wide, _clip(-1, 1), *_linear(half, half + low + 0.5), *beyond, _as_type(kind.name)]
 
 
-def _channels(count: int, labels: int) -> spec.ChannelAxis:
-    names: Sequence[str] = channel_names(count, labels) or [f"channel {place}" for place in range(1, count + 1)]
+def _channels(count: int, known: Sequence[str]) -> spec.ChannelAxis:
+    names: Sequence[str] = known or [f"channel {place}" for place in range(1, count + 1)]
     return spec.ChannelAxis(channel_names=list(names))
 
 

@@ -8,6 +8,7 @@ from pipelines.datasets.findings import describe, find, find_between
 from pipelines.datasets.layout import BESIDE, UNLISTED, Dataset
 from pipelines.datasets.survey import Survey, survey_pairs
 from pipelines.images.pair_format import PairFormat
+from pipelines.stacks.pairs import SlicePairs
 from pipelines.storage.listing import faults, left_out_words, list_folder
 from pipelines.storage.paired_files import PairedFiles
 from pipelines.storage.validity import check_pair
@@ -49,13 +50,15 @@ def check_dataset(dataset: Dataset, form: PairFormat, say: Say, complain: Say) -
         surveys[split], bad = survey_pairs(files, form, str(files), check)
         for file, reason in bad.items():
             fault(f"{file}: {reason}")
+        if isinstance(files, SlicePairs) and files.note:
+            say(f"{files}: {files.note}")
         title = f"{files} ({split})" if dataset.is_divided else str(files)
         say(f"{title}: {len(files) - len(bad)} good, {len(bad)} bad{left_out_words(files.left_out)}")
         for line in describe(surveys[split]):
             say(f"  {line}")
         for words in find(surveys[split]):
             say(f"warning: {words}")
-        if isinstance(files, PairedFiles):
+        if isinstance(files, PairedFiles | SlicePairs):
             left_out.update({parse_path(file): f"left out: {reason}" for file, reason in files.skipped.items()})
         for path, reason in faults(files.left_out).items():
             left_out.setdefault(path, f"left out: {reason}")

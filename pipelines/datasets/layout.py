@@ -10,6 +10,8 @@ from pipelines.datasets.division import divide
 from pipelines.datasets.matching import ORDER, parse_match
 from pipelines.datasets.open_place import describe, folder_of, open_place, paths_of
 from pipelines.datasets.places import SPLIT_NAMES, Place, find_places, side_places, split_place
+from pipelines.stacks.opening import as_slices
+from pipelines.stacks.stack import StackForm
 from pipelines.storage.image_set import ImageSet
 from pipelines.storage.listing import left_out_words
 from pipelines.storage.paired_files import PairedFiles
@@ -34,6 +36,8 @@ class Dataset:
       match: as match_files has it.
       val_fraction: as divide has it; if there is a place for val, it takes nothing.
       lists: likewise.
+      stacks: how stacks of A and of B are read, whose slices become the pairs of their split; None: files that are
+        stacks are taken for pictures, and refused as such.
     """
 
     folder: AnyPath
@@ -42,6 +46,7 @@ class Dataset:
     match: str = ""
     val_fraction: float = 0.0
     lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    stacks: tuple[StackForm, StackForm] | None = None
 
     @functools.cached_property
     def splits(self) -> list[str]:
@@ -57,6 +62,18 @@ class Dataset:
           InputError: there is no such split, or no pair in it; the message names what is there.
         """
         split = SPLIT_NAMES.get(name.casefold(), name)
+        if split not in self._sets:
+            # Stacks are divided as files, so that a stack is in one split as a whole.
+            files = self._files_of(split, name)
+            self._sets[split] = as_slices(files, self.stacks) if self.stacks else files
+        return self._sets[split]
+
+    @functools.cached_property
+    def _sets(self) -> dict[str, ImageSet]:
+        return {}
+
+    def _files_of(self, split: str, name: str) -> ImageSet:
+        """Opens the files of a split, which was asked for by this name."""
         if split not in self.splits and name and self._has_one_side and (self.folder / name).is_dir():
             return self._open(split_place(self.folder / name))
         if split not in self.splits:
@@ -165,6 +182,7 @@ def open_dataset(
     match: str = "",
     val_fraction: float = 0.0,
     lists: Mapping[str, str] | None = None,
+    stacks: tuple[StackForm, StackForm] | None = None,
 ) -> Dataset:
     """Finds the splits of a data set; lists no files yet.
 
@@ -176,6 +194,7 @@ def open_dataset(
       match: how the names of the sides differ, as match_files has it.
       val_fraction: the share of the pairs that goes to val, if there is no folder for it.
       lists: files that name the pairs of each split.
+      stacks: as Dataset has them.
 
     Raises:
       InputError: there is no such folder, or its folders can be read in two ways.
@@ -186,12 +205,12 @@ def open_dataset(
     if data_a or data_b:
         a, b = folder_of("data_a", data_a), folder_of("data_b", data_b)
         places, beside = ({"": Place(a, b)}, []) if lists else side_places(a, b)
-        return Dataset(a, places, beside, match, val_fraction, lists)
+        return Dataset(a, places, beside, match, val_fraction, lists, stacks)
     root = folder_of("data", folder)
     places, beside = find_places(root)
     if lists and "" not in places:
         places, beside = {"": _place_around(root, places)}, []
-    return Dataset(root, places, beside, match, val_fraction, lists)
+    return Dataset(root, places, beside, match, val_fraction, lists, stacks)
 
 
 def _place_around(root: AnyPath, places: Mapping[str, Place]) -> Place:

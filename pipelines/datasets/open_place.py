@@ -5,7 +5,8 @@ import os
 from pipelines.datasets.matching import match_files, suggest_match
 from pipelines.datasets.places import Place, split_place
 from pipelines.datasets.side import Side
-from pipelines.storage.file_pair import FilePair
+from pipelines.stacks.pairs import SlicePairs
+from pipelines.storage.file_pair import FilePair, PartPair
 from pipelines.storage.image_files import Files
 from pipelines.storage.image_set import ImageSet, Readable
 from pipelines.storage.listing import list_folder, with_images
@@ -62,6 +63,9 @@ def open_place(place: Place, match: str = "") -> ImageSet:
 def describe(files: ImageSet) -> str:
     """Counts the pairs of a split, such as `400 pairs`, and says what is unusual about them."""
     words = f"{len(files)} pairs" if len(files) != 1 else "1 pair"
+    if isinstance(files, SlicePairs):
+        words += f" of slices in {files.stack_count} pairs of stacks in {files.folders[0]} and {files.folders[1]}"
+        return words + (f"; {files.note}" if files.note else "")
     if not isinstance(files, PairedFiles):
         return words
     words += f" of files in {files.folders[0]} and {files.folders[1]}"
@@ -69,8 +73,8 @@ def describe(files: ImageSet) -> str:
 
 
 def paths_of(file: Readable) -> list[AnyPath]:
-    """Returns the files of one image or pair; none of a record."""
-    if isinstance(file, Record):
+    """Returns the files of one image or pair; none of a record or of slices."""
+    if isinstance(file, Record | PartPair):
         return []
     return [file.a, file.b] if isinstance(file, FilePair) else [file]
 

@@ -18,6 +18,8 @@ RESIZE_TO = ("none", "a", "b")
 # Types of the numbers in results.
 NUMBER_TYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32")
 MAX_CHANNELS = 256
+# Axes of stacks along which slices lie: depth and time.
+SLICED = "ZT"
 # More are no gray, RGB and alpha.
 MAX_PLAIN_CHANNELS = 4
 # Label maps are stored in a byte, and 255 is no class.
@@ -26,9 +28,21 @@ MAX_LABELS = 255
 RESULT_FORMATS = ("auto", "png", "jpg", "tif", "npy", "webp", "ome.tif", "zarr")
 
 
-def check_axes(axes: str) -> None:
-    """Raises InputError if a text does not name axes: one Y, one X, and C for each that becomes channels."""
-    if axes and (axes.count("Y") != 1 or axes.count("X") != 1 or set(axes) - set("YXC")):
+def check_axes(axes: str, with_slices: bool = False) -> None:
+    """Raises InputError if a text does not name axes: one Y, one X, and C for each that becomes channels.
+
+    Args:
+      axes: may be empty.
+      with_slices: whether it may name the axis of a stack's slices, too: one Z or T.
+    """
+    rest = [letter for letter in axes if not with_slices or letter not in SLICED]
+    if axes and (axes.count("Y") != 1 or axes.count("X") != 1 or set(rest) - set("YXC") or len(axes) > len(rest) + 1):
+        slices = ", and one Z or T for the slices of stacks" if with_slices else ""
         raise InputError(
-            f"--axes={axes} does not name axes; give one Y, one X and a C for each of channels, such as CYX"
+            f"--axes={axes} does not name axes; give one Y, one X and a C for each of channels, such as CYX{slices}"
         )
+
+
+def names_slices(axes: str) -> bool:
+    """Tells whether axes are those of stacks."""
+    return any(letter in SLICED for letter in axes)

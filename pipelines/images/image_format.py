@@ -34,6 +34,7 @@ class ImageFormat:
       axes: of arrays whose file does not say, such as CYX.
       background: the color behind a transparent image that is read without alpha.
       max_pixels: a file with more pixels, by its header, is not decoded.
+      context: slices of a stack on either side of each one, whose channels are among `channels`.
     """
 
     channels: int = 3
@@ -46,6 +47,7 @@ class ImageFormat:
     axes: str = ""
     background: Color = transforms.WHITE
     max_pixels: int = MAX_PIXELS
+    context: int = 0
 
     def __post_init__(self) -> None:
         codecs.check_axes(self.axes)
@@ -63,12 +65,13 @@ class ImageFormat:
     @property
     def needs_python(self) -> bool:
         """Whether TensorFlow's kernels, which know gray, RGB and alpha, cannot read it, whatever the file."""
-        return bool(self.labels or self.percentiles or self.axes or self.channels > MAX_PLAIN_CHANNELS)
+        is_data = self.labels or self.percentiles or self.axes or self.context
+        return bool(is_data or self.channels > MAX_PLAIN_CHANNELS)
 
     @property
     def border(self) -> tuple[float, ...]:
         """The color around a padded image, in [0, 1]: the background; 0 if the image is neither gray nor RGB."""
-        if self.labels or self.channels not in (1, 3):
+        if self.labels or self.context or self.channels not in (1, 3):
             return (0.0,)
         color = np.asarray(self.background) / 255
         return tuple(color.tolist() if self.channels == 3 else [float(color @ np.asarray(transforms.LUMINANCE))])
@@ -124,6 +127,8 @@ class ImageFormat:
           BadImageError: it has another number of channels, or holds floats and there is no range.
         """
         values = raster.values
+        if self.context and values.shape[-1] != self.channels:
+            raise BadImageError(_unlike_slices(values.shape[-1], self.channels, self.context))
         if self.labels:
             return labels.one_hot_of(values, raster.has_alpha, self.labels, self.palette)
         span = type_range(values.dtype, raster.bits)
@@ -233,4 +238,18 @@ def _with_channels(colors: np.ndarray, channels: int) -> np.ndarray:
         return colors @ np.asarray(transforms.LUMINANCE)[:, None]
     raise BadImageError(
         f"it has {stored} channels, and {channels} are asked for; give --source_channels or --target_channels={stored}"
+    )
+
+
+def _unlike_slices(stored: int, channels: int, context: int) -> str:
+    """Says that a picture has not the channels of a slice with its neighbors."""
+    slices = 2 * context + 1
+    if stored % slices:
+        return (
+            f"it has {stored} channels, and {channels} are asked for: those of a slice and {context} neighbors on "
+            f"either side (source_context={context}); give a stack"
+        )
+    return (
+        f"its slices have {stored // slices} channels, and {channels // slices} are asked for; give "
+        f"--source_channels={stored // slices}"
     )

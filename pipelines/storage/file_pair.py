@@ -1,5 +1,6 @@
-"""One pair whose halves are two files; reads like one file."""
+"""One pair whose halves are two files, or parts of two files; reads like one file."""
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -44,6 +45,18 @@ class FilePair:
     def exists(self) -> bool:
         """Tells whether both files exist."""
         return self.a.exists() and self.b.exists()
+
+
+class PartPair(abc.ABC):
+    """Parts of two files, of A and of B, such as slices of stacks. It can be printed, and compared."""
+
+    @abc.abstractmethod
+    def read_bytes(self) -> bytes:
+        """Returns the bytes of both parts, packed, each as a file of its own; raises OSError if they are gone."""
+
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Returns the length of the packed bytes."""
 
 
 def _of(file: AnyPath, ask: Callable[[Any], Result]) -> Result:

@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.images.size import Size
-from pipelines.storage.file_pair import FilePair
+from pipelines.storage.file_pair import FilePair, PartPair
 from pipelines.storage.records import Record
 from pipelines.system.paths import AnyPath
 
-# An encoded image: a file, a pair of files, or a record of a shard.
-Readable = AnyPath | FilePair | Record
+# An encoded image: a file, a pair of files or of parts of them, or a record of a shard.
+Readable = AnyPath | FilePair | PartPair | Record
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipelines.images.header import BadImageError
 from pipelines.images.kernels import decode_stored
 from pipelines.images.packed_pair import is_packed, naming_side, unpack
 from pipelines.images.size import MAX_PIXELS
-from pipelines.storage.file_pair import FilePair
+from pipelines.storage.file_pair import FilePair, PartPair
 from pipelines.storage.image_set import Readable
 from pipelines.storage.records import Record
 from pipelines.system.paths import file_size
@@ -39,7 +39,7 @@ def read_file(file: Readable, decode: Callable[[bytes], Result], max_pixels: int
     """
     try:
         # Each half of a pair of files may have as many pixels as a side-by-side one.
-        header.check_length(length_of(file) // (2 if isinstance(file, FilePair) else 1), max_pixels)
+        header.check_length(length_of(file) // (2 if isinstance(file, FilePair | PartPair) else 1), max_pixels)
         contents = file.read_bytes()
     except OSError as error:
         raise BadImageError(f"it cannot be read ({error.strerror})") from None
@@ -75,7 +75,7 @@ def length_of(file: Readable) -> int:
     """Returns the length in bytes; raises OSError if the file is not there."""
     if isinstance(file, Record):
         return file.stop - file.start
-    return file.size() if isinstance(file, FilePair) else file_size(file)
+    return file.size() if isinstance(file, FilePair | PartPair) else file_size(file)
 
 
 def check_pair(contents: bytes, max_pixels: int, axes: str = "") -> bytes:

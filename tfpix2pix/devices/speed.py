@@ -43,7 +43,7 @@ def measure_speed(config: Config, steps: int = 5, start: float | None = None) ->
     model = Pix2Pix(config, strategy, total_steps=1000)
     train_step = make_train_step(model, strategy)
     shape = (config.batch_size, *config.image_size)
-    source = tf.random.uniform((*shape, config.source_channels), -1, 1)
+    source = tf.random.uniform((*shape, config.input_channels), -1, 1)
     target = tf.random.uniform((*shape, config.target_channels), -1, 1)
     batch = tf.data.Dataset.from_tensors((source, target)).repeat()
     batches = iter(distribute(strategy, batch))

@@ -86,7 +86,7 @@ def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     columns: dict[str, Column] = {}
     if config.source_labels != config.target_labels:
         missing["the identity"] = "source and target are not of one kind"
-    elif config.source_channels != config.target_channels:
+    elif config.input_channels != config.target_channels:
         missing["the identity"] = "source and target have different numbers of channels"
     else:
         columns["identity"] = lambda batch: [batch["source"]]

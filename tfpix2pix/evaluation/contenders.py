@@ -15,7 +15,7 @@ from tfpix2pix.run_dir.checkpoints import Checkpoints
 # A folder's name may hold anything; what follows its last @ or : is taken for a checkpoint or for statistics.
 CONTENDER = re.compile(r"(.*?)(?:@([^@:/]+))?(?::([^@:/]+))?\Z", re.DOTALL)
 # Options that all contenders must have alike: otherwise their images are not of one kind.
-SHARED = ("direction", "source_channels", "target_channels", "target_labels", "target_mask")
+SHARED = ("direction", "source_channels", "source_context", "target_channels", "target_labels", "target_mask")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,10 +141,10 @@ def _with_segmenter(networks: Networks, config: Config, options: MeasureOptions)
             f"the label colors of data={config.data} are not known; give --label_colors={known}, or a file with a "
             "color a line"
         )
-    if (config.source_channels, config.target_channels) != (3, 3) or config.source_labels or config.target_labels:
+    if (config.input_channels, config.target_channels) != (3, 3) or config.source_labels or config.target_labels:
         raise InputError(
             f"segmenter={options.segmenter}: label colors and the images that it reads have 3 channels, but this run "
-            f"goes from {config.source_channels} to {config.target_channels}; leave the segmenter out"
+            f"goes from {config.input_channels} to {config.target_channels}; leave the segmenter out"
         )
     segment = load_segmenter(options.segmenter, len(palette.classes))
     return dataclasses.replace(networks, segment=segment, palette=palette)

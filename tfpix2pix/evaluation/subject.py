@@ -130,7 +130,7 @@ def open_subject(config: Config, options: MeasureOptions, aspects: Aspects | Non
     available = available_networks(config, options)
     pairs = open_split(config, options.split, dataset)
     if options.data:
-        warn_of_single_images(pairs.files, aspects, config.axes, config.max_pixels)
+        warn_of_single_images(pairs.files, aspects, config.picture_axes, config.max_pixels)
     return make_subject(config, options, pairs, available)
 
 

@@ -16,6 +16,7 @@ from pipelines.system.terminal import InputError
 SHARED = (
     "direction",
     "source_channels",
+    "source_context",
     "source_range",
     "source_normalize",
     "source_labels",
@@ -55,12 +56,11 @@ class ModelFile:
                 raise InputError(
                     f"{self.path} has {name}={self.about[name]}, and the run {options[name]}; leave it out"
                 )
-        for side, channels in zip(("source", "target"), self.channels, strict=True):
-            if channels not in (None, options[f"{side}_channels"]):
-                raise InputError(
-                    f"{self.path} has {channels} channels of {side}s, and the run {options[f'{side}_channels']}; leave "
-                    "it out"
-                )
+        slices = 2 * options["source_context"] + 1
+        wanted = {"source": slices * options["source_channels"], "target": options["target_channels"]}
+        for (side, asked), channels in zip(wanted.items(), self.channels, strict=True):
+            if channels not in (None, asked):
+                raise InputError(f"{self.path} has {channels} channels of {side}s, and the run {asked}; leave it out")
         if self.size and self.size != shape:
             measured = format_size(shape) if shape else "more than one size"
             raise InputError(

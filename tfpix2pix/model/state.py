@@ -145,7 +145,7 @@ def generator_of(
     """
     return GENERATORS[config.generator](
         image_size or config.image_size,
-        config.source_channels,
+        config.input_channels,
         config.target_channels,
         width=config.generator_width,
         depth=config.depth,
@@ -170,7 +170,7 @@ def discriminator_of(config: Config, dtype: str | None = None) -> keras.Model:
     """Builds the discriminator that config describes, in float32 unless dtype says otherwise."""
     return build_discriminator(
         config.image_size,
-        config.source_channels if config.conditional else None,
+        config.input_channels if config.conditional else None,
         config.target_channels,
         scales=config.discriminator_scales,
         width=config.discriminator_width,
@@ -224,7 +224,7 @@ def _pools(config: Config, strategy: tf.distribute.Strategy) -> list[ImagePool]:
             pools.append(
                 ImagePool(
                     config.pool_size,
-                    (*config.image_size, config.source_channels),
+                    (*config.image_size, config.input_channels),
                     (*config.image_size, config.target_channels),
                     seed=config.seed * strategy.num_replicas_in_sync + replica,
                 )

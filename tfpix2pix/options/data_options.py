@@ -100,12 +100,23 @@ class Data:
         choices=RESIZE_PRECISIONS,
         change="asked",
     )
-    axes: str = option("", "axes of TIFF and NPY arrays if they do not say, such as CYX or YXC", change="never")
+    axes: str = option(
+        "",
+        "axes of TIFF and NPY arrays if they do not say, such as CYX or YXC; with a Z or T of stacks, such as ZYX",
+        change="never",
+    )
     source_channels: int = option(
         3,
         "channels of the source: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA, more as stored",
         minimum=1,
         below=MAX_CHANNELS + 1,
+        change="never",
+    )
+    source_context: int = option(
+        0,
+        "slices of a stack on either side of each one that are further channels of the source",
+        minimum=0,
+        below=MAX_CHANNELS // 2,
         change="never",
     )
     target_channels: int = option(

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from pipelines.images.choices import MAX_PLAIN_CHANNELS, OWN_SHAPE
+from pipelines.images.choices import MAX_PLAIN_CHANNELS, OWN_SHAPE, names_slices
 from pipelines.images.color import Color, parse_color
 from pipelines.images.label_colors import default_colors, read_palette
 from pipelines.images.size import Size, format_size, middle_size, paper_load_size
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipelines.images.display import Display
     from pipelines.images.image_format import ImageFormat
     from pipelines.images.pair_format import PairFormat
+    from pipelines.stacks.stack import StackForm
 
 # A load_size of up to so many image_size is jitter, such as the paper's 286/256. Beyond, training sees parts.
 JITTER = 1.5
@@ -36,6 +37,8 @@ class Sides:
     resize_precision: str
     source_labels: int
     target_labels: int
+    source_channels: int
+    source_context: int
     target_channels: int
     target_mask: bool
     target_type: str
@@ -50,6 +53,28 @@ class Sides:
     depth: int
     enhancers: int
     attention_at: str
+
+    @property
+    def input_channels(self) -> int:
+        """The channels of a source as the networks see it: those of a slice and of its neighbors."""
+        return self.source_channels * (2 * self.source_context + 1)
+
+    @property
+    def picture_axes(self) -> str:
+        """The axes of arrays that are single pictures; slices of stacks are read with their own."""
+        return "" if names_slices(self.axes) else self.axes
+
+    def stack_form(self, side: str) -> "StackForm":
+        """Tells how stacks of one side, `source` or `target`, are read."""
+        from pipelines.stacks.stack import StackForm  # it needs TensorFlow, and --help does not
+
+        context = self.source_context if side == "source" else 0
+        return StackForm(self.axes, getattr(self, f"{side}_channels"), context, self.max_pixels)
+
+    def stack_forms(self) -> "tuple[StackForm, StackForm]":
+        """Tells the same of A and of B."""
+        source, target = self.stack_form("source"), self.stack_form("target")
+        return (target, source) if self.direction == "BtoA" else (source, target)
 
     @property
     def target_kind(self) -> str:
@@ -69,6 +94,10 @@ class Sides:
         labels, channels = getattr(self, f"{side}_labels"), getattr(self, f"{side}_channels")
         if labels:
             return Display(colors=self._shown_colors(side))
+        if side == "source" and self.source_context:
+            # The slice itself, not what lies around it.
+            first, shown = self.source_context * channels, 3 if channels >= 3 else 1
+            return Display(tuple(range(first, first + shown)))
         is_chosen = self.show_channels and channels > MAX_PLAIN_CHANNELS
         return Display(parse_channels(self.show_channels) if is_chosen else None)
 
@@ -172,15 +201,17 @@ class Sides:
         palette = read_palette(self.label_colors) if labels and self.label_colors else None
         own_method = getattr(self, f"{side}_resize_method")
         percentiles = self.source_normalize if side == "source" else ""
+        is_source = side == "source"
         return ImageFormat(
-            channels=labels or getattr(self, f"{side}_channels"),
+            channels=labels or (self.input_channels if is_source else self.target_channels),
+            context=self.source_context if is_source else 0,
             resize_method=own_method or ("nearest" if labels else self.resize_method),
             value_range=parse_range(numbers) if numbers else None,
             percentiles=parse_percentiles(percentiles) if percentiles else None,
             labels=labels,
             palette=(*palette.classes.values(), *palette.ignored) if palette else None,
             shown=self._shown_colors(side) if labels else None,
-            axes=self.axes,
+            axes=self.picture_axes,
             background=parse_color(self.background),
             max_pixels=self.max_pixels,
         )

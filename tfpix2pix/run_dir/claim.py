@@ -186,7 +186,7 @@ def claim(
         _check_data(run_dir, data, config.bad_images)
         data = {}
     path = run_dir / data_json.DATA_FILE
-    text = data_json.to_text(train, val, config.axes) if data or not path.exists() else None
+    text = data_json.to_text(train, val, config.picture_axes) if data or not path.exists() else None
     options = {name: (*values, "") for name, values in before.differences(config, "freely", "asked").items()}
     if before.scale_size != config.scale_size:
         # One of the two that decide it.

@@ -63,12 +63,12 @@ def load(run_dir: pathlib.Path, config: Config, limit: int) -> list[Pair]:
     for index in spread_indices(len(files), limit):
         try:
             levels = codecs.decode(files[index].read_bytes(), max_pixels=MAX_PIXELS).values
-            if levels.dtype != np.uint16 or levels.shape[-1] != config.source_channels + config.target_channels:
+            if levels.dtype != np.uint16 or levels.shape[-1] != config.input_channels + config.target_channels:
                 raise BadImageError("it does not hold the channels of a pair")
         except (OSError, BadImageError) as error:
             raise InputError(f"{files[index]} cannot be read ({error}); delete it, or give --data=FOLDER") from None
         both = (levels / LEVELS * 2 - 1).astype(np.float32)
-        pairs.append((both[..., : config.source_channels], both[..., config.source_channels :]))
+        pairs.append((both[..., : config.input_channels], both[..., config.input_channels :]))
     return pairs
 
 

@@ -26,7 +26,7 @@ class Examination:
 
     Args:
       model: its discriminator is asked about pairs that it was not trained on.
-      train: the training pairs; with targets of many sizes, results are not compared with them.
+      train: the training pairs; with targets of many sizes, or crops, results are not compared with them.
     """
 
     def __init__(self, model: Pix2Pix, train: Pairs):
@@ -61,7 +61,8 @@ class Examination:
         return values
 
     def _thumbnails(self) -> np.ndarray | None:
-        if self._learned is None and self.train.shape:
+        # Crops at random have no place at which to compare them, also if their pictures are of one size.
+        if self._learned is None and self.train.form.shape:
             rows = spread_indices(len(self.train), LEARNED)
             # A pair that is gone is training's to say.
             with contextlib.suppress(*READ_ERRORS):

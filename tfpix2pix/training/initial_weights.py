@@ -190,7 +190,7 @@ def _read(part: str) -> tuple[list[tuple[NetworkWeights, Channels | None]], dict
 
 def _sides(config: Config) -> Channels:
     return Channels(
-        Side(config.source_channels, bool(config.source_labels)),
+        Side(config.input_channels, bool(config.source_labels)),
         Side(config.target_channels, bool(config.target_labels)),
     )
 

@@ -6,6 +6,7 @@ translator         arrays, files and videos: whole or in tiles
 whole              whole pictures, in batches that fit into memory
 large              pictures that need tiles, from a file onto a canvas
 any_size           pictures whose sides no generator takes: reflected, translated, cut
+stack_results      stacks, slice by slice
 tiled              pictures larger than memory, tile by tile
 shared_statistics  the norms' statistics of a whole picture, from its tiles
 memory_budget      how many pixels are translated at a time

@@ -17,6 +17,7 @@ from pipelines.images.array_file import encode_array
 from pipelines.images.header import BadImageError
 from pipelines.images.result_format import ResultFormat
 from pipelines.images.size import Size
+from pipelines.stacks.stack import Stack, StackForm
 from pipelines.storage.picture import is_larger_than_memory
 from pipelines.storage.result_files import format_of_result, write_result
 from pipelines.storage.video import open_video, write_video
@@ -29,6 +30,7 @@ from tfpix2pix.translation.large import LargePictures
 from tfpix2pix.translation.memory_budget import pixels_that_fit, translation_bytes
 from tfpix2pix.translation.options import SizeOptions
 from tfpix2pix.translation.shared_statistics import SharedStatistics
+from tfpix2pix.translation.stack_results import check_stacks, kind_of, translate_stack
 from tfpix2pix.translation.uncertain_results import Uncertainty
 from tfpix2pix.translation.whole import Picture, Result, WholePictures
 
@@ -119,7 +121,12 @@ class Translator:
         bad: dict[pathlib.Path, str] = {}
         unplaced: list[pathlib.Path] = []
         forms = {path: result_format(format_of_result(path)) for path in outputs.values()}
-        files = list(outputs)
+        found = {file: kind_of(file, self._stack_form) for file in outputs}
+        stacks = [file for file, kind in found.items() if kind is Stack]
+        bad.update({file: kind.reason for file, kind in found.items() if isinstance(kind, BadImageError)})
+        if stacks:
+            check_stacks(self.pairs, self.options.output_size, self.uncertainty is not None)
+        files = [file for file in outputs if file not in bad and file not in stacks]
         small, large = self._divided(files, [str(file) for file in files])
 
         def write(file: pathlib.Path, result: Result) -> None:
@@ -154,7 +161,36 @@ class Translator:
                         unplaced.append(file)
                 except BadImageError as error:
                     bad[file] = error.reason
+            for file in stacks:
+                try:
+                    self.stack(file, outputs[file], forms[outputs[file]])
+                except BadImageError as error:
+                    bad[file] = error.reason
         return bad, unplaced
+
+    def stack(self, file: pathlib.Path, path: pathlib.Path, form: ResultFormat) -> None:
+        """Translates a stack into a file; raises BadImageError if it cannot be read."""
+
+        def translate(slices: Sequence[bytes]) -> list[np.ndarray]:
+            try:
+                return self.images(slices, form.numbers, "its slices")
+            except InputError as error:
+                raise BadImageError(str(error)) from None
+
+        translate_stack(
+            Stack(file, self._stack_form),
+            path,
+            form,
+            translate,
+            context=self.config.source_context,
+            batch_size=self.batch_size,
+            recipe=repr((self.recipe, self.fit, self.image_size, self.options.tile, self.options.overlap)),
+        )
+
+    @functools.cached_property
+    def _stack_form(self) -> StackForm:
+        form = self.config.stack_form("source")
+        return dataclasses.replace(form, max_pixels=self.max_pixels or form.max_pixels)
 
     def video(self, source: pathlib.Path, path: pathlib.Path) -> int:
         """Translates a video into another, as Run.translate_video has it; returns the number of frames."""

@@ -23,10 +23,11 @@ MEMBER_SIGNATURE = b"PK\x01\x02"
 MAX_MEMBERS = 100
 
 
-def npy_header(shape: tuple[int, ...]) -> bytes:
-    """Returns how an NPY file of bytes begins that numpy.save wrote of an array of this shape."""
+def npy_header(shape: tuple[int, ...], dtype: npt.DTypeLike = np.uint8) -> bytes:
+    """Returns how an NPY file begins that numpy.save wrote of an array of this shape."""
     file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(np.empty(shape, np.uint8)))
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": tuple(shape)}
+    np.lib.format.write_array_header_1_0(file, header)
     return file.getvalue()
 
 
@@ -38,7 +39,7 @@ def probe(contents: bytes | StoredFile, axes: str = "") -> Header:
     """
     is_npz = contents.startswith(NPZ_SIGNATURE)
     start = _member(contents, MAX_HEADER_BYTES + 100) if is_npz else contents
-    shape, _, dtype, _ = _npy_header(start)
+    shape, _, dtype, _ = read_header(start)
     height, width, channels = _sides(shape, axes)
     # Booleans become the whole range of uint8, as those of a PNG do.
     return Header("npz" if is_npz else "npy", height, width, channels, _stored_type(dtype))
@@ -67,7 +68,7 @@ def decode(
     raster.check_room(probe(contents, axes), max_pixels)
     if contents.startswith(NPZ_SIGNATURE):
         contents = _member(contents, max_pixels * BYTES_PER_PIXEL + MAX_HEADER_BYTES)
-    shape, is_fortran, dtype, offset = _npy_header(contents)
+    shape, is_fortran, dtype, offset = read_header(contents)
     if len(contents) < offset + math.prod(shape) * dtype.itemsize:
         raise BadImageError(DAMAGED)
     letters = _letters(shape, axes)
@@ -148,8 +149,12 @@ def _sides(shape: tuple[int, ...], axes: str) -> tuple[int, int, int]:
     return height, width, math.prod(n for n, letter in zip(shape, letters, strict=True) if letter not in "YX")
 
 
-def _npy_header(contents: bytes | StoredFile) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Returns shape, whether the first axis is the fastest, the type, and where the numbers begin."""
+def read_header(contents: bytes | StoredFile) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Reads the header of an NPY file: shape, whether the first axis is the fastest, type, where the numbers begin.
+
+    Raises:
+      BadImageError: it is damaged, or no array of numbers.
+    """
     file = io.BytesIO(contents[: MAX_HEADER_BYTES + 100])
     try:
         version = np.lib.format.read_magic(file)

@@ -74,6 +74,7 @@ class OpenTiff:
       contents: the file's bytes, or the file, which has to stay open.
       axes: as `decode` has them.
       kept_bytes: of the strips and tiles that were decoded last and are kept for the next window.
+      stack: the pages of the image, if they were found before.
 
     Attributes:
       header: as `probe` returns it.
@@ -82,10 +83,10 @@ class OpenTiff:
       BadImageError: it is damaged, or cannot be read as one image.
     """
 
-    def __init__(self, contents: bytes | StoredFile, axes: str = "", kept_bytes: int = 0):
+    def __init__(self, contents: bytes | StoredFile, axes: str = "", kept_bytes: int = 0, stack: Stack | None = None):
         with tiff_stack.naming_damage():
             self._contents = contents
-            self._stack = tiff_stack.find(tiff_stack.open_file(contents), axes)
+            self._stack = stack or tiff_stack.find(tiff_stack.open_file(contents), axes)
             self.header = _header(self._stack)
             self._turned = _orientation(self._stack.page)
             self._kept = tiff_page.DecodedParts(kept_bytes) if kept_bytes else None

@@ -75,9 +75,9 @@ def opened(contents: bytes | StoredFile) -> Iterator[tifffile.TiffFile]:
         yield tif
 
 
-def open_file(contents: bytes | StoredFile) -> tifffile.TiffFile:
+def open_file(contents: bytes | StoredFile, max_pages: int = MAX_PAGES) -> tifffile.TiffFile:
     """Opens a file, which stays open as long as its contents; to be called inside `naming_damage`."""
-    _check_pages(contents)
+    _check_pages(contents, max_pages)
     # The picture is one file: those that an OME-TIFF names beside it are not opened.
     return tifffile.TiffFile(_file_of(contents), _multifile=False)
 
@@ -95,7 +95,7 @@ def naming_damage() -> Iterator[None]:
         raise BadImageError(DAMAGED) from error
 
 
-def _check_pages(contents: bytes | StoredFile) -> None:
+def _check_pages(contents: bytes | StoredFile, max_pages: int) -> None:
     """Raises BadImageError if the list of pages is endless, long, or leads out of the file (TIFF 6.0, section 2)."""
     order = "<" if contents.startswith(b"II") else ">"
     is_big = contents[2:4] in (b"+\0", b"\0+")
@@ -106,8 +106,8 @@ def _check_pages(contents: bytes | StoredFile) -> None:
         if place in seen or place >= len(contents):
             raise BadImageError(DAMAGED)
         seen.add(place)
-        if len(seen) > MAX_PAGES:
-            raise BadImageError(f"it has more than {MAX_PAGES} pages")
+        if len(seen) > max_pages:
+            raise BadImageError(f"it has more than {max_pages} pages")
         count = _number(contents, place, order + count_form)
         place = _number(contents, place + struct.calcsize(count_form) + count * entry, order + offset_form)
     if not seen:
@@ -127,15 +127,15 @@ def _number(contents: bytes | StoredFile, place: int, form: str) -> int:
     return number
 
 
-def _check_ome(text: str) -> None:
+def _check_ome(text: str, max_pages: int) -> None:
     """Raises BadImageError if OME-XML tells of more pages than a file may have: tifffile makes room for all of them."""
-    sizes = [re.findall(rf"Size{axis}\s*=\s*[\"']([^\"']*)", text) for axis in "CTZ"]
+    sizes = [re.findall(rf"\bSize{axis}\s*=\s*[\"']([^\"']*)", text) for axis in "CTZ"]
     # A document type could tell sizes by default.
     if "<!DOCTYPE" in text or not all(n.isdecimal() for found in sizes for n in found):
         raise BadImageError(DAMAGED)
     most = math.prod(max((int(n) for n in found), default=1) for found in sizes)
-    if most * len(sizes[0]) > MAX_PAGES:
-        raise BadImageError(f"it tells of more than {MAX_PAGES} pages")
+    if most * len(sizes[0]) > max_pages:
+        raise BadImageError(f"it tells of more than {max_pages} pages")
 
 
 def find(tif: tifffile.TiffFile, axes: str) -> Stack:
@@ -148,15 +148,36 @@ def find(tif: tifffile.TiffFile, axes: str) -> Stack:
     Raises:
       BadImageError: there is no one image that they make.
     """
+    found = all_pages(tif)
+    pages, shape, letters, start = found.pages, found.shape, found.letters, found.start
+    page = found.page.keyframe
+    if shape == page.shape or len(shape) == 2:
+        letters = page.axes if shape == page.shape else letters
+    elif axes and len(axes) == len(shape):
+        letters = axes
+    elif axes:
+        raise BadImageError(f"its array of shape {shape} has {len(shape)} axes; --axes={axes} names {len(axes)}")
+    others = [(letter, n) for letter, n in zip(letters, shape, strict=True) if letter not in "YXCS" and n > 1]
+    if others:
+        raise BadImageError(_several(others, letters, shape))
+    return Stack(pages, shape, letters, start)
+
+
+def all_pages(tif: tifffile.TiffFile, max_pages: int = MAX_PAGES) -> Stack:
+    """Returns all pages of the first image, with the axes that the file tells; those of nobody are in UNNAMED.
+
+    Raises:
+      BadImageError: they are not of one kind, or of one that is not taken.
+    """
     if tif.is_ome:
-        _check_ome(tif.ome_metadata)
-    if not tif.is_mmstack and (tif.is_ome or tif.is_imagej or tif.is_shaped or tif.is_lsm) and tif.series:
+        _check_ome(tif.ome_metadata, max_pages)
+    start = None
+    if has_axes(tif):
         series = tif.series[0]
         pages, shape, letters = list(series.pages), series.shape, series.axes
         start = series.dataoffset
     else:
         pages = [page for page in tif.pages if not page.subfiletype & (REDUCED | MASK)] or [tif.pages.first]
-        start = None
         shape, letters = pages[0].shape, pages[0].axes
         if len(pages) > 1:
             shape, letters = (len(pages), *shape), "?" + letters
@@ -167,20 +188,16 @@ def find(tif: tifffile.TiffFile, axes: str) -> Stack:
         raise BadImageError(f"its numbers of {page.bitspersample} bits are of no type that is taken")
     raster.check_type(page.dtype)
     _check_page(page)
-    if shape == page.shape or len(shape) == 2:
-        letters = page.axes if shape == page.shape else letters
-    elif axes and len(axes) == len(shape):
-        letters = axes
-    elif axes:
-        raise BadImageError(f"its array of shape {shape} has {len(shape)} axes; --axes={axes} names {len(axes)}")
-    others = [(letter, n) for letter, n in zip(letters, shape, strict=True) if letter not in "YXCS" and n > 1]
-    if others:
-        raise BadImageError(_several(others, letters, shape))
     if math.prod(shape) == len(pages) * math.prod(page.shape):
         start = None
     elif start is None or page.compression != COMPRESSION.NONE:
         raise BadImageError(DAMAGED)
     return Stack(pages, shape, letters, start)
+
+
+def has_axes(tif: tifffile.TiffFile) -> bool:
+    """Tells whether a file says how its pages make arrays, and maybe what their axes are."""
+    return not tif.is_mmstack and (tif.is_ome or tif.is_imagej or tif.is_shaped or tif.is_lsm) and bool(tif.series)
 
 
 def _several(others: list[tuple[str, int]], letters: str, shape: tuple[int, ...]) -> str:
@@ -190,7 +207,9 @@ def _several(others: list[tuple[str, int]], letters: str, shape: tuple[int, ...]
     if len(shape) == 3 and letters[0] in UNNAMED and shape[2] < shape[0]:
         # tifffile's writer takes the first axis of an array for pages, also if it is that of rows.
         proposed = "YXC"
-    return f"it has {' and '.join(names)}; --axes={proposed} if they are channels, else save one of them alone"
+    is_unnamed = len(others) == 1 and letters[0] in UNNAMED and letters[1:3] == "YX"
+    slices = f", --axes=Z{letters[1:].replace('S', 'C')} if they are slices of a stack" if is_unnamed else ""
+    return f"it has {' and '.join(names)}; --axes={proposed} if they are channels{slices}, else save one of them alone"
 
 
 def _check_page(page: tifffile.TiffPage) -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pipelines.images.choices import MAX_PLAIN_CHANNELS, check_axes
+from pipelines.images.choices import MAX_CHANNELS, MAX_PLAIN_CHANNELS, check_axes, names_slices
 from pipelines.images.label_colors import read_palette
 from pipelines.images.size import check_load_size, format_size
 from pipelines.images.value_range import parse_channels
@@ -36,7 +36,8 @@ def check_together(config: "Config") -> None:
 def _check_sides(config: "Config") -> None:
     if bool(config.data_a) != bool(config.data_b):
         raise InputError(f"data_a={config.data_a} and data_b={config.data_b}: one is missing; give both or none")
-    check_axes(config.axes)
+    check_axes(config.axes, with_slices=True)
+    _check_context(config)
     for side in ("source", "target"):
         labels, numbers = getattr(config, f"{side}_labels"), getattr(config, f"{side}_range")
         if labels == 1:
@@ -67,6 +68,22 @@ def _check_sides(config: "Config") -> None:
         )
 
 
+def _check_context(config: "Config") -> None:
+    given = f"source_context={config.source_context}"
+    if not config.source_context:
+        return
+    if config.input_channels > MAX_CHANNELS:
+        raise InputError(
+            f"{given} and source_channels={config.source_channels} make {config.input_channels} channels, and at most "
+            f"{MAX_CHANNELS} are taken; give less context"
+        )
+    if config.axes and not names_slices(config.axes):
+        raise InputError(f"{given} needs stacks, and axes={config.axes} names no Z or T; give such as ZYX")
+    for name in ("source_labels", "color_jitter"):
+        if is_given(config, name):
+            raise InputError(f"{given} and {name}={getattr(config, name)} exclude each other; leave out one")
+
+
 def _check_labels(config: "Config") -> None:
     counts = {side: count for side in ("source", "target") if (count := getattr(config, f"{side}_labels"))}
     for side in counts:
@@ -84,6 +101,8 @@ def _check_shown(config: "Config") -> None:
     shown = parse_channels(config.show_channels) if config.show_channels else ()
     for side in ("source", "target"):
         channels = getattr(config, f"{side}_channels")
+        if side == "source" and config.source_context:
+            continue
         if channels > MAX_PLAIN_CHANNELS and max(shown, default=0) >= channels:
             raise InputError(f"show_channels={config.show_channels}: the {side} has {channels}; give some of these")
 
