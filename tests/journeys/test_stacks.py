@@ -164,6 +164,11 @@ def test_inputs_that_are_left_out(runs, tmp_path, capsys):
     assert [path.name for path in output.iterdir()] == ["good.ome.tif"]
 
 
+def test_a_stack_is_no_image_in_python(runs, data):
+    with pytest.raises(ValueError, match=r"cell3.*is a stack.*translate_files"):
+        load_run(runs[1]).translate(data / "A/cell3.ome.tif")
+
+
 def test_evaluated_slice_by_slice(runs, capsys):
     assert call(evaluate, f"--run_dir={runs[1]}") == 0
     metrics = json.loads(next(runs[1].rglob("metrics.json")).read_text())

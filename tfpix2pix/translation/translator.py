@@ -95,6 +95,9 @@ class Translator:
         """
         names = [_name(image, place.format(i)) for i, image in enumerate(images)]
         encoded = [_encoded(image, name) for image, name in zip(images, names, strict=True)]
+        for image in encoded:
+            if isinstance(image, pathlib.Path) and kind_of(image, self._stack_form) is Stack:
+                raise InputError(f"{image} is a stack, and becomes a file; give it to translate_files")
         small, large = self._divided(encoded, names)
         found: dict[int, np.ndarray] = {}
         results = self._whole.translate([encoded[i] for i in small], list(small.values()))

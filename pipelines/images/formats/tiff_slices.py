@@ -11,7 +11,7 @@ from pipelines.images.formats.tiff_stack import Stack
 from pipelines.images.header import BadImageError
 
 # A list of pages may be followed so far in a stack; more is damage.
-MAX_PAGES = 2**20
+MAX_PAGES = 2**16
 
 
 class StackError(BadImageError):

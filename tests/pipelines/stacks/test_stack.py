@@ -172,3 +172,30 @@ def test_neighbors_are_reflected_at_the_ends(tmp_path):
     slices = Neighborhoods(Stack(tmp_path / "s.npy", StackForm()), 1)
     for index, places in ((0, (1, 0, 1)), (1, (0, 1, 2)), (6, (5, 6, 5)), (2, (1, 2, 3))):
         np.testing.assert_array_equal(slices.read(index), np.concatenate([RGB[i] for i in places], -1))
+
+
+@pytest.mark.parametrize("name", ["OME, channels", "ImageJ", "one page told", "NPY, axes said"])
+def test_spoiled_files_raise_nothing_else(tmp_path, name):
+    """Bytes are changed, and files cut; whatever is read then has the shape that its header tells."""
+    write, form, _, _ = FILES[name]
+    path = tmp_path / ("s.npy" if name.startswith("NPY") else "s.tif")
+    write(path)
+    contents, random = path.read_bytes(), np.random.default_rng(0)
+    heads = [*range(min(400, len(contents))), *range(max(0, len(contents) - 2000), len(contents))]
+    outcomes = set()
+    for _ in range(300):
+        spoiled = bytearray(contents)
+        for place in random.choice(heads, 3):
+            spoiled[place] = random.integers(256)
+        path.write_bytes(spoiled[: random.integers(len(spoiled))] if random.random() < 0.2 else spoiled)
+        try:
+            stack = Stack(path, form)
+            assert stack.read(min(6, stack.depth - 1)).shape == (
+                stack.header.height,
+                stack.header.width,
+                stack.header.channels,
+            )
+            outcomes.add("read")
+        except BadImageError:
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
