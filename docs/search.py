@@ -1,0 +1,160 @@
+"""Searches for the recipe that tfpix2pix/flagfiles/recommended.flags holds, by the plan of docs/search.md.
+
+    python docs/search.py DATA WEIGHTS FOLDER [STAGE]
+
+DATA holds the data sets `facades` and `edges2shoes_100`, WEIGHTS the package of docs/efficientnet.py. FOLDER keeps the
+runs, so that the same command resumes after an interruption, and needs a segmenter-SIZE of docs/segmenter.py. Two
+trainings run side by side, one thread each; always the last checkpoint is measured. The tables of all stages, or of
+those whose titles begin with STAGE, are printed as Markdown.
+"""
+
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+import pathlib
+import sys
+
+import numpy as np
+from choices import DIFF_AUGMENT, JOBS, METRICS, Options, learn, measure, options, read_back, run_of
+
+BEFORE = "SSIM too, upsample=resize"
+BASE: Options = {"ssim_weight": 100.0, "upsample": "resize"}
+RESNET: Options = {"generator": "resnet", "norm": "instance"}
+# What is added to BASE in each row.
+ADDED: dict[str, Options] = {
+    "lsgan": {"gan_loss": "lsgan"},
+    "hinge and spectral norm in D": {"gan_loss": "hinge", "discriminator_norm": "spectral"},
+    "spectral norm in D": {"discriminator_norm": "spectral"},
+    "R1": {"r1_weight": 1.0, "discriminator_norm": "instance"},
+    "2 scales and features": {"discriminator_scales": 2, "feature_weight": 10.0},
+    "diff_augment": DIFF_AUGMENT,
+    "instance norm": {"norm": "instance"},
+    "no dropout": {"dropout": 0.0},
+    "ema=0.999": {"ema": 0.999},
+    "twice the rate in D": {"discriminator_learning_rate": 4e-4},
+    "batch 4, twice both rates": {"batch_size": 4, "learning_rate": 4e-4},
+    "ResNet, 9 blocks": RESNET,
+}
+FIRST: dict[str, Options] = {BEFORE: BASE, "the paper's": {}} | {row: BASE | more for row, more in ADDED.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One table: all its rows are trained for as many steps, on a data set at a size, once for each seed."""
+
+    data: str
+    direction: str
+    size: int
+    width: int
+    epochs: int
+    rows: dict[str, Options]
+    seeds: tuple[int, ...] = (0, 1)
+
+
+STAGES = {
+    "1 facades, 64x64": Stage("facades", "BtoA", 64, 16, 10, FIRST),
+    "1 shoes, 64x64": Stage("shoes", "AtoB", 64, 16, 66, FIRST),
+}
+
+
+def split_shoes(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Makes a data set of 60 training and 60 validation pairs: the 20 that there are say little."""
+    files = sorted((source / "train").iterdir())
+    for split, chosen in (("train", files[:60]), ("val", files[60:] + sorted((source / "val").iterdir()))):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for file in chosen:
+            link = folder / split / f"{file.parent.name}_{file.name}"
+            if not link.exists():
+                link.symlink_to(file.resolve())
+    return folder
+
+
+def features(run: pathlib.Path, weights: pathlib.Path) -> np.ndarray:
+    """Returns EfficientNet's features of the generated validation images and of their targets, `(2, N, 1280)`."""
+    import tensorflow as tf
+    from efficientnet import efficientnet
+
+    from pipelines.loader import eval_dataset
+    from pipelines.pairs import open_pairs
+    from tfpix2pix.run_dir.trained_generator import load_generator
+
+    file = run.with_suffix(".features.npy")
+    if not file.exists():
+        network = efficientnet(weights)
+        generator, config, _ = load_generator(run, "latest")
+        found = []
+        for source, target in eval_dataset(open_pairs(pathlib.Path(config.data) / "val", config.pair_format()), 10):
+            both = [generator(source, training=False), target]
+            found.append([network(tf.image.resize(images, (224, 224)))[-1].numpy() for images in both])
+        np.save(file, np.concatenate(found, axis=1))
+    return np.load(file)
+
+
+def train_all(stage: Stage, title: str, data: pathlib.Path, folder: pathlib.Path) -> None:
+    """Trains and measures what is not there yet."""
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(JOBS, spawn, max_tasks_per_child=1) as pool:
+        runs = {}
+        for seed in stage.seeds:
+            for row, change in stage.rows.items():
+                run = run_of(folder, title, row, seed)
+                if not run.with_suffix(".json").exists():
+                    widths = {"generator_width": stage.width, "discriminator_width": stage.width}
+                    chosen = options(data, stage.direction, stage.size, stage.epochs, widths | change | {"seed": seed})
+                    runs[run] = pool.submit(learn, run, chosen)
+        for run, future in runs.items():
+            if error := future.exception():
+                print(f"{run}: {error}", file=sys.stderr, flush=True)
+
+
+def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib.Path) -> None:
+    """Prints means over seeds and images, and the paired differences from the first row with their 95 % intervals."""
+    from tfpix2pix.quality.bootstrap import counts_of, interval, interval_of_set
+    from tfpix2pix.quality.kid import kernel_distance, resampled_distances
+
+    names = {"kid": ("KID ↓", 3)}
+    if stage.data == "facades":
+        names |= {"pixel_accuracy": ("pixel accuracy ↑", 3)}
+    names |= METRICS
+    print(f"\n## {title}\n\n| recipe | {' | '.join(words for words, _ in names.values())} | checkerboard |")
+    print(f"|---|{'---|' * (len(names) + 1)}")
+    first: dict[str, np.ndarray] = {}
+    for row in stage.rows:
+        runs = [run_of(folder, title, row, seed) for seed in stage.seeds]
+        found: dict[str, list] = {name: [measure(run)[name] for run in runs] for name in (*METRICS, "checkerboard")}
+        if stage.data == "facades":
+            found["pixel_accuracy"] = [read_back(run, folder / f"segmenter-{stage.size}") for run in runs]
+        pairs = [features(run, weights) for run in runs]
+        counts = counts_of(pairs[0].shape[1], 1000)
+        found["kid"] = [kernel_distance(*each, subsets=1)[0] for each in pairs]
+        found["resampled"] = [resampled_distances(*each, counts, counts) for each in pairs]
+        ours = {name: np.array(each) for name, each in found.items()}
+        first = first or ours
+        cells = []
+        for name, (words, digits) in names.items():
+            cell = f"{ours[name].mean():.{digits}f}"
+            if first is not ours:
+                kind = (interval_of_set, "resampled") if name == "kid" else (interval, name)
+                low, high = kind[0](ours[kind[1]], first[kind[1]])
+                mark = "≈" if low <= 0 <= high else "▲" if (low > 0) == ("↑" in words) else "▼"
+                change = ours[name].mean() - first[name].mean()
+                cell = f"{mark} {cell}, {change:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
+            cells.append(cell)
+        print(f"| {row} | {' | '.join(cells)} | {ours['checkerboard'].mean():.2f} |", flush=True)
+
+
+def main(data: pathlib.Path, weights: pathlib.Path, folder: pathlib.Path, begins: str = "") -> None:
+    """Trains what is not there yet, and prints the tables."""
+    sets = {
+        "facades": data / "facades",
+        "shoes": split_shoes(data / "edges2shoes_100", folder / "shoes"),
+    }
+    for title, stage in STAGES.items():
+        if title.startswith(begins):
+            train_all(stage, title, sets[stage.data], folder)
+            print_table(stage, title, folder, weights)
+
+
+if __name__ == "__main__":
+    main(*(pathlib.Path(argument) for argument in sys.argv[1:4]), *sys.argv[4:])
