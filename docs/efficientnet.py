@@ -1,4 +1,4 @@
-"""Builds EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946), trained on ImageNet, for what docs/recipes.md measures.
+"""Builds EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946), trained on ImageNet, for what docs/search.md measures.
 
 Its weights can be had where Inception's cannot: a package holds them. `main` compares the network with that package's
 authors' own, which needs torch:

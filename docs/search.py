@@ -10,7 +10,6 @@ those whose titles begin with STAGE, are printed as Markdown.
 
 import concurrent.futures
 import dataclasses
-import json
 import multiprocessing
 import pathlib
 import sys

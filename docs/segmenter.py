@@ -2,10 +2,10 @@
 
     .venv/bin/python docs/segmenter.py FACADES WEIGHTS 128 20 models/segmenter-128
 
-FACADES is the data set's folder, WEIGHTS the one of docs/efficientnet.py; the numbers are the image size and the epochs.
-The network is EfficientNet-Lite0, trained on ImageNet, and a U-Net's way up. It learns from the photos and labels of
-train/ and is saved as the SavedModel that `--segmenter` takes. Its scores on val/, which are printed, are those of real
-photos: what a perfect generator would get.
+FACADES is the data set's folder, WEIGHTS the one of docs/efficientnet.py; the numbers are the image size and the
+epochs. The network is EfficientNet-Lite0, trained on ImageNet, and a U-Net's way up. It learns from the photos and
+labels of train/ and is saved as the SavedModel that `--segmenter` takes. Its scores on val/, which are printed, are
+those of real photos: what a perfect generator would get.
 """
 
 import pathlib
