@@ -1,6 +1,6 @@
 """Trains the segmentation network that docs/recipes.md scores generated facades with: photo to labels.
 
-    .venv/bin/python docs/segmenter.py FACADES WEIGHTS 128 20 models/segmenter-128
+    .venv/bin/python docs/segmenter.py FACADES WEIGHTS 128 30 models/segmenter-128
 
 FACADES is the data set's folder, WEIGHTS the one of docs/efficientnet.py; the numbers are the image size and the
 epochs. The network is EfficientNet-Lite0, trained on ImageNet, and a U-Net's way up. It learns from the photos and
@@ -28,8 +28,8 @@ from tfpix2pix.quality.segmentation import confusions, labels_of, scores
 
 BATCH_SIZE = 8
 PALETTE = PALETTES["facades"]
-# Its lowest level is a 32nd of a side: smaller photos are enlarged first.
-MIN_SIDE = 256
+# Photos are enlarged to twice their size first, up to this: the network's lowest level is a 32nd of a side.
+MAX_SIDE = 256
 
 
 def main(facades: str, weights: str, size: int, epochs: int, output: str) -> None:
@@ -76,15 +76,14 @@ def other_light(photos: tf.Tensor) -> tf.Tensor:
 def make_network(size: int, backbone: keras.Model, steps: int) -> keras.Model:
     """Returns a network with one logit for each class at each pixel, compiled for so many steps."""
     photos = keras.Input((size, size, 3))
-    side = max(size, MIN_SIDE)
+    side = max(size, min(2 * size, MAX_SIDE))
     *skips, x, _ = backbone(layers.Resizing(side, side)(photos))
-    for skip, filters in zip(reversed(skips), (128, 96, 64, 48), strict=True):
+    for skip, filters in zip(reversed(skips), (96, 64, 48, 32), strict=True):
         x = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(x), skip])
-        for _ in range(2):
-            x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-            x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.Dropout(0.2)(x)
-    # At half the enlarged size, which is the photos' own at 128.
+    # At half the enlarged size, which is the photos' own up to 128.
     logits = layers.Resizing(size, size)(layers.Conv2D(len(PALETTE.classes), 1)(x))
     network = keras.Model(photos, logits)
     network.compile(
