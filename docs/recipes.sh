@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Trains and compares what docs/recipes.md shows: one run for each recipe and seed, at 64×64 (20 epochs) and 128×128
 # (10 epochs).
-#   bash docs/recipes.sh FACADES runs/recipes [JOBS]
-# FACADES is the data set's folder. JOBS trainings run side by side, one thread each (default 2). A run that was stopped
+#   bash docs/recipes.sh FACADES WEIGHTS runs/recipes [JOBS]
+# FACADES is the data set's folder, WEIGHTS the one of docs/efficientnet.py. JOBS trainings run side by side, one thread each (default 2). A run that was stopped
 # is resumed; one that is complete stays as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-data=$1 output=$2 jobs=${3:-2}
+data=$1 weights=$2 output=$3 jobs=${4:-2}
 
 # Name, flagfile, and what is changed in it.
 recipes=(
@@ -40,7 +40,7 @@ done | TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 nice -n 19 \
 for size_epochs in "64 30" "128 12"; do
   read -r size epochs <<<"$size_epochs"
   segmenter=$output/segmenter-$size
-  [[ -d $segmenter ]] || .venv/bin/python docs/segmenter.py "$data" "$size" "$epochs" "$segmenter"
+  [[ -d $segmenter ]] || .venv/bin/python docs/segmenter.py "$data" "$weights" "$size" "$epochs" "$segmenter"
   runs=()
   for recipe in "${recipes[@]}"; do
     read -r name _ <<<"$recipe"
