@@ -66,6 +66,8 @@ MISTAKES = {
     "export.tflite": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.onnx": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.torch": ["--run_dir=/nowhere", "--output=/nowhere/x"],
+    "export.card": ["--run_dir=/nowhere", "--output=/nowhere/x"],
+    "export.bioimage": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.web": ["--run_dir=/nowhere", "--output=/nowhere/x"],
     "export.bulk": ["--model=/nowhere", "--input=/nowhere", "--output=/nowhere/x"],
     "export.serve": ["--model=/nowhere", "--port=0"],

@@ -1,6 +1,5 @@
-"""Stored numbers of test pictures, and what `translate` makes of them."""
+"""Stored numbers of test pictures, as `translate` reads and writes them."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -64,17 +63,10 @@ def stored(config: Config, source: np.ndarray, kind: str) -> np.ndarray:
     return (numbers if kind == "float32" else np.round(numbers)).astype(kind)
 
 
-def translate(config: Config, generator: keras.Model, numbers: np.ndarray) -> np.ndarray:
-    """Translates stored numbers `(H, W, C)` as `translate` does; of a label map it gives probabilities.
-
-    Args:
-      config: of the run.
-      generator: maps [-1, 1] to [-1, 1].
-      numbers: of a size that the generator takes.
-    """
+def seen(config: Config, numbers: np.ndarray) -> np.ndarray:
+    """Returns what the network sees of stored numbers `(H, W, C)`, as `translate` reads them: `(1, H, W, C)`."""
     unit = config.image_format("source").from_raster(Raster(numbers, has_alpha=False))
-    generated = generator(transforms.normalize(tf.constant(unit))[None], training=False)[0]
-    return to_stored(config, generated)
+    return transforms.normalize(tf.constant(unit))[None].numpy()
 
 
 def to_stored(config: Config, generated: tf.Tensor) -> np.ndarray:

@@ -180,35 +180,38 @@ def write_tests(
     # So that a package with swapped axes fails.
     width += multiple if height == width else 0
     source = numbers.stored(config, brought_to(run.pairs[0][0], (height, width)), kind)
+    inputs = numbers.seen(config, source)
     with tf.device(COMPARED_ON):
-        expected = numbers.translate(config, run.generator, source)
+        generated = run.generator(inputs, training=False)[0]
+    expected = numbers.to_stored(config, generated)
     np.save(place / "source.npy", source[None])
     np.save(place / "generated.npy", expected[None])
     write_sample(place / "sample_source", source)
     if not config.target_labels:
         write_sample(place / "sample_generated", expected)
     write_cover(place / "cover.png", run)
-    unit = config.image_format("source").from_raster(codecs.Raster(source, has_alpha=False))
+    low, high = numbers.result_range(config)
     tolerances = []
     for name, translate in files.items():
-        result = numbers.to_stored(config, tf.constant(translate(unit[None] * 2 - 1)[0]))
-        tolerances.append(tolerance(name, expected, result))
+        found = translate(inputs)[0]
+        worst = float(np.abs(found - generated.numpy()).max()) * (high - low) / 2
+        tolerances.append(tolerance(name, expected, numbers.to_stored(config, tf.constant(found)), worst))
     return tolerances
 
 
-def tolerance(name: str, expected: np.ndarray, result: np.ndarray) -> spec.ReproducibilityTolerance:
+def tolerance(name: str, expected: np.ndarray, result: np.ndarray, worst: float) -> spec.ReproducibilityTolerance:
     """Returns how far results by a file of weights may be off, by what was measured here.
 
     Args:
       name: of the format.
       expected: what `translate` gives.
       result: what the file gives.
+      worst: their largest difference before they were rounded.
     """
-    differences = np.abs(result.astype(np.float64) - expected.astype(np.float64))
-    measured = float(differences.max())
-    # An integer may be rounded to its neighbor on another machine, though no number differed on this one.
-    wanted = max(measured, 1.0) if np.issubdtype(expected.dtype, np.integer) else MARGIN * measured + 1e-6
+    # A rounded number may become its neighbor, however small the difference is.
+    wanted = MARGIN * worst + (1.0 if np.issubdtype(expected.dtype, np.integer) else 1e-6)
     absolute = max(0.0, min(wanted, MAX_TOLERANCE * float(expected.max())))
+    differences = np.abs(result.astype(np.float64) - expected.astype(np.float64))
     beyond = MARGIN * 1e6 * float(np.mean(differences > absolute))
     return spec.ReproducibilityTolerance(
         absolute_tolerance=absolute,

@@ -159,22 +159,22 @@ def test_other_files_are_not_deleted(short_run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("expected", "off", "absolute", "relative", "mismatches"),
+    ("expected", "off", "worst", "absolute", "relative", "mismatches"),
     [
-        # Of integers a level at least, unless the specification allows less of so dark a picture.
-        (np.full(1000, 200, np.uint8), 0, 1, 0, 100),
-        (np.full(1000, 200, np.uint8), 1, 1, 0, 100),
-        (np.full(1000, 50, np.uint8), 0, 0.5, 0, 100),
-        (np.full(1000, 50, np.uint8), 1, 0.5, 0, 1000),
-        (np.full(1000, 2, np.float32), 1e-4, 1e-3 + 1e-6, 0, 100),
-        (np.full(1000, -2, np.float32), 0, 0, 1e-3, 100),
+        # Of integers a level more, unless the specification allows less of so dark a picture.
+        (np.full(1000, 200, np.uint8), 0, 0.001, 1.01, 0, 100),
+        (np.full(1000, 40000, np.uint16), 1, 0.3, 4, 0, 100),
+        (np.full(1000, 50, np.uint8), 0, 0.001, 0.5, 0, 100),
+        (np.full(1000, 50, np.uint8), 1, 0.001, 0.5, 0, 1000),
+        (np.full(1000, 2, np.float32), 1e-4, 1e-4, 1e-3 + 1e-6, 0, 100),
+        (np.full(1000, -2, np.float32), 0, 0, 0, 1e-3, 100),
     ],
 )
-def test_the_tolerance_is_what_was_measured(expected, off, absolute, relative, mismatches):
+def test_the_tolerance_is_what_was_measured(expected, off, worst, absolute, relative, mismatches):
     result = expected.copy()
     # One number of a thousand.
     result[7] += expected.dtype.type(off)
-    found = tolerance("onnx", expected, result)
+    found = tolerance("onnx", expected, result, worst)
     assert found.absolute_tolerance == pytest.approx(absolute, rel=2e-3)
     assert (found.relative_tolerance, found.mismatched_elements_per_million) == (relative, mismatches)
 
