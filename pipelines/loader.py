@@ -115,7 +115,11 @@ def train_dataset(
     methods = (pairs.form.source.resize_method, pairs.form.target.resize_method)
     read = pairs.window_reader(augmentation.window_size, augmentation.can_mirror_first)
 
-    def pair_at(position: tf.Tensor) -> transforms.Pair:
+    share = batch_size // workers
+
+    def pair_at(place: tf.Tensor) -> transforms.Pair:
+        # A position counts the pairs of the whole training, so it determines both the step and the place in its batch.
+        position = place // share * batch_size + worker * share + place % share
         own_seed = tf.stack([seed, position])
         index = index_at(position, len(pairs), batch_size, seed, order_since)
         is_mirrored = augmentation.is_mirrored(own_seed) if augmentation.can_mirror_first else None
@@ -123,15 +127,13 @@ def train_dataset(
         pair = augmentation.apply(pair, own_seed, methods)
         return transforms.normalize(pair[0]), transforms.normalize(pair[1])
 
-    def batch_of_one(position: tf.Tensor) -> transforms.Pair:
+    def batch_of_one(place: tf.Tensor) -> transforms.Pair:
         # To join one pair to a batch would copy it.
-        source, target = pair_at(position)
+        source, target = pair_at(place)
         return source[None], target[None]
 
-    share = batch_size // workers
-    # A position counts the pairs of the whole training, so it determines both the step and the place in its batch.
+    # The places of the worker's own pairs.
     dataset = tf.data.Dataset.range(first_step * share, ENDLESS // workers if last_step is None else last_step * share)
-    dataset = dataset.map(lambda i: i // share * batch_size + worker * share + i % share)
     # Many pairs are read, decoded and jittered at once; they keep the order of the positions.
     # They are TensorFlow's operations already, and AutoGraph would take a second to find that out.
     make = tf.autograph.experimental.do_not_convert(pair_at if share > 1 else batch_of_one)

@@ -13,6 +13,8 @@ RESIZE_PRECISIONS = ("exact", "fast", "levels")
 PREPROCESS = ("resize_and_crop", "crop", "scale_width", "scale_shortest", "pad", "none")
 # Of these, those that do not bring every image to one shape before it is cropped.
 OWN_SHAPE = ("crop", "scale_width", "scale_shortest", "none")
+# Those that leave pictures at their own scale.
+OWN_SCALE = ("crop", "none")
 # Whose size both sides of a pair get.
 RESIZE_TO = ("none", "a", "b")
 # Types of the numbers in results.

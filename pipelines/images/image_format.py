@@ -163,6 +163,23 @@ class ImageFormat:
             return tf.cast(numbers, kind)
         return tf.cast(tf.clip_by_value(tf.round(numbers), kind.min, kind.max), kind)
 
+    def numbers(self, image: np.ndarray, dtype: str) -> np.ndarray:
+        """Does what `to_stored` does, in NumPy: for images of the usual sizes in a fraction of the time."""
+        if self.labels:
+            return np.argmax(image, axis=-1)[..., None].astype(dtype)
+        kind = np.dtype(dtype)
+        span = np.iinfo(kind) if kind.kind in "iu" else None
+        low, high = self.value_range or ((0, span.max) if span else (0, 1))
+        # All in place, since new memory takes longer than the arithmetic.
+        numbers = image.astype(np.float64 if kind.itemsize > 2 else np.float32)
+        np.clip(numbers, -1.0, 1.0, out=numbers)
+        numbers += 1.0
+        numbers *= (high - low) / 2
+        numbers += low
+        if span:
+            np.clip(np.rint(numbers, out=numbers), span.min, span.max, out=numbers)
+        return numbers.astype(kind)
+
     def resize_generated(self, image: tf.Tensor, size: Size | tf.Tensor) -> tf.Tensor:
         """Resizes a generated image `(H, W, channels)` in [-1, 1]; of a label map the probabilities of its classes."""
         method = "bilinear" if self.labels else self.resize_method

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines.images import header, metadata
 from pipelines.images.orientation import TRANSPOSED, UPRIGHT, orientation_of, turn_upright
 from pipelines.images.rare import rare
 from pipelines.images.size import MAX_PIXELS
-from pipelines.images.transforms import WHITE, Image, to_channels
+from pipelines.images.transforms import WHITE, Image, half_of, to_channels
 
 # What a profile that is sRGB has in its name: as ASCII, and as UTF-16 since version 4 of profiles.
 SRGB_NAMES = (b"sRGB", b"s\0R\0G\0B")
@@ -86,14 +87,26 @@ def decode(
     return to_channels(to_range(stored, value_range), channels, background)
 
 
-def decode_stored(contents: tf.Tensor, max_pixels: int = MAX_PIXELS, name: tf.Tensor | str = "it") -> Stored:
+def decode_stored(
+    contents: tf.Tensor, max_pixels: int = MAX_PIXELS, name: tf.Tensor | str = "it", half: str = ""
+) -> Stored:
     """Decodes a JPEG (RGB, gray, CMYK) or PNG (up to 16 bits, at full depth) file with the channels that it has.
 
     CMYK becomes RGB, and so does a palette. A transparent color becomes an alpha channel. In a graph the number of
     channels is unknown until it runs.
 
-    Args and errors are those of `decode`.
+    Args:
+      contents: as `decode` has it.
+      max_pixels: likewise.
+      name: likewise.
+      half: `A` or `B` of a side-by-side image, eagerly; empty for all of it.
+
+    Raises:
+      header.BadImageError: as `decode`; half is given, and the width is odd.
+      tf.errors.InvalidArgumentError: as `decode`.
     """
+    if tf.executing_eagerly():
+        return _decode_eagerly(contents, max_pixels, half)
     contents = _checked(contents, max_pixels, name)
     orientation = _orientation(contents)
     is_png = header.starts_with(contents, header.PNG_SIGNATURE)
@@ -143,6 +156,30 @@ def to_range(stored: Stored, value_range: tuple[float, float] | None) -> Image:
     ranged = tf.cast(tf.clip_by_value((numbers - low) / (high - low), 0.0, 1.0), tf.float32)
     with_alpha = tf.shape(image)[-1] % 2 == 0
     return tf.cond(with_alpha, lambda: tf.concat([ranged[..., :-1], image[..., -1:]], axis=-1), lambda: ranged)
+
+
+def _decode_eagerly(contents: tf.Tensor, max_pixels: int, half: str) -> Stored:
+    """Does what `decode_stored` does, in NumPy where TensorFlow's calls take longer than their work."""
+    contents = tf.convert_to_tensor(contents)
+    file = contents.numpy()
+    header.check_header(file, max_pixels)
+    is_png = file.startswith(header.PNG_SIGNATURE)
+    is_deep = is_png and file[header.PNG_DEPTH_BYTE] == 16
+    white = tf.uint16.max if is_deep else tf.uint8.max
+    if not is_png:
+        levels = _decode_jpeg_bytes(contents)
+    elif metadata.has_transparent_color(contents):
+        levels = _decode_transparent_color(contents, tf.constant(white))
+    else:
+        levels = tf.io.decode_png(contents, 0, tf.uint16 if is_deep else tf.uint8)
+    exif = metadata.exif_of(contents)
+    if exif.numpy():
+        levels = turn_upright(levels, orientation_of(exif))
+    # Without a copy, which `numpy()` makes.
+    stored = np.asarray(levels)
+    stored = half_of(stored, half) if half else stored
+    image = np.divide(stored, np.float32(white), dtype=np.float32)
+    return Stored(tf.constant(image), tf.constant(white))
 
 
 def _checked(contents: tf.Tensor, max_pixels: int, name: tf.Tensor | str) -> tf.Tensor:

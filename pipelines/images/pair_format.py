@@ -18,7 +18,7 @@ from pipelines.images.choices import (
 )
 from pipelines.images.header import BadImageError
 from pipelines.images.image_format import ImageFormat, call_python, choose_reader
-from pipelines.images.kernels import decode_stored
+from pipelines.images.kernels import can_read, decode_stored
 from pipelines.images.packed_pair import naming_side
 from pipelines.images.rare import rare
 from pipelines.images.size import MAX_PIXELS, Size, middle_size, parse_size
@@ -164,7 +164,11 @@ class PairFormat:
           name: names the image in the errors of a graph.
           in_model: as ImageFormat.read has it.
         """
-        return self.read_sides(contents)[0] if pair else self.source.read(contents, name, in_model)
+        if not pair:
+            return self.source.read(contents, name, in_model)
+        if tf.executing_eagerly() and self._is_for_kernels(contents):
+            return self.source.from_stored(decode_stored(contents, self.max_pixels, half=self.sides()[0]))
+        return self.read_sides(contents)[0]
 
     @property
     def has_windows(self) -> bool:
@@ -235,6 +239,11 @@ class PairFormat:
 
         needs_python = self.source.needs_python or self.target.needs_python
         return choose_reader(contents, by_kernels, in_python, needs_python)
+
+    def _is_for_kernels(self, contents: tf.Tensor) -> bool:
+        """Tells, eagerly, whether it is a side-by-side file that TensorFlow's kernels read."""
+        needs_python = self.source.needs_python or self.target.needs_python
+        return not needs_python and bool(can_read(contents))  # a packed pair is no JPEG or PNG
 
     def _halves_of(self, contents: bytes) -> list[np.ndarray]:
         """Returns source and target of a side-by-side file, in Python."""

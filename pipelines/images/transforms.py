@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
 from pipelines.images import header
@@ -92,6 +93,14 @@ def split(image: Image, direction: str) -> Pair:
     half = _half_width(image)
     a, b = image[:, :half], image[:, half:]
     return (a, b) if direction == "AtoB" else (b, a)
+
+
+def half_of(image: np.ndarray, side: str) -> np.ndarray:
+    """Returns side `A` or `B` of a side-by-side image; raises header.BadImageError if the width is odd."""
+    width = image.shape[1]
+    if width % 2:
+        raise header.BadImageError(ODD_WIDTH)
+    return image[:, : width // 2] if side == "A" else image[:, width // 2 :]
 
 
 def halves(image: Image) -> tf.Tensor:

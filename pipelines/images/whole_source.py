@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from pipelines.images import fit
-from pipelines.images.choices import OWN_SHAPE
+from pipelines.images.choices import OWN_SCALE, OWN_SHAPE
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.transforms import Image
 
@@ -50,6 +50,11 @@ def read_whole_source(
       tf.errors.OpError: in a graph, likewise.
     """
     own = form.read_source(contents, pair, name, in_model)
+    if tf.executing_eagerly() and form.preprocess in OWN_SCALE:
+        height, width, _ = own.shape
+        if height % step == width % step == 0:
+            # It stays as it is. To find that out by TensorFlow's operations takes as long as to decode it.
+            return WholeSource(own, tf.constant((0, 0, height, width)), tf.constant((height, width)))
     source = fit.scale(own, form.size, form.preprocess, form.source.resize_method, form.network_size)
     window = tf.concat([[0, 0], tf.shape(source)[:2]], axis=0)
     if form.preprocess not in OWN_SHAPE:

@@ -3,15 +3,13 @@
 import dataclasses
 import pathlib
 
+from pipelines.images.choices import OWN_SCALE
 from pipelines.images.pair_format import PairFormat
 from pipelines.images.size import Size, format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.config import Config
 from tfpix2pix.options.sides import JITTER
 from tfpix2pix.run_dir import data_json
-
-# Preprocessing that leaves pictures at their own scale.
-OWN_SCALE = ("crop", "none")
 
 
 @dataclasses.dataclass(frozen=True)

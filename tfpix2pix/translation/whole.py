@@ -1,5 +1,6 @@
 """Translates whole pictures in batches that fit into memory."""
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -23,6 +24,9 @@ from pipelines.storage.zarr_image import ZarrImage, as_npy, is_zarr
 from tfpix2pix.translation.memory_budget import batches
 from tfpix2pix.translation.options import SizeOptions
 
+# Batches that are read before their turn. The network keeps all cores busy, so that one read may take longer than one
+# batch; a source takes little memory beside the network.
+READ_AHEAD = 3
 # A file, or the bytes of one.
 Picture: TypeAlias = pathlib.Path | bytes
 # `(H, W, target_channels)` in [-1, 1], or why there is none.
@@ -40,7 +44,7 @@ class Source:
     """
 
     image: tf.Tensor
-    window: tf.Tensor
+    window: tuple[int, ...]
     size: Size
 
 
@@ -73,17 +77,19 @@ class WholePictures:
         return 0
 
     def translate(self, pictures: Sequence[Picture], pixels: Sequence[int]) -> Iterator[Result]:
-        """Yields the result of each picture, in order; reads a batch while the one before is translated.
+        """Yields the result of each picture, in order; reads the next batches while one is translated.
 
         Args:
           pictures: any number.
           pixels: of each, as `pixels` has it.
         """
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            ahead: list[concurrent.futures.Future[Source | BadImageError]] = []
-            for batch in [*batches(pictures, pixels, self.batch_size, self.room), []]:
-                sources = [future.result() for future in ahead]
-                ahead = [pool.submit(self._read, picture) for picture in batch]
+            ahead: collections.deque[list[concurrent.futures.Future[Source | BadImageError]]] = collections.deque()
+            for batch in [*batches(pictures, pixels, self.batch_size, self.room), *[[]] * READ_AHEAD]:
+                ahead.append([pool.submit(self._read, picture) for picture in batch])
+                if len(ahead) <= READ_AHEAD:
+                    continue
+                sources = [future.result() for future in ahead.popleft()]
                 good = [source for source in sources if not isinstance(source, BadImageError)]
                 generated = iter(self._translated(good))
                 yield from (source if isinstance(source, BadImageError) else next(generated) for source in sources)
@@ -119,7 +125,7 @@ class WholePictures:
         def decode(contents: bytes) -> Source:
             image, window, size = read_whole_source(self.form, tf.constant(contents), self.pairs, self.step)
             height, width = size.numpy().tolist()
-            return Source(transforms.normalize(image), window, (height, width))
+            return Source(transforms.normalize(image), tuple(window.numpy().tolist()), (height, width))
 
         try:
             if isinstance(picture, pathlib.Path) and is_zarr(picture):
@@ -137,13 +143,16 @@ class WholePictures:
         for i, source in enumerate(sources):
             by_shape.setdefault(tuple(source.image.shape), []).append(i)
         for places in by_shape.values():
-            generated = self.generate(tf.stack([sources[i].image for i in places]))
+            images = [sources[i].image for i in places]
+            # To stack a single one would copy it.
+            generated = self.generate(images[0][None] if len(images) == 1 else tf.stack(images))
             results.update((i, self._sized(image, sources[i])) for i, image in zip(places, generated, strict=True))
         return [results[i] for i in range(len(sources))]
 
     def _sized(self, generated: tf.Tensor, source: Source) -> tf.Tensor:
         """Cuts what lies around the picture, and resizes the rest to the size that was asked for."""
-        image = fit.cut(generated, source.window)
+        is_all = source.window == (0, 0, *generated.shape[:2])
+        image = generated if is_all else fit.cut(generated, tf.constant(source.window))
         size = self.options.result_size(source.size, tuple(image.shape[:2]))
         if tuple(image.shape[:2]) == size:
             return image

@@ -16,6 +16,10 @@ from pipelines.system.terminal import InputError
 # As `transforms.encode` has it.
 JPEG_QUALITY = 95
 
+# Of imagecodecs. Paeth's filter and runs of one byte alone take a sixth of the time of libpng's defaults, which try all
+# filters and look for repetitions in 32 kB. Files of generated pictures become 7 % larger, of label maps no larger.
+PNG_OPTIONS = {"level": 1, "strategy": imagecodecs.PNG.STRATEGY.RLE, "filter": imagecodecs.PNG.FILTER.PAETH}
+
 TIFF_FORMATS = ("tif", "ome.tif")
 
 # A tag of a TIFF: code, type, count, value (TIFF 6.0, section 2).
@@ -82,7 +86,7 @@ def _with_palette(indices: npt.NDArray, palette: Sequence[Sequence[int]]) -> byt
 def _png(values: npt.NDArray) -> bytes:
     # Pillow writes colors of 8 bits only. A part of another array keeps that one's strides where a side is 1, also
     # through ascontiguousarray, and imagecodecs refuses them.
-    return bytes(imagecodecs.png_encode(values.copy()))
+    return bytes(imagecodecs.png_encode(values.copy(), **PNG_OPTIONS))
 
 
 def _jpeg(values: npt.NDArray) -> bytes:

@@ -106,6 +106,38 @@ def test_stored_numbers_come_back(dtype, value_range):
     np.testing.assert_allclose(back.astype(float), values.astype(float), rtol=0, atol=wide)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value_range"),
+    [
+        ("uint8", None),
+        ("uint16", None),
+        ("uint16", (3.0, 4095.0)),
+        ("int16", (-1000.0, 3000.0)),
+        ("uint32", (0.0, 2.0**31)),
+        ("int32", (-8.0, 8.0)),
+        ("float32", (-8.0, 2.0)),
+        ("float32", None),
+    ],
+)
+def test_numbers_are_those_of_a_graph(dtype, value_range):
+    """Translated files hold what served ones hold, also where half a level is rounded, and outside of [-1, 1]."""
+    form = ImageFormat(1, value_range=value_range)
+    halves = np.linspace(-1, 1, 2 * 255 * 4 + 1, dtype=np.float32)
+    values = np.concatenate([halves, RNG.uniform(-1.2, 1.2, 100_000).astype(np.float32), np.float32([-9, 9])])
+    image = values.reshape(-1, 1, 1)
+    served = tf.function(lambda image: form.to_stored(image, dtype))(image).numpy()
+    found = form.numbers(image, dtype)
+    assert found.dtype == served.dtype
+    np.testing.assert_array_equal(found, served)
+    np.testing.assert_array_equal(image[:, 0, 0], values)  # which stay as they are
+
+
+def test_classes_are_those_of_a_graph():
+    form = ImageFormat(3, labels=5)
+    image = RNG.integers(-2, 3, (20, 30, 5)).astype(np.float32)  # many of them are equal
+    np.testing.assert_array_equal(form.numbers(image, "uint8"), form.to_stored(tf.constant(image), "uint8"))
+
+
 def test_two_files_are_a_pair():
     a, b = RNG.integers(0, 256, (8, 8, 3), np.uint8), RNG.integers(0, 65536, (8, 8, 1), np.uint16)
     contents = pack(encoded(a), npy(b))

@@ -170,6 +170,20 @@ def test_decode_keeps_16_bits(color, channels):
     np.testing.assert_array_equal(stored, pixels.astype(np.float32) / 65535)
 
 
+@pytest.mark.parametrize("kind", ["JPEG RGB", "PNG gray and alpha", "PNG RGB with a transparent color"])
+def test_half_of_a_picture(kind):
+    contents = tf.constant(FILES[kind])
+    whole = kernels.decode_stored(contents).image.numpy()
+    np.testing.assert_array_equal(kernels.decode_stored(contents, half="A").image, whole[:, : WIDTH // 2])
+    np.testing.assert_array_equal(kernels.decode_stored(contents, half="B").image, whole[:, WIDTH // 2 :])
+
+
+def test_a_picture_of_odd_width_has_no_halves():
+    contents = tf.constant(file_of(Image.fromarray(noise(HEIGHT, WIDTH + 1, 3)), "PNG"))
+    with pytest.raises(BadImageError, match="odd"):
+        kernels.decode_stored(contents, half="A")
+
+
 @pytest.mark.parametrize("contents", [b"", b"text", FILES["JPEG RGB"][:-1], FILES["PNG RGB"][:-20], b"\x89PNG"])
 def test_decode_refuses_damaged_files(contents):
     with pytest.raises((BadImageError, tf.errors.InvalidArgumentError)):

@@ -98,6 +98,23 @@ def test_four_bands_are_no_alpha(dtype):
         result_format.choose("png", form.target, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_png_has_the_pixels_of_a_served_one(channels, dtype):
+    """Though its compression differs: noise, flat colors and gradients, in sizes that fill no block."""
+    form = result_format.choose("png", ImageFormat(channels), dtype)
+    rng = np.random.default_rng(3)
+    for height, width in ((1, 1), (37, 53), (64, 64)):
+        noise = rng.uniform(-1, 1, (height, width, channels))
+        gradient = np.linspace(-1, 1, height * width * channels).reshape(height, width, channels)
+        for pixels in (noise, gradient, np.ones_like(noise)):
+            generated = tf.constant(pixels, tf.float32)
+            written, served = form.encode(generated), form.encode_png(generated).numpy()
+            assert written[:33] == served[:33]  # size, depth and color type
+            found, expected = (tf.io.decode_png(png, 0, dtype) for png in (written, served))
+            np.testing.assert_array_equal(found, expected)
+
+
 def test_jpeg():
     form = result_format.choose("jpg", ImageFormat(), "uint8")
     written = Image.open(io.BytesIO(form.encode(tf.fill((16, 16, 3), 0.5))))

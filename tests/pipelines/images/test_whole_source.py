@@ -50,3 +50,18 @@ def test_whole_pictures_that_keep_their_shape_are_not_cut():
     np.testing.assert_array_equal(transforms.to_uint8(transforms.normalize(source)), PICTURE)
     np.testing.assert_array_equal(transforms.to_uint8(transforms.normalize(target)), PICTURE[::-1])
     assert (form.shape, form.least_size) == (None, (1, 1))
+
+
+@pytest.mark.parametrize("shape", [(32, 48), (30, 44)])
+@pytest.mark.parametrize("is_pair", [False, True])
+def test_translate_reads_what_a_graph_reads(shape, is_pair):
+    picture = np.random.default_rng(1).integers(0, 256, (shape[0], shape[1] * (1 + is_pair), 3), np.uint8)
+    form = PairFormat("BtoA", (64, 64), preprocess="crop", whole=True)
+    contents = tf.constant(encode_array(picture))
+    eager = read_whole_source(form, contents, is_pair, 16)
+    graph = tf.function(lambda contents: read_whole_source(form, contents, is_pair, 16), autograph=False)(contents)
+    for one, other in zip(eager, graph, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    cut = fit.cut(eager.image, eager.window)
+    np.testing.assert_array_equal(cut, picture[:, -shape[1] :] / np.float32(255))

@@ -1,7 +1,6 @@
-"""All commands, with their defaults, give the same PNG of a picture, byte for byte."""
+"""All commands, with their defaults, give a PNG with the same pixels of a picture, to the last of 16 bits."""
 
 import dataclasses
-import io
 import shutil
 
 import numpy as np
@@ -45,16 +44,21 @@ def photos(tmp_path_factory):
 
 
 def pngs(folder):
-    return {path.stem: path.read_bytes() for path in folder.iterdir() if path.suffix == ".png"}
+    """The pixels by name: translate compresses files in another way than models."""
+    return {path.stem: pixels(path.read_bytes()) for path in folder.iterdir() if path.suffix == ".png"}
 
 
-def test_the_same_bytes(run_dir, photos, tmp_path, capsys):
+def pixels(png):
+    decoded = tf.io.decode_png(png, dtype=tf.uint16).numpy()
+    return decoded.shape, decoded.tobytes()
+
+
+def test_the_same_pixels(run_dir, photos, tmp_path, capsys):
     model = tmp_path / "models" / "m"
     assert call(translate, f"--run_dir={run_dir}", f"--input={photos}", f"--output={tmp_path / 't'}") == 0
     expected = pngs(tmp_path / "t")
     assert len(expected) == 20
-    levels = np.asarray(Image.open(io.BytesIO(expected["00"])).convert("RGB"))
-    assert np.ptp(levels) > 60
+    assert np.ptp(np.frombuffer(expected["00"][1], np.uint16)) > 60 * 257
 
     assert call(saved_model, f"--run_dir={run_dir}", f"--output={model}") == 0
     assert call(bulk, f"--model={model / '1'}", f"--input={photos}", f"--output={tmp_path / 'b'}") == 0
@@ -68,8 +72,7 @@ def test_the_same_bytes(run_dir, photos, tmp_path, capsys):
     run = load_run(run_dir)
     files = sorted(photos.iterdir())
     for file, result in zip(files, run.translate(files), strict=True):
-        decoded = tf.io.decode_png(expected[file.stem], dtype=tf.uint16).numpy()
-        np.testing.assert_array_equal(result, decoded, err_msg=file.name)
+        assert (result.shape, result.tobytes()) == expected[file.stem], file.name
 
     signature = tf.saved_model.load(str(model / "1")).signatures["translate"]
     step = 2**run.config.depth
@@ -78,7 +81,7 @@ def test_the_same_bytes(run_dir, photos, tmp_path, capsys):
         source = transforms.normalize(run.config.image_format("source").read(tf.constant(file.read_bytes())))
         generated = signature(source=fit.reflect(source, step)[None])["generated"][0]
         window = fit.reflect_window(source.shape[:2], step)
-        assert form.encode_png(fit.cut(generated, window)).numpy() == expected[file.stem], file.name
+        assert pixels(form.encode_png(fit.cut(generated, window))) == expected[file.stem], file.name
 
 
 @pytest.mark.slow
