@@ -171,7 +171,7 @@ class ImageFormat:
         span = np.iinfo(kind) if kind.kind in "iu" else None
         low, high = self.value_range or ((0, span.max) if span else (0, 1))
         # All in place, since new memory takes longer than the arithmetic.
-        numbers = image.astype(np.float64 if kind.itemsize > 2 else np.float32)
+        numbers: np.ndarray = image.astype(np.float64 if kind.itemsize > 2 else np.float32)
         np.clip(numbers, -1.0, 1.0, out=numbers)
         numbers += 1.0
         numbers *= (high - low) / 2

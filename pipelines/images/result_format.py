@@ -86,7 +86,7 @@ class ResultFormat:
         """Encodes a generated image as a PNG, by TensorFlow's operations alone: a scalar string.
 
         A label map gets a palette; its pixels are still the indices of classes. The pixels are those of `encode`, which
-        takes a sixth of the time; the file is a few percent smaller.
+        takes less time; the file is a few percent smaller.
         """
         png = tf.io.encode_png(self.target.to_stored(image, self.dtype))
         return _with_palette(png, self.colors) if self.has_palette else png
