@@ -16,6 +16,7 @@ from tests.helpers.commands import call, command_module
 from tests.helpers.runs import untrained
 from tests.helpers.stacks import OME, make_stacks, numbers, write_ome
 from tfpix2pix import translate
+from tfpix2pix.config import Config
 from tfpix2pix.run import load_run
 
 train, evaluate = command_module("tfpix2pix.train"), command_module("tfpix2pix.evaluate")
@@ -200,7 +201,31 @@ def test_context_is_part_of_the_run(strategies, tmp_path):
     run = load_run(run_dir)
     assert run.generator.input_shape[-1] == 10
     assert run.config.display("source").channels == (4,)
-    # A run that was made without the option has no context.
     path = run_dir / "config.json"
     values = json.loads(path.read_text())
     assert values.pop("source_context") == 2
+    # Runs of versions without the option have no neighbors.
+    path.write_text(json.dumps({**values, "source_channels": 10}))
+    assert load_run(run_dir).config.input_channels == 10
+
+
+def test_the_source_alone_has_neighbors():
+    for direction, contexts in (("AtoB", (2, 0)), ("BtoA", (0, 2))):
+        config = Config(direction=direction, source_channels=1, target_channels=4, source_context=2)
+        assert tuple(form.context for form in config.stack_forms()) == contexts
+        assert {form.context: form.channels for form in config.stack_forms()} == {2: 1, 0: 4}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"source_labels": 3}, "source_context=1 and source_labels=3 exclude"),
+        ({"color_jitter": 0.1}, "source_context=1 and color_jitter=0.1 exclude"),
+        ({"axes": "CYX"}, "axes=CYX names no Z or T"),
+        ({"axes": "ZTYX"}, "--axes=ZTYX does not name axes"),
+        ({"source_channels": 100}, "300 channels"),
+    ],
+)
+def test_options_without_neighbors(options, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        Config(source_context=1, **options)
