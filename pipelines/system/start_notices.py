@@ -2,12 +2,14 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import re
 import signal
 import sys
 import tempfile
+import typing
 from collections.abc import Callable, Iterator
 
 # What TensorFlow's C++ prints before it reads TF_CPP_MIN_LOG_LEVEL, such as that oneDNN is on: messages of level I, and
@@ -42,9 +44,12 @@ def _importing_quickly() -> Iterator[None]:
     # An import of a name that is None fails, as if the package were not there.
     sys.modules.update(hidden)  # type: ignore[arg-type]
     gc.disable()
+    # Twenty thousand annotations of TensorFlow's functions are some dozens of names, and typing would compile each.
+    typing.compile = functools.lru_cache(maxsize=None)(compile)  # type: ignore[attr-defined]
     try:
         yield
     finally:
+        del typing.compile  # type: ignore[attr-defined]
         gc.freeze()
         gc.enable()
         for name in hidden:

@@ -100,3 +100,8 @@ def test_the_garbage_collector_runs_but_leaves_what_the_import_made():
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # TensorFlow's functions, classes and modules are hundreds of thousands of objects.
     assert int(ended.stdout.split()[-1]) > 100_000
+
+
+def test_typing_is_as_before():
+    code = f"import typing; {IMPORT}; assert not hasattr(typing, 'compile')"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
