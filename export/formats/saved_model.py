@@ -141,5 +141,14 @@ def export_saved_model(
             },
         }
         (folder / EXPORT_FILE).write_text(json.dumps(description, indent=2) + "\n")
-        write_card(folder, run.run_dir, run.config, run.step, "saved_model", license_text=license_text, of=output)
+        write_card(
+            folder,
+            run.run_dir,
+            run.config,
+            run.step,
+            "saved_model",
+            license_text=license_text,
+            of=output,
+            dropout=dropout_at_inference,
+        )
     return output / str(version)

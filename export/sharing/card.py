@@ -38,6 +38,7 @@ def write_card(
     title: str = "",
     name: str = CARD_FILE,
     of: pathlib.Path | None = None,
+    dropout: bool = False,
 ) -> None:
     """Writes the card of a checkpoint's export, and beside it the pictures that it shows.
 
@@ -53,9 +54,10 @@ def write_card(
       title: for people; by default the name of the run directory.
       name: of the card's file.
       of: the folder as its users give it, if that is another.
+      dropout: whether the export keeps dropout on.
     """
     title = title or run_dir.resolve().name
-    found = findings.find(run_dir, config, step)
+    found = findings.find(run_dir, config, step, dropout)
     pictures = {f"{word}.webp": contents for word, contents in (found.pictures if found else {}).items()}
     body = _environment().get_template(TEMPLATE.name).render(
         title=escaped(title),

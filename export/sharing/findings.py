@@ -57,13 +57,14 @@ class Findings:
         return {word: path.read_bytes() for word, path in paths.items() if path.is_file()}
 
 
-def find(run_dir: pathlib.Path, config: Config, step: int) -> Findings | None:
+def find(run_dir: pathlib.Path, config: Config, step: int, dropout: bool = False) -> Findings | None:
     """Returns what was measured of a step, of test images rather than validation's; None if nothing was.
 
     Args:
       run_dir: of the run.
       config: of the run, with the norm statistics of the export.
       step: of the checkpoint.
+      dropout: whether the export keeps dropout on.
     """
     found = []
     for path in [*sorted(run_dir.glob(f"evaluation/*/{NUMBERS_FILE}")), run_dir / NUMBERS_FILE]:
@@ -71,7 +72,7 @@ def find(run_dir: pathlib.Path, config: Config, step: int) -> Findings | None:
             numbers = parse_json(path.read_bytes())
             columns = [name for name in numbers["metrics"] if name.split(" (")[0] == f"step {step}"]
             is_same = numbers["norm_statistics"] == config.norm_statistics and numbers["samples"] == 1
-            if columns and is_same and numbers["dropout_at_inference"] == "off":
+            if columns and is_same and numbers["dropout_at_inference"] == ("on" if dropout else "off"):
                 numbers.setdefault("missing", {})
                 is_own = numbers.get("data", config.data) == config.data
                 found.append(Findings(path.parent, numbers, columns[0], is_own))

@@ -55,7 +55,8 @@ def write_file(tensors: dict[str, np.ndarray], file: pathlib.Path) -> None:
     """
     with whole_file(file) as temporary:
         if file.suffix == SAFETENSORS:
-            safetensors.numpy.save_file(tensors, temporary, metadata={"format": "pt"})
+            # save_file makes a file that nobody else may read.
+            temporary.write_bytes(safetensors.numpy.save(tensors, metadata={"format": "pt"}))
         else:
             write_tensors(tensors, temporary)
 

@@ -24,7 +24,7 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 def evaluated(short_run, tmp_path_factory):
     """A copy of a run that was evaluated on its validation pairs, and has signs in its log."""
     run = shutil.copytree(short_run, tmp_path_factory.mktemp("card") / "run")
-    p2p.evaluate(run, checkpoint="latest", batch_size=2)
+    p2p.evaluate(run, checkpoint="latest", batch_size=2, features=False)
     return run
 
 
@@ -58,6 +58,11 @@ def test_every_figure_is_of_metrics_json(evaluated, card):
     assert set(found) <= shown
     assert f"Means over {known['images']} images of val" in measured
     assert known["conclusion"] in measured
+    # What else has a point is an option, or a fact of the run.
+    body = text.partition("\n---\n")[2].replace("CC-BY-4.0", "")
+    assert set(NUMBER.findall(body)) <= shown | {f"{value:g}" for value in leaves(known["config"])} | set(
+        NUMBER.findall(" ".join(known["run"].values()))
+    )
     # The test can fail: of another run's numbers, not all would be known.
     assert not set(found) <= {f"{value * 1.01:.{digits}f}" for value in leaves(known) for digits in range(2, 6)}
 
@@ -117,9 +122,18 @@ def test_the_check_for_copies_is_that_of_the_log(evaluated, tmp_path):
     assert "is 0.877 of the distance" in (tmp_path / "a" / "README.md").read_text()
 
 
+def test_an_export_with_dropout_tells_what_was_measured_with_dropout(noisy_run, short_run, tmp_path):
+    run = shutil.copytree(noisy_run, tmp_path / "run")
+    data = f"{short_run.parent / 'pairs'}"
+    p2p.evaluate(run, data=data, baselines=False, features=False)
+    for name, dropout, is_told in (("a", True, False), ("b", False, True)):
+        folder = p2p.export_saved_model(run, tmp_path / name, data=data, dropout_at_inference=dropout, parity_images=1)
+        assert ("Means over 4 images" in (folder / "model_card.md").read_text()) == is_told
+
+
 def test_an_evaluation_of_other_norm_statistics_is_not_its_own(short_run, tmp_path):
     run = shutil.copytree(short_run, tmp_path / "run")
-    p2p.evaluate(run, norm_statistics="moving", baselines=False)
+    p2p.evaluate(run, norm_statistics="moving", baselines=False, features=False)
     export_card(run, tmp_path / "a")
     assert "It was not evaluated." in (tmp_path / "a" / "README.md").read_text()
 

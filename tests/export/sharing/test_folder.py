@@ -44,6 +44,10 @@ def in_cache(home, folder):
     (cache / "refs" / "main").write_text(COMMIT)
 
 
+def test_everyone_may_read_it_who_may_read_other_files(folder):
+    assert len({path.stat().st_mode for path in folder.iterdir() if path.is_file()}) == 1
+
+
 def test_load_run_opens_it(short_run, folder, picture):
     ours, theirs = p2p.load_run(short_run, "latest"), p2p.load_run(folder)
     assert theirs.step == ours.step == 2
