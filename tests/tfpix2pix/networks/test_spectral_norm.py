@@ -63,6 +63,8 @@ def test_calls_in_training_are_torchs(make):
 
 @pytest.mark.parametrize("name", ["down, products", "up"])
 def test_sigma_becomes_the_largest_singular_value_and_stays_where_nothing_learns(name):
+    # How fast the iteration converges depends on the two largest singular values of the kernel that is drawn.
+    keras.utils.set_random_seed(0)
     layer = spectral_norm(PLAIN[name]())
     layer.build(X.shape)
     for _ in range(50):
