@@ -151,6 +151,20 @@ def test_label_maps_as_sources_are_refused(strategies, short_run, tmp_path):
     assert_one_clear_line(done, "source_labels=3", "export.onnx")
 
 
+def test_slices_of_a_stack_have_their_neighbors_as_channels(strategies, tmp_path):
+    options = {"source_context": 1, "source_channels": 1, "target_channels": 1, "source_range": "0,4000"}
+    path = untrained(tmp_path / "run", strategies[1], gain=5, **options)
+    # A pair that the run has kept: a slice between its neighbors, then the target.
+    (path / "kept_pairs").mkdir()
+    np.save(path / "kept_pairs" / "00.npy", np.random.default_rng(0).integers(0, 65536, (64, 64, 4), np.uint16))
+    rows = export_bioimage(path, tmp_path / "zoo", license_text="MIT")
+    assert all(row.passed for row in rows)
+    model = bioimageio.spec.load_description(tmp_path / "zoo" / "rdf.yaml")
+    assert isinstance(model, spec.ModelDescr)
+    assert model.inputs[0].axes[3].channel_names == ["slice -1", "slice +0", "slice +1"]
+    assert np.load(tmp_path / "zoo" / "source.npy").shape[-1] == 3
+
+
 def test_other_files_are_not_deleted(short_run, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="holds other files"):
