@@ -63,7 +63,7 @@ def find_pairs(
         origin = f"{len(found)} validation pairs kept in {run_dir}"
     else:
         found += _read_data(run_dir, config, data, limit)
-        origin = f"{len(found)} validation pairs of {data or config.data or config.data_a}"
+        origin = f"{len(found)} validation pairs of {data or config.data_words}"
     step = config.multiple
     scale = "at the scale of training"
     if resized:

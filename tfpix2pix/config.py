@@ -83,6 +83,11 @@ class Config(Output, Optimization, Objective, Networks, Data, Sides):
         """The data set's name or folder; empty if data_a and data_b are given instead."""
         return "" if self.data_a else self.data
 
+    @property
+    def data_words(self) -> str:
+        """The data set's name or folder, or both folders, such as `photos and labels`."""
+        return self.data_name or f"{self.data_a} and {self.data_b}"
+
     def open_dataset(self, make: bool = True) -> "Dataset":
         """Finds the splits of the data set; lists no files yet.
 

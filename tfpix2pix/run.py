@@ -42,6 +42,7 @@ def load_run(
     norm_statistics: str | None = None,
     dropout_at_inference: bool = False,
     image_size: Size | None = None,
+    axes: str | None = None,
 ) -> "Run":
     """Loads the generator of a training, also of one that is still running.
 
@@ -57,6 +58,7 @@ def load_run(
       dropout_at_inference: whether dropout stays on: the paper's noise.
       image_size: (height, width) that pictures are resized to before they are translated; by default none, and `fit`
         of `translate` says what is done.
+      axes: of TIFF and NPY files that do not say, such as `CYX`, or `ZYX` of stacks; by default as in the run's config.
 
     Raises:
       InputError: there is no such run or checkpoint, or an argument does not fit.
@@ -69,6 +71,8 @@ def load_run(
     generator, config, step = load_generator(
         folder, str(checkpoint), (None, None), norm_statistics, dropout_at_inference
     )
+    if axes is not None:
+        config = dataclasses.replace(config, axes=axes)
     return Run(folder, config, generator, step, Checkpoints(folder).validation(step), image_size)
 
 

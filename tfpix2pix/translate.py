@@ -47,7 +47,8 @@ def main(argv: list[str]) -> int:
         print(terminal.one_line(line))
     run_dir = find_run(values.run_dir)
     config = config_json.load(run_dir)
-    config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels)
+    axes = config.axes if values.axes is None else values.axes
+    config = dataclasses.replace(config, max_pixels=values.max_pixels or config.max_pixels, axes=axes)
     form = result_format.choose(values.format, config.image_format("target"), config.result_type)
     of_picture = functools.partial(
         suffix_of_result, asked=values.format, form=form, source_form=config.image_format("source")
@@ -70,6 +71,7 @@ def main(argv: list[str]) -> int:
         # --samples=1 asks for no masks.
         dropout_at_inference=values.dropout_at_inference or (values.uncertainty and values.samples != 1),
         image_size=None if 0 in values.image_size else values.image_size,
+        axes=axes,
     )
     uncertainty = run.uncertainty(values.samples, values.tta) if values.uncertainty else None
     if uncertainty:
@@ -104,7 +106,7 @@ def translate_video(values: flags.FlagValues, output: pathlib.Path) -> int:
 
     source = pathlib.Path(values.input)
     path = output / f"{source.stem}.mp4"
-    for option in ("uncertainty", "samples", "tta"):
+    for option in ("uncertainty", "samples", "tta", "axes"):
         if values[option].value:
             raise InputError(
                 f"{option}={values[option].value} is for images, and input={source} is a video; leave it out"
@@ -185,6 +187,11 @@ def define_flags() -> None:
     flags.adopt_module_key_flags(options)
     define_size("image_size", (0, 0), "height x width that pictures are resized to, for --fit=resize; 0: training's")
     define_max_pixels(None)
+    flags.DEFINE_string(
+        "axes",
+        None,
+        "axes of TIFF and NPY arrays if they do not say, such as CYX, or ZYX; default: as in the run's config",
+    )
     flags.DEFINE_integer(
         "batch_size",
         1,

@@ -12,6 +12,7 @@ from export.sharing import findings
 from export.sharing.findings import Findings
 from export.sharing.meanings import channel_names, source_channel_names, source_meaning, target_meaning
 from export.sharing.uses import USES
+from pipelines.images.choices import OWN_SCALE
 from pipelines.images.size import format_size
 from pipelines.system.disk import write_whole
 from pipelines.system.terminal import one_line
@@ -66,7 +67,7 @@ def write_card(
         config=config,
         found=found,
         pictures={file.partition(".")[0]: file for file in pictures},
-        use=USES[use].format(folder=(of or folder).name),
+        use=USES["stacks" if use == "folder" and config.source_context else use].format(folder=(of or folder).name),
         **_told(run_dir, config),
         **_told_of(found),
     )  # fmt: skip
@@ -85,7 +86,7 @@ def _metadata(title: str, config: Config, license_text: str, found: Findings | N
         values = {"license": license_id} if is_known else {"license": "other", "license_name": license_text}
     results = None
     if found:
-        data = pathlib.PurePath(found.numbers.get("data") or config.data_name or "pairs").name
+        data = without_places(config).data_words if found.is_own else pathlib.PurePath(found.numbers["data"]).name
         results = [
             huggingface_hub.EvalResult(
                 task_type="image-to-image",
@@ -128,15 +129,15 @@ def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
         "channels": [
             ": ".join(filter(None, [str(counts[side]), escaped(", ".join(names))])) for side, names in both.items()
         ],
-        "meanings": [source_meaning(config), target_meaning(config)],
+        "meanings": [source_meaning(config), target_meaning(config).replace("target_type", config.result_type)],
         "files": [
             _numbers(config.source_range or config.source_normalize),
             _numbers(config.target_range, config.result_type),
         ],
         "size": format_size(config.image_size),
-        "scale": format_size(config.scale_size),
+        "scale": "their own scale" if config.preprocess in OWN_SCALE else format_size(config.scale_size),
         "data": {"training": data, "validation": data["validation"]} if data else {},
-        "data_name": escaped(plain.data_name or f"{plain.data_a} and {plain.data_b}"),
+        "data_name": escaped(plain.data_words),
         # Of networks that another program trained, the options are our defaults.
         "command": ""
         if files

@@ -74,7 +74,8 @@ def find(run_dir: pathlib.Path, config: Config, step: int, dropout: bool = False
             is_same = numbers["norm_statistics"] == config.norm_statistics and numbers["samples"] == 1
             if columns and is_same and numbers["dropout_at_inference"] == ("on" if dropout else "off"):
                 numbers.setdefault("missing", {})
-                is_own = numbers.get("data", config.data) == config.data
+                # Of two folders, earlier versions named the default of --data.
+                is_own = numbers.get("data", config.data) in (config.data_words, config.data)
                 found.append(Findings(path.parent, numbers, columns[0], is_own))
         except (OSError, ValueError, KeyError, TypeError):
             continue

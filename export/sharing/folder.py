@@ -8,6 +8,7 @@ from export.sharing import findings
 from export.sharing.card import README, write_card
 from pipelines.system.disk import check_writable, naming_full_disk, write_whole
 from pipelines.system.terminal import InputError
+from tfpix2pix.evaluation.evaluate_run import EXAMPLES
 from tfpix2pix.run_dir import shared
 from tfpix2pix.run_dir.checkpoints import Checkpoints
 from tfpix2pix.run_dir.config_json import CONFIG_FILE
@@ -39,11 +40,14 @@ def export_card(
       In words, which checkpoint it is.
 
     Raises:
-      InputError: there is no such run or checkpoint, or the folder holds a run.
+      InputError: there is no such run or checkpoint, or the folder holds a run or other files.
     """
     folder, source = pathlib.Path(output), shared.find_run(run_dir)
     if (folder / CONFIG_FILE).exists() and not shared.is_shared(folder):
         raise InputError(f"output={output} holds a run, which would be overwritten; give another folder")
+    # A clone of a repository has hidden files, and README.md may be of something else.
+    if folder.is_dir() and any(each.name[0] != "." for each in folder.iterdir()) and not shared.is_shared(folder):
+        raise InputError(f"output={output} holds other files; give a new folder, or one that export.card wrote")
     check_writable(folder, "output")
     generator, config, step = load_generator(source, str(checkpoint))
     checkpoints = Checkpoints(source, best_by=config.best_by)
@@ -52,9 +56,15 @@ def export_card(
     meta = json.dumps({"step": step, "validation": checkpoints.validation(step)}) + "\n"
     with naming_full_disk(folder, "the export"):
         folder.mkdir(parents=True, exist_ok=True)
+        # What an earlier export found of another checkpoint.
+        for name in (findings.NUMBERS_FILE, *(f"{word}.webp" for word in EXAMPLES)):
+            (folder / name).unlink(missing_ok=True)
         shared.write(folder, source, config, weights_of(generator), meta)
         if found:
             told = {name: found.numbers[name] for name in findings.TOLD if name in found.numbers}
+            told["missing"] = list(found.numbers["missing"])
+            if not found.is_own:
+                told["data"] = pathlib.PurePath(found.numbers["data"]).name
             write_whole(folder / findings.NUMBERS_FILE, json.dumps(told, indent=2) + "\n")
         write_card(folder, source, config, step, "folder", license_text=license_text, title=title, name=README)
     return words

@@ -9,6 +9,15 @@ result = run.translate("picture.png")
 ```
 
     python -m tfpix2pix.translate --run_dir=hf://OWNER/NAME --input=pictures --output=translated""",
+    "stacks": """```python
+import pathlib
+import tfpix2pix as p2p
+
+run = p2p.load_run("hf://OWNER/NAME")  # or a local copy of this folder
+run.translate_files({{pathlib.Path("stack.ome.tif"): pathlib.Path("translated.ome.tif")}})
+```
+
+    python -m tfpix2pix.translate --run_dir=hf://OWNER/NAME --input=stacks --output=translated""",
     "saved_model": """    python -m export.bulk --model={folder} --input=pictures --output=translated
     python -m export.serve --model={folder}
 

@@ -19,6 +19,7 @@ PAPER = spec.CiteEntry(
     text="Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017",
     doi=spec.Doi("10.1109/CVPR.2017.632"),
 )
+_LICENSE = pydantic.TypeAdapter(spec.LicenseId | spec.DeprecatedLicenseId)
 
 
 def zoo_name(title: str) -> str:
@@ -27,10 +28,29 @@ def zoo_name(title: str) -> str:
     return name if len(name) >= 5 else f"pix2pix {name}".strip()
 
 
+def check_title(title: str) -> None:
+    """Raises InputError if the zoo does not take a title as it is."""
+    if title and zoo_name(title) != title:
+        raise InputError(
+            f"title={title}: the zoo takes 5 to 64 letters, digits, spaces and _ + - ( ); give such as "
+            f"--title='{zoo_name(title)}'"
+        )
+
+
+def check_license(text: str) -> None:
+    """Raises InputError if a text is no identifier of SPDX."""
+    try:
+        _LICENSE.validate_python(text)
+    except pydantic.ValidationError:
+        raise InputError(
+            f"license={text} is no identifier of SPDX; give one of https://spdx.org/licenses, such as CC-BY-4.0"
+        ) from None
+
+
 def description(run: Trained) -> str:
     """Describes the model in some sentences."""
     config = without_places(run.config)
-    data = config.data_name or f"{config.data_a} and {config.data_b}"
+    data = config.data_words
     return (
         f"pix2pix: translates {config.input_channels} channels into {config.target_channels}, learned from pairs of "
         f"{data}. Sides are multiples of {config.multiple}; training saw windows of {format_size(config.image_size)}."
@@ -57,7 +77,7 @@ def cite_entry(text: str) -> spec.CiteEntry:
 def training_data(run: Trained) -> DatasetDescr:
     """Describes the training's data by name, number and digest, as far as they are known."""
     config, known = without_places(run.config), described_data(run.run_dir)
-    name = config.data_name or f"{config.data_a} and {config.data_b}"
+    name = config.data_words
     counted = f"{known['pairs']} training and {known['validation']['pairs']} validation pairs" if known else "pairs"
     digest = f", digest {known['fingerprint']}" if known else ""
     return DatasetDescr(name=zoo_name(f"pairs of {name}"), description=f"{counted} of {name}{digest}")

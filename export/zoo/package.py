@@ -92,9 +92,14 @@ def export_bioimage(
     if halo is not None:
         check_value("halo", halo, least=0)
     folder = pathlib.Path(output)
-    if folder.exists() and any(folder.iterdir()) and not (folder / RDF_FILE).exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RDF_FILE).exists():
         raise InputError(f"output={output} holds other files; give a new folder, or that of a package")
     check_writable(folder, "output")
+    # Before the work that takes long.
+    about.check_title(title)
+    if license_text:
+        about.check_license(license_text)
+    papers = [about.PAPER, *map(about.cite_entry, cite)]
     run = open_trained(
         run_dir,
         parity_images,
@@ -129,7 +134,7 @@ def export_bioimage(
                 name=about.zoo_name(title or run.run_dir.resolve().name),
                 description=about.description(run),
                 authors=[spec.Author(name=name) for name in authors],
-                cite=[about.PAPER, *map(about.cite_entry, cite)],
+                cite=papers,
                 license=license_text or None,
                 tags=[*dict.fromkeys([*about.own_tags(run), *tags])],
                 documentation=spec.FileDescr(source=place / README),

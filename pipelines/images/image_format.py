@@ -254,7 +254,8 @@ def _with_channels(colors: np.ndarray, channels: int) -> np.ndarray:
     if (stored, channels) == (3, 1):
         return colors @ np.asarray(transforms.LUMINANCE)[:, None]
     raise BadImageError(
-        f"it has {stored} channels, and {channels} are asked for; give --source_channels or --target_channels={stored}"
+        f"it has {stored} channels, and {channels} are asked for; save those alone, or train with --source_channels or "
+        f"--target_channels={stored}"
     )
 
 
@@ -267,6 +268,6 @@ def _unlike_slices(stored: int, channels: int, context: int) -> str:
             f"either side (source_context={context}); give a stack"
         )
     return (
-        f"its slices have {stored // slices} channels, and {channels // slices} are asked for; give "
-        f"--source_channels={stored // slices}"
+        f"its slices have {stored // slices} channels, and {channels // slices} are asked for; save those "
+        f"alone, or train with --source_channels={stored // slices}"
     )

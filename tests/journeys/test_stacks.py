@@ -1,5 +1,6 @@
 """Trains on stacks, translates them into stacks, and exports what takes their slices; context sees the neighbors."""
 
+import csv
 import json
 import re
 
@@ -170,11 +171,32 @@ def test_a_stack_is_no_image_in_python(runs, data):
         load_run(runs[1]).translate(data / "A/cell3.ome.tif")
 
 
-def test_evaluated_slice_by_slice(runs, capsys):
+def test_evaluated_slice_by_slice(runs, data, capsys):
     assert call(evaluate, f"--run_dir={runs[1]}") == 0
     metrics = json.loads(next(runs[1].rglob("metrics.json")).read_text())
-    assert "pairs of slices in" in capsys.readouterr().out
-    assert metrics
+    said = capsys.readouterr().out
+    assert "pairs of slices in" in said
+    assert "sources: slices of stacks, with 1 neighbors on either side" in said
+    # The identity is the slice itself, without its neighbors.
+    rows = csv.DictReader(next(runs[1].rglob("images.csv")).read_text().splitlines())
+    stacks = {row["image"].split("/")[0] for row in rows}
+    source, target = (np.stack([tifffile.imread(data / side / f"{name}.tif") for name in stacks]) for side in "AB")
+    l1 = np.abs(source.astype(float) - target).mean() / 65535 * 2
+    assert metrics["metrics"]["identity"]["l1"]["mean"] == pytest.approx(l1, rel=1e-4)
+    assert metrics["data"] == str(data)
+
+
+def test_axes_of_files_that_do_not_say(runs, tmp_path, capsys):
+    stack = numbers((5, 32, 32))
+    tifffile.imwrite(tmp_path / "plain.tif", stack, photometric="minisblack", metadata=None)
+    write_ome(tmp_path / "same.ome.tif", stack)
+    arguments = (f"--run_dir={runs[0]}", f"--output={tmp_path / 'o'}")
+    assert call(translate, *arguments, f"--input={tmp_path / 'plain.tif'}") == 1
+    assert "--axes=ZYX" in capsys.readouterr().err
+    assert call(translate, *arguments, f"--input={tmp_path / 'plain.tif'}", "--axes=ZYX") == 0
+    assert call(translate, *arguments, f"--input={tmp_path / 'same.ome.tif'}") == 0
+    found, expected = (tifffile.imread(tmp_path / "o" / name) for name in ("plain.tif", "same.ome.tif"))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_exports_take_the_channels_of_all_slices(runs, tmp_path, capsys):

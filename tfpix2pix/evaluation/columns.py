@@ -86,10 +86,12 @@ def baseline_columns(subject: Subject, baseline_pairs: int) -> Columns:
     columns: dict[str, Column] = {}
     if config.source_labels != config.target_labels:
         missing["the identity"] = "source and target are not of one kind"
-    elif config.input_channels != config.target_channels:
+    elif config.source_channels != config.target_channels:
         missing["the identity"] = "source and target have different numbers of channels"
     else:
-        columns["identity"] = lambda batch: [batch["source"]]
+        # Of a slice with its neighbors the slice itself.
+        first = config.source_context * config.source_channels
+        columns["identity"] = lambda batch: [batch["source"][..., first : first + config.source_channels]]
     frequent_too = ", the most frequent class" if config.target_labels else ""
     left_out = f"the mean target{frequent_too} and the nearest neighbor"
     if not pairs.shape:

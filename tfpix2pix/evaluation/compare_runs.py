@@ -69,7 +69,7 @@ def compare(
     is_of_runs = bool(of_runs)
     scales = list(dict.fromkeys(opened.measured for opened in passes))
     facts = {
-        **({"data": subject.config.data, "split": options.split} if is_of_runs else {"targets": str(targets)}),
+        **({"data": subject.config.data_words, "split": options.split} if is_of_runs else {"targets": str(targets)}),
         "images": len(subject.pairs),
         "measured": scales[0] if len(scales) == 1 else scales,
     }

@@ -104,7 +104,7 @@ def evaluate(
     print(f"{len(subject.pairs)} images of {options.split}, {config.measured_at}: {which}", flush=True)
     facts = {
         "run_dir": str(run_dir),
-        "data": subject.config.data,
+        "data": subject.config.data_words,
         "split": options.split,
         "images": len(subject.pairs),
         "measured": config.measured_at,

@@ -39,7 +39,8 @@ def check_sources(palette: Palette, config: Config, options: MeasureOptions, pai
     if share < MIN_SHARE:
         raise InputError(
             f"segmenter={options.segmenter} compares its classes with those of the sources, and the sources of "
-            f"{config.data}, direction {config.direction}, are no label maps in these colors ({share:.0%} of their "
+            f"{config.data_words}, direction {config.direction}, are no label maps in these colors "
+            f"({share:.0%} of their "
             "pixels are near one): leave the segmenter out (targets that are label maps are read by their colors), or "
             "give other --label_colors"
         )
@@ -72,7 +73,8 @@ def palette_of_targets(config: Config, options: MeasureOptions, pairs: Pairs) ->
     share = _share(palette, by_nearest(pairs, "target"), 1)
     if share < MIN_SHARE and is_asked_for:
         raise InputError(
-            f"label_colors={options.label_colors}: the targets of {config.data}, direction {config.direction}, are no "
+            f"label_colors={options.label_colors}: the targets of {config.data_words}, direction "
+            f"{config.direction}, are no "
             f"label maps in these colors ({share:.0%} of their pixels are near one); give others, or leave it out; of "
             "label maps among the sources, --segmenter reads what became of them"
         )

@@ -43,7 +43,7 @@ def run_facts(run_dir: str | pathlib.Path, config: Config) -> dict[str, str]:
         decay = f", the rate times {config.rate_factor:g} {when}"
     warmup = f", rising to it over {config.warmup_steps} steps" if config.warmup_steps else ""
     facts = {
-        "data": f"{config.data_name or f'{config.data_a} and {config.data_b}'}, {config.direction}",
+        "data": f"{config.data_words}, {config.direction}",
         "image size": f"{format_size(config.image_size)}, from {format_size(config.load_size)} ({config.preprocess})",
         "network": _generator(config),
         "widths": f"generator {config.generator_width}, discriminator {config.discriminator_width}",
@@ -54,6 +54,8 @@ def run_facts(run_dir: str | pathlib.Path, config: Config) -> dict[str, str]:
         "loss": _loss(config),
         "seed": str(config.seed),
     } | _further(config)
+    if config.source_context:
+        facts["sources"] = f"slices of stacks, with {config.source_context} neighbors on either side"
     if config.ema:
         facts["EMA"] = f"{config.ema:g}"
     if config.diff_augment:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 from typing import Any
 
 from pipelines.system.disk import write_whole
@@ -73,6 +74,8 @@ def write(folder: pathlib.Path, run_dir: pathlib.Path, config: Config, weights: 
     write_file(weights.tensors, folder / WEIGHTS_FILE)
     config_json.save(without_places(config), folder)
     step = json.loads(meta)["step"]
+    # The weights are of one step.
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     (folder / "checkpoints" / f"{step:08d}").mkdir(parents=True, exist_ok=True)
     write_whole(folder / "checkpoints" / f"{step:08d}" / "meta.json", meta)
     if data := described_data(run_dir):

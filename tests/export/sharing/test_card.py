@@ -113,6 +113,34 @@ def test_what_was_not_measured_is_said(short_run, tmp_path):
     assert not NUMBER.search(section(text, "Validation"))
 
 
+@pytest.mark.parametrize("named", ["demo", "/x/confocal and /y/stained"])
+def test_two_folders_are_both_named(evaluated, tmp_path, named):
+    """Also where an earlier version called them demo."""
+    run = shutil.copytree(evaluated, tmp_path / "run")
+    values = json.loads((run / "config.json").read_text())
+    two = {"data": "demo", "data_a": "/x/confocal", "data_b": "/y/stained"}
+    (run / "config.json").write_text(json.dumps(values | two))
+    (path,) = run.glob("evaluation/*/metrics.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data": named}))
+    export_card(run, tmp_path / "a", checkpoint="latest")
+    card = ModelCard.load(tmp_path / "a" / "README.md")
+    assert {each.dataset_name for each in card.data.eval_results} == {"confocal and stained"}
+    assert "demo" not in str(card)
+    assert "Another data set." in str(card)
+
+
+def test_a_card_of_stacks_says_how_they_are_translated(strategies, tmp_path):
+    options = {"source_context": 2, "source_channels": 1, "target_channels": 1, "target_type": "uint16"}
+    export_card(untrained(tmp_path / "run", strategies[1], **options), tmp_path / "a")
+    text = (tmp_path / "a" / "README.md").read_text()
+    assert "the 2 slices before it and after it" in text
+    assert "translate_files" in section(text, "Use")
+    assert "picture.png" not in section(text, "Use")
+    assert "target_type" not in section(text, "What it translates")
+    config = p2p.load_run(tmp_path / "a").config
+    assert config.source_context == 2
+
+
 def test_the_check_for_copies_is_that_of_the_log(evaluated, tmp_path):
     run = shutil.copytree(evaluated, tmp_path / "run")
     (path,) = run.glob("evaluation/*/metrics.json")

@@ -13,7 +13,7 @@ import tfpix2pix as p2p
 from export.sharing.folder import export_card
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
-from tests.helpers.runs import TINY, assert_one_clear_line, run, start, untrained
+from tests.helpers.runs import TINY, assert_one_clear_line, run, start, untrained, with_best
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -159,3 +159,25 @@ def test_a_run_is_not_written_over(short_run, tmp_path):
     copy = shutil.copytree(short_run, tmp_path / "run")
     with pytest.raises(InputError, match="holds a run"):
         export_card(short_run, copy)
+
+
+def test_other_files_are_not_written_over(short_run, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(InputError, match="holds other files"):
+        export_card(short_run, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_another_checkpoint_takes_the_place_of_the_first(short_run, tmp_path):
+    """Nothing of the first is left that would be taken for the second's."""
+    run = shutil.copytree(short_run, tmp_path / "run")
+    with_best(2, run)
+    p2p.evaluate(run, checkpoint="latest", batch_size=2, features=False, baselines=False)
+    export_card(run, tmp_path / "a", checkpoint=2)
+    assert (tmp_path / "a" / "metrics.json").exists()
+    export_card(run, tmp_path / "a", checkpoint=0)
+    shared = p2p.load_run(tmp_path / "a")
+    assert shared.step == 0
+    np.testing.assert_array_equal(shared.generator.get_weights()[0], p2p.load_run(run, 0).generator.get_weights()[0])
+    assert not (tmp_path / "a" / "metrics.json").exists()
+    assert not list((tmp_path / "a").glob("*.webp"))

@@ -127,7 +127,8 @@ def test_a_package_of_a_run_is_whole(short_run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"license_text": "mine"}, "license"),
+        ({"license_text": "CC-BY-4"}, "license=CC-BY-4 .*spdx.org"),
+        ({"title": "a/b"}, "title=a/b.*--title='pix2pix a b'"),
         ({"authors": ["a/b"]}, "refuses name"),
         ({"cite": ["a paper"]}, "cite=a paper"),
         ({"cite": ["a paper; nowhere"]}, "cite=a paper; nowhere"),
