@@ -18,9 +18,9 @@ from pipelines.system.disk import write_whole
 from pipelines.system.terminal import one_line
 from tfpix2pix.config import Config
 from tfpix2pix.quality.metrics import METRICS
-from tfpix2pix.run_dir import imported
+from tfpix2pix.run_dir import data_json, imported
 from tfpix2pix.run_dir.run_facts import escaped, run_facts
-from tfpix2pix.run_dir.shared import described_data, without_places
+from tfpix2pix.run_dir.shared import without_places
 
 # Beside exports whose folder may have a README.md of its own; Hugging Face and the Model Zoo want that name.
 CARD_FILE = "model_card.md"
@@ -118,7 +118,7 @@ def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
         "target": channel_names(config.target_channels, config.target_labels),
     }
     counts = {"source": config.input_channels, "target": config.target_channels}
-    data = described_data(run_dir)
+    data = data_json.described(run_dir)
     files = imported.origins(run_dir)
     facts = run_facts(run_dir, plain)
     if files:

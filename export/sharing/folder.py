@@ -53,13 +53,12 @@ def export_card(
     checkpoints = Checkpoints(source, best_by=config.best_by)
     words = checkpoints.words(step)
     found = findings.find(source, config, step)
-    meta = json.dumps({"step": step, "validation": checkpoints.validation(step)}) + "\n"
     with naming_full_disk(folder, "the export"):
         folder.mkdir(parents=True, exist_ok=True)
         # What an earlier export found of another checkpoint.
         for name in (findings.NUMBERS_FILE, *(f"{word}.webp" for word in EXAMPLES)):
             (folder / name).unlink(missing_ok=True)
-        shared.write(folder, source, config, weights_of(generator), meta)
+        shared.write(folder, source, config, weights_of(generator), step, checkpoints.validation(step))
         if found:
             told = {name: found.numbers[name] for name in findings.TOLD if name in found.numbers}
             told["missing"] = list(found.numbers["missing"])

@@ -12,8 +12,9 @@ from export.trained import Trained
 from pipelines.images.size import format_size
 from pipelines.system.terminal import InputError
 from tfpix2pix.networks.choices import GENERATORS
+from tfpix2pix.run_dir import data_json
 from tfpix2pix.run_dir.run_facts import run_facts
-from tfpix2pix.run_dir.shared import described_data, without_places
+from tfpix2pix.run_dir.shared import without_places
 
 PAPER = spec.CiteEntry(
     text="Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017",
@@ -76,7 +77,7 @@ def cite_entry(text: str) -> spec.CiteEntry:
 
 def training_data(run: Trained) -> DatasetDescr:
     """Describes the training's data by name, number and digest, as far as they are known."""
-    config, known = without_places(run.config), described_data(run.run_dir)
+    config, known = without_places(run.config), data_json.described(run.run_dir)
     name = config.data_words
     counted = f"{known['pairs']} training and {known['validation']['pairs']} validation pairs" if known else "pairs"
     digest = f", digest {known['fingerprint']}" if known else ""

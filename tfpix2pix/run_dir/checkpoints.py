@@ -165,7 +165,7 @@ class Checkpoints:
                 os.replace(temporary, target)
                 sync_folder(self.folder)
             elif validation or is_kept:
-                _write_meta(target, step, validation or self.validation(step), is_kept or self._is_kept(step))
+                write_meta(target, step, validation or self.validation(step), is_kept or self._is_kept(step))
             kept = {*self.steps()[-self.keep :], self.best(), *filter(self._is_kept, self.steps())}
             for old in set(self.steps()) - kept:
                 # Renamed first: a folder that is being deleted is not whole.
@@ -257,12 +257,13 @@ class Checkpoints:
         try:
             with naming_full_disk(self.folder, what, needed):
                 if self.is_chief:
-                    _write_meta(temporary, step, validation, is_kept)
+                    write_meta(temporary, step, validation, is_kept)
                 write_part(model, temporary, self.workers)
         except (OSError, tf.errors.OpError) as error:
             raise InputError(f"{what} cannot be written into {self.folder} ({reason(error)}); check its disk") from None
 
 
-def _write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None, is_kept: bool) -> None:
+def write_meta(folder: pathlib.Path, step: int, validation: dict[str, float] | None, is_kept: bool = False) -> None:
+    """Writes the meta.json of a checkpoint into its folder."""
     meta = {"step": step, "validation": validation or {}, **({KEPT: True} if is_kept else {})}
     write_whole(folder / META_FILE, json.dumps(meta) + "\n", sync=True)

@@ -68,12 +68,18 @@ def is_known(run_dir: pathlib.Path, train: Pairs) -> bool:
     return path.exists() and _difference(_load(path), _described(train)) is None
 
 
+def described(run_dir: pathlib.Path) -> dict[str, Any]:
+    """Returns what data.json says of the pairs; empty if it cannot be read, or is of a version without `validation`."""
+    found = _known(run_dir)
+    return found if "validation" in found else {}
+
+
 def load_aspects(run_dir: pathlib.Path) -> Aspects | None:
     """Returns width divided by height of the sources that the run was begun with, the smallest and the largest.
 
     It is None if they are not known, as of older runs, or data.json cannot be read.
     """
-    return _known(run_dir, "aspects")
+    return _known(run_dir).get("aspects")
 
 
 def load_size(run_dir: pathlib.Path) -> Size | None:
@@ -81,12 +87,12 @@ def load_size(run_dir: pathlib.Path) -> Size | None:
 
     It is None if that is not known, as of older runs, or data.json cannot be read.
     """
-    return _known(run_dir, "size")
+    return _known(run_dir).get("size")
 
 
 def count_pairs(run_dir: pathlib.Path) -> int | None:
     """Returns the number of training pairs that the run has; None if data.json cannot be read."""
-    return _known(run_dir, "pairs")
+    return _known(run_dir).get("pairs")
 
 
 def missing_pairs(run_dir: pathlib.Path, files: ImageSet) -> list[LostPair]:
@@ -164,12 +170,12 @@ def _load(path: pathlib.Path) -> dict:
         ) from None
 
 
-def _known(run_dir: pathlib.Path, name: str) -> Any:
-    """Returns what data.json says of the sources; None if it does not, or cannot be read."""
+def _known(run_dir: pathlib.Path) -> dict[str, Any]:
+    """Returns what data.json says; empty if it cannot be read."""
     try:
-        return _load(run_dir / DATA_FILE)[name]
+        return _load(run_dir / DATA_FILE)
     except (InputError, OSError):
-        return None
+        return {}
 
 
 def _difference(before: dict, now: dict) -> str | None:

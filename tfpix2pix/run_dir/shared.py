@@ -9,10 +9,9 @@ from typing import Any
 
 from pipelines.system.disk import write_whole
 from pipelines.system.terminal import InputError, reason
-from pipelines.system.untrusted_json import parse_json
 from tfpix2pix.config import Config
-from tfpix2pix.run_dir import config_json
-from tfpix2pix.run_dir.data_json import DATA_FILE
+from tfpix2pix.run_dir import config_json, data_json
+from tfpix2pix.run_dir.checkpoints import FOLDER, META_FILE, Checkpoints, write_meta
 from tfpix2pix.weights.network_weights import NetworkWeights
 from tfpix2pix.weights.weight_file import read_weights_of, write_file
 
@@ -21,7 +20,7 @@ WEIGHTS_FILE = "model.safetensors"
 # What is before a repository's name on Hugging Face.
 HUB = "hf://"
 # What a run needs of a repository; its card and pictures stay there.
-NEEDED = (config_json.CONFIG_FILE, DATA_FILE, WEIGHTS_FILE, "checkpoints/*/meta.json")
+NEEDED = (config_json.CONFIG_FILE, data_json.DATA_FILE, WEIGHTS_FILE, f"{FOLDER}/*/{META_FILE}")
 # What a stranger need not know of the data: the names of its files.
 TOLD_OF_DATA = ("pairs", "fingerprint", "contents", "aspects", "size")
 
@@ -59,7 +58,14 @@ def read(run_dir: pathlib.Path) -> NetworkWeights:
     return read_weights_of("generator", run_dir / WEIGHTS_FILE)
 
 
-def write(folder: pathlib.Path, run_dir: pathlib.Path, config: Config, weights: NetworkWeights, meta: str) -> None:
+def write(
+    folder: pathlib.Path,
+    run_dir: pathlib.Path,
+    config: Config,
+    weights: NetworkWeights,
+    step: int,
+    validation: dict[str, float],
+) -> None:
     """Writes what `NEEDED` names into a folder that exists.
 
     Nothing tells where files lay, or what they were called.
@@ -69,19 +75,20 @@ def write(folder: pathlib.Path, run_dir: pathlib.Path, config: Config, weights: 
       run_dir: of the run.
       config: of the run.
       weights: of its generator.
-      meta: the checkpoint's meta.json: JSON with `step` and `validation`.
+      step: of its checkpoint.
+      validation: the metrics of that step.
     """
     write_file(weights.tensors, folder / WEIGHTS_FILE)
     config_json.save(without_places(config), folder)
-    step = json.loads(meta)["step"]
+    checkpoints = Checkpoints(folder)
     # The weights are of one step.
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    (folder / "checkpoints" / f"{step:08d}").mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "checkpoints" / f"{step:08d}" / "meta.json", meta)
-    if data := described_data(run_dir):
+    shutil.rmtree(checkpoints.folder, ignore_errors=True)
+    checkpoints.path(step).mkdir(parents=True)
+    write_meta(checkpoints.path(step), step, validation)
+    if data := data_json.described(run_dir):
         told = {name: data[name] for name in TOLD_OF_DATA if name in data}
         told["validation"] = {name: data["validation"][name] for name in TOLD_OF_DATA if name in data["validation"]}
-        write_whole(folder / DATA_FILE, json.dumps(told | {"skipped": []}, indent=2) + "\n")
+        write_whole(folder / data_json.DATA_FILE, json.dumps(told | {"skipped": []}, indent=2) + "\n")
 
 
 def without_places(config: Config) -> Config:
@@ -89,12 +96,3 @@ def without_places(config: Config) -> Config:
     places = ("data", "data_a", "data_b", "init_from")
     names: dict[str, Any] = {name: pathlib.PurePath(getattr(config, name)).name for name in places}
     return dataclasses.replace(config.without_machine_options(), **names)
-
-
-def described_data(run_dir: pathlib.Path) -> dict:
-    """Returns what data.json says; empty if it cannot be read or is of an earlier version."""
-    try:
-        found = parse_json((run_dir / DATA_FILE).read_bytes())
-        return found if isinstance(found["validation"], dict) and isinstance(found["pairs"], int) else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
