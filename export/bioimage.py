@@ -40,7 +40,9 @@ def main(argv: list[str]) -> int:
     )
     print(table(rows), flush=True)
     if unsaid := [f"--{name}" for name in ("license", "author") if not values[name].value]:
-        terminal.print_warning(f"the zoo's check warns without {' and '.join(unsaid)}; give both before you upload it")
+        terminal.print_warning(
+            f"the zoo's check asks for {' and '.join(unsaid)}; give it before you upload the package"
+        )
     return 0 if all(row.passed for row in rows) else 1
 
 

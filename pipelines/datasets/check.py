@@ -53,7 +53,8 @@ def check_dataset(dataset: Dataset, form: PairFormat, say: Say, complain: Say) -
         if isinstance(files, SlicePairs) and files.note:
             say(f"{files}: {files.note}")
         title = f"{files} ({split})" if dataset.is_divided else str(files)
-        say(f"{title}: {len(files) - len(bad)} good, {len(bad)} bad{left_out_words(files.left_out)}")
+        whole = f" of the slices in {files.stack_words}" if isinstance(files, SlicePairs) else ""
+        say(f"{title}: {len(files) - len(bad)} good, {len(bad)} bad{whole}{left_out_words(files.left_out)}")
         for line in describe(surveys[split]):
             say(f"  {line}")
         for words in find(surveys[split]):

@@ -64,8 +64,7 @@ def describe(files: ImageSet) -> str:
     """Counts the pairs of a split, such as `400 pairs`, and says what is unusual about them."""
     words = f"{len(files)} pairs" if len(files) != 1 else "1 pair"
     if isinstance(files, SlicePairs):
-        stacks = f"{files.stack_count} pairs of stacks" if files.stack_count != 1 else "1 pair of stacks"
-        words += f" of slices in {stacks} in {files.folders[0]} and {files.folders[1]}"
+        words += f" of slices in {files.stack_words} in {files.folders[0]} and {files.folders[1]}"
         return words + (f"; {files.note}" if files.note else "")
     if not isinstance(files, PairedFiles):
         return words

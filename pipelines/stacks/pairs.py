@@ -71,6 +71,11 @@ class SlicePairs(FileSet[SlicePair]):
         """The number of pairs of stacks that have slices in the set."""
         return len(np.unique(self._places[:, 0]))
 
+    @property
+    def stack_words(self) -> str:
+        """Counts them, such as `3 pairs of stacks`."""
+        return f"{self.stack_count} pairs of stacks" if self.stack_count != 1 else "1 pair of stacks"
+
     def name(self, index: int) -> str:
         """Returns the name of the pair of stacks, and the number of the slice, from 0."""
         name, place = self._place(index)

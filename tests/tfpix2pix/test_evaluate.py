@@ -421,6 +421,18 @@ def test_crops_and_whole_pictures_of_one_scale_are_comparable():
         check_comparable([whole, contender(image_size=(64, 64), target_labels=3)], same_data=True)
 
 
+def test_runs_on_two_folders_have_the_same_data_if_both_are_the_same():
+    def contender(**options):
+        return Contender("it", pathlib.Path("run"), Config(**options).resolved(), 1)
+
+    pair = contender(data_a="x/a", data_b="x/b")
+    check_comparable([pair, contender(data_a="x/../x/a", data_b="./x/b")], same_data=True)
+    for other in ({"data_a": "y/a", "data_b": "x/b"}, {"data_a": "x/a", "data_b": "y/b"}, {}):
+        with pytest.raises(InputError, match="has data=x/a and x/b and run"):
+            check_comparable([pair, contender(**other)], same_data=True)
+        check_comparable([pair, contender(**other)], same_data=False)
+
+
 def save_images(folder, images, name="{}.png"):
     folder.mkdir(parents=True)
     for number, image in enumerate(images):

@@ -137,9 +137,17 @@ def check_comparable(contenders: list[Contender], same_data: bool) -> None:
     for other in contenders[1:]:
         for option in (*SHARED, "data") if same_data else SHARED:
             ours, theirs = getattr(first.config, option), getattr(other.config, option)
+            is_alike = ours == theirs
             if option == "data":
                 # The same folder by another name is the same data.
-                ours, theirs = pathlib.Path(ours).resolve(), pathlib.Path(theirs).resolve()
-            if ours != theirs:
+                is_alike = _folders(first.config) == _folders(other.config)
+                ours, theirs = first.config.data_words, other.config.data_words
+            if not is_alike:
                 remedy = "give --data=FOLDER to measure all on that" if option == "data" else "leave one of them out"
                 raise InputError(f"{first.folder} has {option}={ours} and {other.folder} {theirs}: {remedy}")
+
+
+def _folders(config: Config) -> list[pathlib.Path]:
+    return [
+        pathlib.Path(each).resolve() for each in ([config.data_a, config.data_b] if config.data_a else [config.data])
+    ]

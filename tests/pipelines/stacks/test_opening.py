@@ -57,7 +57,8 @@ def test_a_stack_is_in_one_split_as_a_whole(dataset):
     assert len(names["train"] | names["val"]) == 8
     assert len(dataset.split("val")) == 5 * len(names["val"])
     (line, *_) = dataset.summary("val")
-    assert f"{5 * len(names['val'])} pairs of slices in {len(names['val'])} pairs of stacks" in line
+    count = len(names["val"])
+    assert f"{5 * count} pairs of slices in {count} pair{'s' if count > 1 else ''} of stacks" in line
 
 
 def test_names_have_the_order_of_slices(tmp_path):
