@@ -1,6 +1,6 @@
 """Stacks of slices, and time series: files (Z, H, W[, C]) of which each slice is a picture.
 
-axes       which axes a file has, and the rule for arrays that do not say
+npy_axes   whether an array is a stack: axes that were said, or the rule for arrays that do not say
 stack      an open stack, read slice by slice
 slices     slices of two stacks, with neighbors as channels, that read as a file
 pairs      the slices of pairs of stacks, as a set of images

@@ -96,14 +96,12 @@ class StackCanvas(Canvas):
         """Chooses whose metadata the file has: ImageJ's for its own files, if it can; else those of OME-TIFF."""
         if self.form.name == "ome.tif" or self._info.kind == "ome":
             return "ome"
-        if self._info.kind == "imagej":
-            fits = self.form.dtype in IMAGEJ_TYPES and size <= MAX_PLAIN_TIFF
-            return (
-                "imagej"
-                if fits and (not has_colors or (self.form.dtype == "uint8" and self.form.channels == 3))
-                else "ome"
-            )
-        return "plain"
+        if self._info.kind == "plain":
+            return "plain"
+        is_known = self.form.dtype in IMAGEJ_TYPES
+        if has_colors:
+            is_known = self.form.dtype == "uint8" and self.form.channels == 3
+        return "imagej" if is_known and size <= MAX_PLAIN_TIFF else "ome"
 
     def _slices(self) -> Iterator[npt.NDArray]:
         height = self._size[0]

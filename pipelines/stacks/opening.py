@@ -88,12 +88,12 @@ def _stacks_of(pair: FilePair, forms: Forms) -> tuple[Stack, Stack] | None:
     a, b = _opened(pair.a, forms[0]), _opened(pair.b, forms[1])
     if a and b:
         return a, b
-    if a or b:
-        stack, other = (a, pair.b) if a else (b, pair.a)
-        raise InputError(
-            f"{stack.path if stack else ''} is a stack, and its partner {other} a single picture; a pair has two "
-            "stacks of as many slices"
-        )
+    for stack, other in ((a, pair.b), (b, pair.a)):
+        if stack:
+            raise InputError(
+                f"{stack.path} is a stack, and its partner {other} a single picture; a pair has two stacks of as many "
+                "slices"
+            )
     return None
 
 

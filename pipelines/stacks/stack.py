@@ -175,7 +175,7 @@ def with_neighbors(count: int, index: int, context: int) -> list[int]:
     """
     period = max(1, 2 * (count - 1))
     places = [abs(index + step) % period for step in range(-context, context + 1)]
-    return [min(place, period - place) if count > 1 else 0 for place in places]
+    return [min(place, period - place) for place in places]
 
 
 class Neighborhoods:

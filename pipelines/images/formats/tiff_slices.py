@@ -105,11 +105,12 @@ def find(tif: tifffile.TiffFile, axes: str = "") -> Slices | None:
 def _check(slices: Slices) -> None:
     """Raises StackError for slices that are not whole pages."""
     whole, axis = slices.pages, slices.pages.letters.index(slices.letter)
+    if whole.start is not None:
+        if math.prod(whole.shape[:axis]) > 1:
+            raise StackError(f"its {slices.letter} is not the first of its axes {whole.letters}; save it as the first")
+        return
     page = whole.page.keyframe
-    inside = slices.letters[-len(page.shape) :] if whole.start is None else "YX"
-    if whole.start is None and axis >= len(whole.shape) - len(page.shape):
+    if axis >= len(whole.shape) - len(page.shape):
         raise StackError(f"its {slices.letter} lies inside of its pages; save it with a page for each slice")
-    if inside.replace("C", "S") != page.axes.replace("C", "S") and whole.start is None:
+    if slices.letters[-len(page.shape) :].replace("C", "S") != page.axes.replace("C", "S"):
         raise StackError(f"its pages have axes {page.axes}, and {whole.letters} was said; save slices as pages")
-    if whole.start is not None and math.prod(whole.shape[:axis]) > 1:
-        raise StackError(f"its {slices.letter} is not the first of its axes {whole.letters}; save it as the first")
