@@ -63,7 +63,16 @@ class Server(uvicorn.Server):
 
 def make_server(app: Starlette) -> Server:
     """Returns the server of an application; its `should_exit` ends it."""
-    config = uvicorn.Config(app, loop="asyncio", http="h11", ws="none", lifespan="off", log_level="warning")
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        # Its own would close the handlers of all other loggers, and absl's closes the stream that it writes to.
+        log_config=None,
+    )
     config.server_header = False
     return Server(config)
 

@@ -19,6 +19,7 @@ from export.serving.rest_client import RestClient
 from export.serving.send_files import latency, send_files
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call
+from tests.helpers.image_files import pixels_of
 from tests.helpers.runs import ROOT
 from tests.helpers.serving import Server
 from tfpix2pix import translate
@@ -61,8 +62,11 @@ def test_results_are_translates(server, protocol, short_run, photos, tmp_path, c
     common = (f"--run_dir={short_run}", f"--input={photos}", "--checkpoint=latest", "--batch_size=1", "--nopairs")
     assert call(translate, *common, f"--output={tmp_path / 'translated'}") == 0
     assert send(server, protocol, photos, f"--output={tmp_path / 'served'}", "--repeat=2", "--version=1") == 0
-    served = {path.name: path.read_bytes() for path in (tmp_path / "served").iterdir()}
-    assert served == {path.name: path.read_bytes() for path in (tmp_path / "translated").iterdir()}
+    served, translated = (
+        {path.name: pixels_of(path.read_bytes()) for path in (tmp_path / name).iterdir()}
+        for name in ("served", "translated")
+    )
+    assert served == translated
     assert len(served) == 4
     # Four images, twice, one in a request.
     assert "\n8 requests  p50 " in capsys.readouterr().out

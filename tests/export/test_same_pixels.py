@@ -12,6 +12,7 @@ from export import bulk, client, saved_model
 from pipelines.images import fit, transforms
 from pipelines.images.result_format import ResultFormat
 from tests.helpers.commands import call
+from tests.helpers.image_files import pixels_of
 from tests.helpers.runs import with_best
 from tests.helpers.serving import Server
 from tfpix2pix import translate
@@ -44,13 +45,8 @@ def photos(tmp_path_factory):
 
 
 def pngs(folder):
-    """The pixels by name: translate compresses files in another way than models."""
-    return {path.stem: pixels(path.read_bytes()) for path in folder.iterdir() if path.suffix == ".png"}
-
-
-def pixels(png):
-    decoded = tf.io.decode_png(png, dtype=tf.uint16).numpy()
-    return decoded.shape, decoded.tobytes()
+    """The pixels by name."""
+    return {path.stem: pixels_of(path.read_bytes()) for path in folder.iterdir() if path.suffix == ".png"}
 
 
 def test_the_same_pixels(run_dir, photos, tmp_path, capsys):
@@ -81,7 +77,7 @@ def test_the_same_pixels(run_dir, photos, tmp_path, capsys):
         source = transforms.normalize(run.config.image_format("source").read(tf.constant(file.read_bytes())))
         generated = signature(source=fit.reflect(source, step)[None])["generated"][0]
         window = fit.reflect_window(source.shape[:2], step)
-        assert pixels(form.encode_png(fit.cut(generated, window))) == expected[file.stem], file.name
+        assert pixels_of(form.encode_png(fit.cut(generated, window))) == expected[file.stem], file.name
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import io
 import json
+import logging
 import threading
 
 import numpy as np
@@ -12,11 +13,12 @@ import requests
 import tensorflow as tf
 from google.protobuf import json_format
 from PIL import Image
+from starlette.applications import Starlette
 from tensorflow.core.protobuf import saved_model_pb2
 
 from export.rest.application import application
 from export.rest.drawing_page import drawing_page
-from export.rest.listening import check_origins, listen
+from export.rest.listening import check_origins, listen, make_server
 from export.rest.served_model import ServedModel
 from export.rest.work_queue import WorkQueue
 from export.serving.answers import RefusedError
@@ -323,3 +325,15 @@ def test_a_port_that_is_taken():
             listen("127.0.0.1", port)
     with pytest.raises(InputError, match="host=no such host"):
         listen("no such host", 0)
+
+
+def test_handlers_of_other_loggers_stay_open():
+    closed = []
+
+    class Handler(logging.Handler):
+        def close(self):
+            closed.append(self)
+
+    handler = Handler()
+    make_server(Starlette())
+    assert not closed, handler
