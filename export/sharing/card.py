@@ -59,21 +59,21 @@ def write_card(
     """
     title = title or run_dir.resolve().name
     found = findings.find(run_dir, config, step, dropout)
-    pictures = {f"{word}.webp": contents for word, contents in (found.pictures if found else {}).items()}
-    body = _environment().get_template(TEMPLATE.name).render(
+    pictures = found.pictures if found else {}
+    body = _template().render(
         title=escaped(title),
         checkpoint=f"step {step}",
         license=escaped(license_text),
         config=config,
         found=found,
-        pictures={file.partition(".")[0]: file for file in pictures},
+        pictures=[*pictures],
         use=USES["stacks" if use == "folder" and config.source_context else use].format(folder=(of or folder).name),
-        **_told(run_dir, config),
-        **_told_of(found),
-    )  # fmt: skip
+        **_of_run(run_dir, config),
+        **_of_findings(found),
+    )
     card = huggingface_hub.ModelCard(f"---\n{_metadata(title, config, license_text, found).to_yaml()}\n---\n\n{body}")
-    for file, contents in pictures.items():
-        write_whole(folder / file, contents)
+    for word, contents in pictures.items():
+        write_whole(folder / f"{word}.webp", contents)
     write_whole(folder / name, str(card))
 
 
@@ -109,7 +109,7 @@ def _metadata(title: str, config: Config, license_text: str, found: Findings | N
     )
 
 
-def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
+def _of_run(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
     """Returns what the template shows of a run, whether it was evaluated or not."""
     plain = without_places(config)
     sides = ("A, left in a side-by-side file", "B, right in a side-by-side file")
@@ -121,32 +121,27 @@ def _told(run_dir: pathlib.Path, config: Config) -> dict[str, Any]:
     data = data_json.described(run_dir)
     files = imported.origins(run_dir)
     facts = run_facts(run_dir, plain)
-    if files:
-        facts = {name: text.replace(files.get(name, text), pathlib.PurePath(files.get(name, text)).name)
-                 for name, text in facts.items()}  # fmt: skip
+    if "generator" in facts:
+        # Of an imported network they name its file.
+        facts["generator"] = facts["generator"].replace(files["generator"], pathlib.PurePath(files["generator"]).name)
+    command = shlex.join(["python", "-m", "tfpix2pix.train", *(f"--{each}" for each in plain.chosen())])
     return {
         "sides": sides if config.direction == "AtoB" else sides[::-1],
         "channels": [
             ": ".join(filter(None, [str(counts[side]), escaped(", ".join(names))])) for side, names in both.items()
         ],
-        "meanings": [source_meaning(config), target_meaning(config).replace("target_type", config.result_type)],
-        "files": [
-            _numbers(config.source_range or config.source_normalize),
-            _numbers(config.target_range, config.result_type),
-        ],
+        "meanings": [source_meaning(config), target_meaning(config)],
         "size": format_size(config.image_size),
         "scale": "their own scale" if config.preprocess in OWN_SCALE else format_size(config.scale_size),
         "data": {"training": data, "validation": data["validation"]} if data else {},
         "data_name": escaped(plain.data_words),
         # Of networks that another program trained, the options are our defaults.
-        "command": ""
-        if files
-        else one_line(shlex.join(["python", "-m", "tfpix2pix.train", *(f"--{each}" for each in plain.chosen())])),
+        "command": "" if files else one_line(command),
         "facts": {name: escaped(text) for name, text in facts.items()},
     }
 
 
-def _told_of(found: Findings | None) -> dict[str, Any]:
+def _of_findings(found: Findings | None) -> dict[str, Any]:
     """Returns what the template shows of an evaluation, and what was not tried."""
     untried = [
         "Pictures of another kind, from other instruments or at another scale than the training data.",
@@ -169,20 +164,13 @@ def _told_of(found: Findings | None) -> dict[str, Any]:
     }
 
 
-def _numbers(span: str, kind: str = "") -> str:
-    """Says which stored numbers the darkest and the brightest are, and of which type."""
-    words = [kind] if kind else []
-    if span:
-        words.append(f"each picture's own {span}" if ":" in span else f"{span.replace(',', ' to ')}")
-    return ", ".join(words) or "all that their type has"
-
-
-def _environment() -> jinja2.Environment:
+def _template() -> jinja2.Template:
     # Markdown: what comes from outside is escaped where it is passed.
-    return jinja2.Environment(  # noqa: S701
+    environment = jinja2.Environment(  # noqa: S701
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.get_template(TEMPLATE.name)

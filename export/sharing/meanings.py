@@ -1,5 +1,6 @@
 """Says in words what the numbers of sources and results are, for whoever has nothing but an export."""
 
+from pipelines.images.value_range import parse_percentiles
 from tfpix2pix.config import Config
 
 CHANNELS = {1: ["gray"], 2: ["gray", "alpha"], 3: ["red", "green", "blue"], 4: ["red", "green", "blue", "alpha"]}
@@ -10,7 +11,8 @@ def source_meaning(config: Config) -> str:
     if config.source_labels:
         return "1 in the channel of the pixel's class, -1 in the others, and in all where it has none"
     if config.source_normalize:
-        return "-1 and 1 are the picture's own percentiles, as in source_normalize"
+        low, high = parse_percentiles(config.source_normalize)
+        return f"-1 and 1 are the picture's own percentiles {low:g} and {high:g}"
     return f"-1 and 1 are {_ends(config.source_range)} of the picture's file"
 
 
@@ -18,7 +20,9 @@ def target_meaning(config: Config) -> str:
     """Says in words what the generated values in [-1, 1] are."""
     if config.target_labels:
         return "2 p - 1 of the probability p of each class; the largest is the pixel's class"
-    return f"-1 and 1 are {_ends(config.target_range)} of a file of target_type"
+    # Floats without a range are in [0, 1].
+    span = config.target_range or ("0,1" if config.result_type == "float32" else "")
+    return f"-1 and 1 are {_ends(span)} of a file of {config.result_type}"
 
 
 def channel_names(channels: int, labels: int) -> list[str]:

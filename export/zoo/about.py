@@ -51,10 +51,10 @@ def check_license(text: str) -> None:
 def description(run: Trained) -> str:
     """Describes the model in some sentences."""
     config = without_places(run.config)
-    data = config.data_words
     return (
         f"pix2pix: translates {config.input_channels} channels into {config.target_channels}, learned from pairs of "
-        f"{data}. Sides are multiples of {config.multiple}; training saw windows of {format_size(config.image_size)}."
+        f"{config.data_words}. Sides are multiples of {config.multiple}; training saw windows of "
+        f"{format_size(config.image_size)}."
     )
 
 

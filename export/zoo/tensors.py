@@ -113,9 +113,9 @@ def _channels(count: int, known: Sequence[str]) -> spec.ChannelAxis:
 
 def _linear(gain: float, offset: float) -> list[Any]:
     """Returns the step; none if it would change nothing, which the specification forbids."""
-    return [] if (gain, offset) == (1, 0) else [
-        spec.ScaleLinearDescr(kwargs=spec.ScaleLinearKwargs(gain=gain, offset=offset))
-    ]  # fmt: skip
+    if (gain, offset) == (1, 0):
+        return []
+    return [spec.ScaleLinearDescr(kwargs=spec.ScaleLinearKwargs(gain=gain, offset=offset))]
 
 
 def _clip(low: float, high: float) -> Any:

@@ -19,6 +19,8 @@ from tfpix2pix.networks.folded import folded
 
 ONNX_FILE = "weights.onnx"
 BUNDLE_FILE = "tf_saved_model.zip"
+# By the names that the specification has for their formats.
+FILES = {"onnx": ONNX_FILE, "tensorflow_saved_model_bundle": BUNDLE_FILE}
 # (N, H, W, C) to (N, H, W, C'), both in [-1, 1].
 Translate = Callable[[np.ndarray], np.ndarray]
 
@@ -79,12 +81,12 @@ def compared(run: Trained, files: dict[str, Translate], folder: pathlib.Path) ->
     """Compares each file with Keras on the run's pictures."""
     with tf.device(COMPARED_ON):
         expected = [run.generator(source[None], training=False)[0].numpy() for source, _ in run.pairs]
-    names = {"onnx": ONNX_FILE, "tensorflow_saved_model_bundle": BUNDLE_FILE}
     rows = []
     for kind, translate in files.items():
 
         def of_one(source: np.ndarray, each: Translate = translate) -> np.ndarray:
             return each(source[None])[0]
 
-        rows.append(compare(names[kind], (folder / names[kind]).stat().st_size, of_one, expected, run.pairs, BOUND))
+        file = folder / FILES[kind]
+        rows.append(compare(file.name, file.stat().st_size, of_one, expected, run.pairs, BOUND))
     return rows

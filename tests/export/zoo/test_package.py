@@ -12,7 +12,8 @@ from PIL import Image
 
 from export.zoo import numbers, tensors
 from export.zoo.about import cite_entry, zoo_name
-from export.zoo.package import export_bioimage, tolerance
+from export.zoo.package import export_bioimage
+from export.zoo.samples import tolerance
 from pipelines.images.codecs import Raster
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
