@@ -5,6 +5,7 @@ codecs       reads and writes files of every format, each in formats/
 pair_format  reads a side-by-side file, or two files, as a source and a target
 byte_pair    resizes and crops pairs of 8 bits as bytes
 image_format  reads the file of one side as numbers, and goes back
+readers      chooses who reads a file: TensorFlow's kernels, or Python
 kernels      reads JPEG and PNG files by TensorFlow's kernels
 metadata     finds EXIF data and color profiles, in graphs
 orientation  turns images upright, in graphs

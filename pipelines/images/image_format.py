@@ -1,8 +1,8 @@
 """Reads the file of one side of a pair as numbers in [0, 1], and turns generated images back into stored numbers."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +12,10 @@ from pipelines.images.choices import MAX_PLAIN_CHANNELS
 from pipelines.images.color import Color
 from pipelines.images.formats.stored_file import StoredFile
 from pipelines.images.header import BadImageError
-from pipelines.images.kernels import Stored, can_read, decode_stored, to_range
+from pipelines.images.kernels import Stored, decode_stored, to_range
+from pipelines.images.readers import call_python, choose_reader
 from pipelines.images.size import MAX_PIXELS, Size
 from pipelines.images.value_range import Range
-
-Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +64,7 @@ class ImageFormat:
     @property
     def needs_python(self) -> bool:
         """Whether TensorFlow's kernels, which know gray, RGB and alpha, cannot read it, whatever the file."""
-        is_data = self.labels or self.percentiles or self.axes or self.context
-        return bool(is_data or self.channels > MAX_PLAIN_CHANNELS)
+        return bool(self.labels or self.percentiles or self.axes or self.context or self.channels > MAX_PLAIN_CHANNELS)
 
     @property
     def border(self) -> tuple[float, ...]:
@@ -198,27 +196,6 @@ class ImageFormat:
                 "--target_range, as `pipelines.prepare check` proposes"
             )
         return span
-
-
-def choose_reader(
-    contents: tf.Tensor, by_kernels: Callable[[], Result], in_python: Callable[[], Result], needs_python: bool
-) -> Result:
-    """Reads a file by TensorFlow's kernels if it is a JPEG or PNG in sRGB, else in Python."""
-    if needs_python:
-        return in_python()
-    if tf.executing_eagerly():
-        return by_kernels() if can_read(contents) else in_python()
-    return tf.cond(can_read(contents), by_kernels, in_python)
-
-
-def call_python(
-    read: Callable[[bytes], list[np.ndarray]], contents: tf.Tensor, channels: Sequence[int]
-) -> list[tf.Tensor]:
-    """Calls `read(bytes)`, which returns an image for each number of channels, eagerly or in a graph of tf.data."""
-    if tf.executing_eagerly():
-        return [tf.constant(image) for image in read(contents.numpy())]
-    images = tf.numpy_function(read, [contents], [tf.float32] * len(channels))
-    return [tf.ensure_shape(image, (None, None, count)) for image, count in zip(images, channels, strict=True)]
 
 
 def type_range(dtype: np.dtype, bits: int = 0) -> Range:

@@ -17,10 +17,11 @@ from pipelines.images.choices import (
     RESIZE_TO,
 )
 from pipelines.images.header import BadImageError
-from pipelines.images.image_format import ImageFormat, call_python, choose_reader
+from pipelines.images.image_format import ImageFormat
 from pipelines.images.kernels import can_read, decode_stored
 from pipelines.images.packed_pair import naming_side
 from pipelines.images.rare import rare
+from pipelines.images.readers import call_python, choose_reader
 from pipelines.images.size import MAX_PIXELS, Size, middle_size, parse_size
 from pipelines.system.terminal import InputError
 
@@ -166,7 +167,8 @@ class PairFormat:
         """
         if not pair:
             return self.source.read(contents, name, in_model)
-        if tf.executing_eagerly() and self._is_for_kernels(contents):
+        # A packed pair is no JPEG or PNG.
+        if tf.executing_eagerly() and not self._needs_python and can_read(contents):
             return self.source.from_stored(decode_stored(contents, self.max_pixels, half=self.sides()[0]))
         return self.read_sides(contents)[0]
 
@@ -237,13 +239,11 @@ class PairFormat:
             source, target = call_python(self._halves_of, contents, [self.source.channels, self.target.channels])
             return source, target
 
-        needs_python = self.source.needs_python or self.target.needs_python
-        return choose_reader(contents, by_kernels, in_python, needs_python)
+        return choose_reader(contents, by_kernels, in_python, self._needs_python)
 
-    def _is_for_kernels(self, contents: tf.Tensor) -> bool:
-        """Tells, eagerly, whether it is a side-by-side file that TensorFlow's kernels read."""
-        needs_python = self.source.needs_python or self.target.needs_python
-        return not needs_python and bool(can_read(contents))  # a packed pair is no JPEG or PNG
+    @property
+    def _needs_python(self) -> bool:
+        return self.source.needs_python or self.target.needs_python
 
     def _halves_of(self, contents: bytes) -> list[np.ndarray]:
         """Returns source and target of a side-by-side file, in Python."""

@@ -69,7 +69,7 @@ def _slices_of(files: PairedFiles, forms: Forms) -> SlicePairs:
     places = np.concatenate(
         [np.stack([np.full(depth, number), np.arange(depth)], axis=1) for number, depth in enumerate(depths)]
     )
-    return SlicePairs(files.folders, stacks, places, note="; ".join(notes.values()), made_of=files)
+    return SlicePairs(files.folders, stacks, places, note="; ".join(notes.values())).made_of(files)
 
 
 def rule_words(stack: Stack) -> str:

@@ -1,6 +1,5 @@
 """The slices of pairs of stacks, as a set of images."""
 
-import hashlib
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,8 +8,7 @@ import tensorflow as tf
 
 from pipelines.images.header import BadImageError
 from pipelines.stacks.slices import SlicePair, StackFile
-from pipelines.storage.file_set import FileSet, unless_changed
-from pipelines.storage.image_set import ImageSet
+from pipelines.storage.file_set import FileSet, fingerprint_of, unless_changed
 from pipelines.storage.paired_files import name_order
 from pipelines.system.paths import AnyPath
 
@@ -31,7 +29,6 @@ class SlicePairs(FileSet[SlicePair]):
       sizes: `(n,)` of the packed pairs in bytes, as they were first read.
       digests: `(n, 8)` uint8, likewise.
       note: what people should know about how the stacks are read; empty if nothing.
-      made_of: the set of files that it was made from, which knows what was left out.
     """
 
     kind = "pairs"
@@ -46,12 +43,9 @@ class SlicePairs(FileSet[SlicePair]):
         digests: np.ndarray | None = None,
         *,
         note: str = "",
-        made_of: ImageSet | None = None,
     ):
         super().__init__((), sizes, digests)
         self.note = note
-        if made_of is not None:
-            self.left_out, self.skipped = made_of.left_out, made_of.skipped
         self.folder, self.folders, self.stacks, self._places = folders[0], folders, stacks, places
         self._stack_names = list(stacks)
 
@@ -96,8 +90,7 @@ class SlicePairs(FileSet[SlicePair]):
     def fingerprint(self) -> str:
         """Returns a digest of the slices' names and sizes, in order."""
         sizes = [self[index].size() for index in range(len(self))] if self._sizes is None else self._sizes
-        lines = "".join(f"{name} {size}\n" for name, size in zip(self.names(), sizes, strict=True))
-        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+        return fingerprint_of(self.names(), sizes)
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns a function from a scalar int64 index to the packed bytes, to be used inside tf.data."""
@@ -128,7 +121,7 @@ class SlicePairs(FileSet[SlicePair]):
         stacks = {name: stacks[name] for name in sorted(stacks, key=name_order)}
         order = {name: number for number, name in enumerate(stacks)}
         places = sorted((order[stack], int(place)) for stack, _, place in (name.rpartition("/") for name in wanted))
-        return SlicePairs(self.folders, stacks, np.array(places, np.int64), note=self.note, made_of=self)
+        return SlicePairs(self.folders, stacks, np.array(places, np.int64), note=self.note).made_of(self)
 
     def index_of(self, name: str, index: int) -> int:
         """Returns the index of the slice with this name."""

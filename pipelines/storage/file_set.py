@@ -2,7 +2,7 @@
 
 import abc
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -44,7 +44,7 @@ class FileSet(ImageSet, Generic[File]):
     def _with(self: Self, rows: Sequence[int], sizes: np.ndarray | None, digests: np.ndarray | None) -> Self:
         """Returns the set of these images, of these sizes and digests."""
 
-    def _after(self: Self, other: ImageSet) -> Self:
+    def made_of(self: Self, other: ImageSet) -> Self:
         """Returns the set, which now knows what was left out of the one that it was made from."""
         self.left_out, self.skipped = other.left_out, other.skipped
         return self
@@ -57,11 +57,11 @@ class FileSet(ImageSet, Generic[File]):
         """Returns a set of some of the images, in this order."""
         rows = np.asarray(indices, np.int64)
         sizes, digests = (None if each is None else each[rows] for each in (self._sizes, self._digests))
-        return self._with(rows.tolist(), sizes, digests)._after(self)
+        return self._with(rows.tolist(), sizes, digests).made_of(self)
 
     def as_read(self: Self, sizes: np.ndarray, digests: np.ndarray) -> Self:
         """Returns the set, which now knows its files' sizes `(n,)` in bytes and digests `(n, 8)` uint8."""
-        return self._with(range(len(self)), sizes, digests)._after(self)
+        return self._with(range(len(self)), sizes, digests).made_of(self)
 
     def identity(self, index: int) -> Identity:
         """Returns the image's name, and size and digest if they are known."""
@@ -80,6 +80,12 @@ class FileSet(ImageSet, Generic[File]):
     def contents_fingerprint(self) -> str | None:
         """Returns a digest of the files' contents; None before `as_read`."""
         return None if self._digests is None else hashlib.sha256(self._digests.tobytes()).hexdigest()
+
+
+def fingerprint_of(names: Iterable[str], sizes: Iterable[int]) -> str:
+    """Returns a digest of the names and sizes of files, in order."""
+    lines = "".join(f"{name} {size}\n" for name, size in zip(names, sizes, strict=True))
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
 
 
 def unless_changed(encoded: tf.Tensor, digest: tf.Tensor) -> tf.Tensor:

@@ -1,13 +1,12 @@
 """Lists and reads images that are files of their own."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.storage.file_set import FileSet, unless_changed
+from pipelines.storage.file_set import FileSet, fingerprint_of, unless_changed
 from pipelines.system.paths import AnyPath, file_size
 
 
@@ -48,8 +47,7 @@ class Files(FileSet[AnyPath]):
     def fingerprint(self) -> str:
         """Returns a digest of the files' names (without their folders) and sizes, in order."""
         sizes = map(file_size, self._files) if self._sizes is None else self._sizes
-        lines = "".join(f"{path.name} {size}\n" for path, size in zip(self._files, sizes, strict=True))
-        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+        return fingerprint_of((path.name for path in self._files), sizes)
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns a function from a scalar int64 index to the encoded bytes, to be used inside tf.data."""
@@ -66,7 +64,7 @@ class Files(FileSet[AnyPath]):
     def with_missing(self, names: Iterable[str]) -> "Files":
         """Returns the set with these files in their places, even if they no longer exist."""
         paths = sorted({*self._files, *(self.folder / name for name in names)})
-        return Files(self.folder, paths)._after(self)
+        return Files(self.folder, paths).made_of(self)
 
     def index_of(self, name: str, index: int) -> int:
         """Returns the index of the file with this name."""

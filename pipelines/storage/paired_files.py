@@ -1,6 +1,5 @@
 """Reads pairs whose halves are files of their own, in two folders."""
 
-import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ import tensorflow as tf
 
 from pipelines.images.packed_pair import pack_in_graph
 from pipelines.storage.file_pair import FilePair
-from pipelines.storage.file_set import FileSet, unless_changed
+from pipelines.storage.file_set import FileSet, fingerprint_of, unless_changed
 from pipelines.system.paths import AnyPath
 
 
@@ -67,8 +66,7 @@ class PairedFiles(FileSet[FilePair]):
     def fingerprint(self) -> str:
         """Returns a digest of the pairs' names and sizes, in order."""
         sizes = [pair.size() for pair in self._files] if self._sizes is None else self._sizes
-        lines = "".join(f"{name} {size}\n" for name, size in zip(self._names, sizes, strict=True))
-        return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+        return fingerprint_of(self._names, sizes)
 
     def reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """Returns a function from a scalar int64 index to the packed bytes, to be used inside tf.data."""
@@ -88,7 +86,7 @@ class PairedFiles(FileSet[FilePair]):
         for name in names:
             pairs.setdefault(name, FilePair(*(folder / name for folder in self.folders)))
         ordered = sorted(pairs, key=name_order)
-        return PairedFiles(self.folders, ordered, [pairs[name] for name in ordered])._after(self)
+        return PairedFiles(self.folders, ordered, [pairs[name] for name in ordered]).made_of(self)
 
     def index_of(self, name: str, index: int) -> int:
         """Returns the index of the pair with this name."""
