@@ -61,11 +61,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("parity_images", 20, "pictures to compare on, at most", lower_bound=1)
     flags.DEFINE_string("license", "", "an identifier of SPDX under which the package may be used, such as CC-BY-4.0")
-    flags.DEFINE_string(
-        "title",
-        "",
-        "the model's name in the zoo; default: the name of the run directory",
-    )
+    flags.DEFINE_string("title", "", "the model's name in the zoo; default: the name of the run directory")
     flags.DEFINE_multi_string("author", [], "name of an author; repeat the flag for several")
     flags.DEFINE_multi_string("cite", [], "'TEXT; DOI' or 'TEXT; https://...' besides pix2pix; repeat it for several")
     flags.DEFINE_multi_string("tag", [], "such as nuclei; repeat it for several")

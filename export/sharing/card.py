@@ -86,7 +86,7 @@ def _metadata(title: str, config: Config, license_text: str, found: Findings | N
         values = {"license": license_id} if is_known else {"license": "other", "license_name": license_text}
     results = None
     if found:
-        data = without_places(config).data_words if found.is_own else pathlib.PurePath(found.numbers["data"]).name
+        data = without_places(config).data_words if found.is_own else found.data_name
         results = [
             huggingface_hub.EvalResult(
                 task_type="image-to-image",
@@ -158,7 +158,7 @@ def _of_findings(found: Findings | None) -> dict[str, Any]:
     return {
         "numbers": numbers,
         "table": found.table,
-        "of_other": "" if found.is_own else f" of {escaped(pathlib.PurePath(numbers['data']).name)}",
+        "of_other": "" if found.is_own else f" of {escaped(found.data_name)}",
         "nearest": None if nearest is None else f"{nearest:.3f}",
         "untried": untried,
     }

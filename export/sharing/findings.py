@@ -35,6 +35,11 @@ class Findings:
     is_own: bool
 
     @property
+    def data_name(self) -> str:
+        """The name of the data set that was measured, without its folder."""
+        return pathlib.PurePath(self.numbers["data"]).name
+
+    @property
     def summaries(self) -> dict[str, dict[str, dict[str, float]]]:
         """The metrics of the checkpoint, then those of the baselines: mean and, if known, low and high end."""
         found = self.numbers["metrics"]

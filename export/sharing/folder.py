@@ -11,7 +11,6 @@ from pipelines.system.terminal import InputError
 from tfpix2pix.evaluation.evaluate_run import EXAMPLES
 from tfpix2pix.run_dir import shared
 from tfpix2pix.run_dir.checkpoints import Checkpoints
-from tfpix2pix.run_dir.config_json import CONFIG_FILE
 from tfpix2pix.run_dir.trained_generator import load_generator
 from tfpix2pix.weights.network_weights import weights_of
 
@@ -43,8 +42,6 @@ def export_card(
       InputError: there is no such run or checkpoint, or the folder holds a run or other files.
     """
     folder, source = pathlib.Path(output), shared.find_run(run_dir)
-    if (folder / CONFIG_FILE).exists() and not shared.is_shared(folder):
-        raise InputError(f"output={output} holds a run, which would be overwritten; give another folder")
     # A clone of a repository has hidden files, and README.md may be of something else.
     if folder.is_dir() and any(each.name[0] != "." for each in folder.iterdir()) and not shared.is_shared(folder):
         raise InputError(f"output={output} holds other files; give a new folder, or one that export.card wrote")
@@ -63,7 +60,7 @@ def export_card(
             told = {name: found.numbers[name] for name in findings.TOLD if name in found.numbers}
             told["missing"] = list(found.numbers["missing"])
             if not found.is_own:
-                told["data"] = pathlib.PurePath(found.numbers["data"]).name
+                told["data"] = found.data_name
             write_whole(folder / findings.NUMBERS_FILE, json.dumps(told, indent=2) + "\n")
         write_card(folder, source, config, step, "folder", license_text=license_text, title=title, name=README)
     return words

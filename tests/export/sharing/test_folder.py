@@ -157,7 +157,7 @@ def test_weights_that_do_not_fit_are_one_error(folder, tmp_path):
 
 def test_a_run_is_not_written_over(short_run, tmp_path):
     copy = shutil.copytree(short_run, tmp_path / "run")
-    with pytest.raises(InputError, match="holds a run"):
+    with pytest.raises(InputError, match="holds other files"):
         export_card(short_run, copy)
 
 
