@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
     from tfpix2pix.run import load_run
     from tfpix2pix.run_dir import config_json
     from tfpix2pix.run_dir.shared import find_run
+    from tfpix2pix.translation.source_numbers import too_dark
     from tfpix2pix.translation.stack_results import kind_of
 
     terminal.no_arguments(argv)
@@ -64,6 +65,8 @@ def main(argv: list[str]) -> int:
     planned = plan_outputs(pathlib.Path(values.input), output, suffix, with_zarr=True)
     if pictures := [file for file in planned if file not in stacks]:
         check_kind(values, run_dir, config, pictures)
+    if words := too_dark(list(planned), config):
+        terminal.print_warning(words)
     run = load_run(
         run_dir,
         values.checkpoint,

@@ -346,6 +346,19 @@ def test_floats_in_units_of_their_own(strategies, scans, tmp_path):
         results(scans, tmp_path / "p", run_dir, "--format=png")
 
 
+def test_sources_of_a_smaller_type_are_said_to_be_dark(strategies, scans, tmp_path, capsys):
+    run_dir = untrained(tmp_path / "r", strategies[1], **SCANS)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    shutil.copy(scans / "a.tif", pictures)
+    assert call(translate, f"--run_dir={run_dir}", f"--input={pictures}", f"--output={tmp_path / 'o'}") == 0
+    assert "warning" not in capsys.readouterr().out
+    tifffile.imwrite(pictures / "b.tif", (tifffile.imread(scans / "b.tif") // 16).astype(np.uint8))
+    assert call(translate, f"--run_dir={run_dir}", f"--input={pictures}", f"--output={tmp_path / 'o'}") == 0
+    message = capsys.readouterr().out
+    assert all(word in message for word in ("b.tif", "uint8", "255", "source_range=0,4095"))
+
+
 def test_twelve_channels(strategies, tmp_path):
     """Arrays are read and written as they are."""
     options = {"source_channels": 12, "target_channels": 5, "source_range": "0,1", "target_range": "0,10"}

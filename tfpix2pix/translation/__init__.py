@@ -2,6 +2,7 @@
 
 options            the options of sizes: fit, output_size, tile, memory
 fit_choice         pad or resize, by the scale of training
+source_numbers     whether sources have numbers as in training
 translator         arrays, files and videos: whole or in tiles
 whole              whole pictures, in batches that fit into memory
 large              pictures that need tiles, from a file onto a canvas
