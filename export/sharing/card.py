@@ -20,7 +20,7 @@ from tfpix2pix.config import Config
 from tfpix2pix.quality.metrics import METRICS
 from tfpix2pix.run_dir import data_json, imported
 from tfpix2pix.run_dir.run_facts import escaped, run_facts
-from tfpix2pix.run_dir.shared import without_places
+from tfpix2pix.run_dir.shared import name_of, without_places
 
 # Beside exports whose folder may have a README.md of its own; Hugging Face and the Model Zoo want that name.
 CARD_FILE = "model_card.md"
@@ -57,7 +57,7 @@ def write_card(
       of: the folder as its users give it, if that is another.
       dropout: whether the export keeps dropout on.
     """
-    title = title or run_dir.resolve().name
+    title = title or name_of(run_dir)
     found = findings.find(run_dir, config, step, dropout)
     pictures = found.pictures if found else {}
     body = _template().render(

@@ -39,9 +39,11 @@ def export_card(
       In words, which checkpoint it is.
 
     Raises:
-      InputError: there is no such run or checkpoint, or the folder holds a run or other files.
+      InputError: there is no such run or checkpoint, or the folder is that of the run, or holds other files.
     """
     folder, source = pathlib.Path(output), shared.find_run(run_dir)
+    if folder.resolve() == source.resolve():
+        raise InputError(f"output={output} is the folder of run_dir itself; give another one")
     # A clone of a repository has hidden files, and README.md may be of something else.
     if folder.is_dir() and any(each.name[0] != "." for each in folder.iterdir()) and not shared.is_shared(folder):
         raise InputError(f"output={output} holds other files; give a new folder, or one that export.card wrote")

@@ -13,6 +13,7 @@ from export.trained import open_trained
 from export.zoo import numbers
 from pipelines.system.disk import check_writable, naming_full_disk
 from pipelines.system.terminal import InputError, check_value
+from tfpix2pix.run_dir.shared import name_of
 from tfpix2pix.translation.shared_statistics import has_own_statistics
 
 try:
@@ -124,7 +125,7 @@ def export_bioimage(
         sample, result = next(place.glob("sample_source.*")), next(place.glob("sample_generated.*"), None)
         try:
             described = spec.ModelDescr(
-                name=about.zoo_name(title or run.run_dir.resolve().name),
+                name=about.zoo_name(title or name_of(run.run_dir)),
                 description=about.description(run),
                 authors=[spec.Author(name=name) for name in authors],
                 cite=papers,

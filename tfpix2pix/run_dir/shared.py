@@ -48,6 +48,13 @@ def find_run(run_dir: str | os.PathLike[str]) -> pathlib.Path:
     return pathlib.Path(str(folder))
 
 
+def name_of(run_dir: pathlib.Path) -> str:
+    """Returns what people call a run: the name of its folder, or of the repository of which `find_run` has a copy."""
+    folder = run_dir.resolve()
+    # The hub's cache has models--OWNER--NAME/snapshots/REVISION.
+    return folder.parent.parent.name.rpartition("--")[2] if folder.parent.name == "snapshots" else folder.name
+
+
 def is_shared(run_dir: str | os.PathLike[str]) -> bool:
     """Tells whether a run directory holds the weights of a generator alone."""
     return (pathlib.Path(run_dir) / WEIGHTS_FILE).exists()

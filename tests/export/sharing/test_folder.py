@@ -14,6 +14,7 @@ from export.sharing.folder import export_card
 from pipelines.system.terminal import InputError
 from tests.helpers.commands import call, command_module
 from tests.helpers.runs import TINY, assert_one_clear_line, run, start, untrained, with_best
+from tfpix2pix.run_dir.shared import name_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -182,3 +183,12 @@ def test_another_checkpoint_takes_the_place_of_the_first(short_run, tmp_path):
     np.testing.assert_array_equal(shared.generator.get_weights()[0], p2p.load_run(run, 0).generator.get_weights()[0])
     assert not (tmp_path / "a" / "metrics.json").exists()
     assert not list((tmp_path / "a").glob("*.webp"))
+    before = {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="the folder of run_dir itself"):
+        export_card(tmp_path / "a", tmp_path / "a")
+    assert before == {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
+
+
+def test_what_a_hub_has_goes_by_the_name_of_its_repository():
+    assert name_of(pathlib.Path("hub", "models--me--my-houses", "snapshots", "0a1b2c")) == "my-houses"
+    assert name_of(pathlib.Path("runs", "houses")) == "houses"
