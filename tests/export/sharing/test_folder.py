@@ -171,8 +171,7 @@ def test_other_files_are_not_written_over(short_run, tmp_path):
 
 def test_another_checkpoint_takes_the_place_of_the_first(short_run, tmp_path):
     """Nothing of the first is left that would be taken for the second's."""
-    # Other tests evaluate the short run.
-    run = shutil.copytree(short_run, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
+    run = shutil.copytree(short_run, tmp_path / "run")
     with_best(2, run)
     p2p.evaluate(run, checkpoint="latest", batch_size=2, features=False, baselines=False)
     export_card(run, tmp_path / "a", checkpoint=2)
