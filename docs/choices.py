@@ -121,6 +121,28 @@ def learn(run_dir: pathlib.Path, chosen: dict) -> None:
     measure(run_dir)
 
 
+def train_all(wanted: dict[pathlib.Path, dict]) -> None:
+    """Trains and measures, JOBS at a time, the runs that are not there yet, by their options; names those that fail."""
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(JOBS, spawn, max_tasks_per_child=1) as pool:
+        runs = {
+            run: pool.submit(learn, run, chosen)
+            for run, chosen in wanted.items()
+            if not run.with_suffix(".json").exists()
+        }
+        for run, future in runs.items():
+            if error := future.exception():
+                print(f"{run}: {error}", file=sys.stderr, flush=True)
+
+
+def compared(ours: np.ndarray, first: np.ndarray, bounds: tuple[float, float], words: str, digits: int) -> str:
+    """Returns a cell of a table: a mark, the mean, its difference from the first row's, and the interval of that."""
+    low, high = bounds
+    mark = "≈" if low <= 0 <= high else "▲" if (low > 0) == ("↑" in words) else "▼"
+    change = ours.mean() - first.mean()
+    return f"{mark} {ours.mean():.{digits}f}, {change:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
+
+
 def measure(run: pathlib.Path) -> dict:
     """Measures the last checkpoint on the validation pairs: metrics of each image, and `checkerboard`."""
     from pipelines.loader import eval_dataset
@@ -224,15 +246,11 @@ def print_table(folder: pathlib.Path, title: str, rows: dict[str, dict]) -> None
         cells = []
         for name, (words, digits) in metrics.items():
             ours = np.array([each[name] for each in found])
-            cell = f"{ours.mean():.{digits}f}"
             if row == PAPER:
                 first[name] = ours
+                cells.append(f"{ours.mean():.{digits}f}")
             else:
-                low, high = interval(ours, first[name])
-                mark = "≈" if low <= 0 <= high else "▲" if (low > 0) == ("↑" in words) else "▼"
-                change = ours.mean() - first[name].mean()
-                cell = f"{mark} {cell}, {change:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
-            cells.append(cell)
+                cells.append(compared(ours, first[name], interval(ours, first[name]), words, digits))
         cells.append(f"{statistics.mean(each['checkerboard'] for each in found):.2f}")
         cells.append(f"{times[row] * 1000:.0f} ms" if row == PAPER else f"× {times[row] / times[PAPER]:.2f}")
         print(f"| {row} | {' | '.join(cells)} |", flush=True)
@@ -244,19 +262,7 @@ def main(data: pathlib.Path, folder: pathlib.Path, begins: str = "") -> None:
     for title, (name, direction, pairs, size, epochs, changes) in chosen.items():
         files = subset(data / name, pairs, folder / f"{name}-{pairs or 'all'}")
         rows = {row: options(files, direction, size, epochs, change) for row, change in ({PAPER: {}} | changes).items()}
-        spawn = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(JOBS, spawn, max_tasks_per_child=1) as pool:
-            runs = {
-                run_of(folder, title, row, seed): pool.submit(
-                    learn, run_of(folder, title, row, seed), each | {"seed": seed}
-                )
-                for seed in SEEDS
-                for row, each in rows.items()
-                if not run_of(folder, title, row, seed).with_suffix(".json").exists()
-            }
-            for run, future in runs.items():
-                if error := future.exception():
-                    print(f"{run}: {error}", file=sys.stderr, flush=True)
+        train_all({run_of(folder, title, row, seed): rows[row] | {"seed": seed} for seed in SEEDS for row in rows})
         print_table(folder, title, rows)
 
 

@@ -8,14 +8,12 @@ trainings run side by side, one thread each; always the last checkpoint is measu
 those whose titles begin with STAGE, are printed as Markdown.
 """
 
-import concurrent.futures
 import dataclasses
-import multiprocessing
 import pathlib
 import sys
 
 import numpy as np
-from choices import DIFF_AUGMENT, JOBS, METRICS, Options, learn, measure, options, read_back, run_of
+from choices import DIFF_AUGMENT, METRICS, Options, compared, measure, options, read_back, run_of, train_all
 
 BEFORE = "SSIM too, upsample=resize"
 BASE: Options = {"ssim_weight": 100.0, "upsample": "resize"}
@@ -90,21 +88,16 @@ def features(run: pathlib.Path, weights: pathlib.Path) -> np.ndarray:
     return np.load(file)
 
 
-def train_all(stage: Stage, title: str, data: pathlib.Path, folder: pathlib.Path) -> None:
-    """Trains and measures what is not there yet."""
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(JOBS, spawn, max_tasks_per_child=1) as pool:
-        runs = {}
-        for seed in stage.seeds:
-            for row, change in stage.rows.items():
-                run = run_of(folder, title, row, seed)
-                if not run.with_suffix(".json").exists():
-                    widths = {"generator_width": stage.width, "discriminator_width": stage.width}
-                    chosen = options(data, stage.direction, stage.size, stage.epochs, widths | change | {"seed": seed})
-                    runs[run] = pool.submit(learn, run, chosen)
-        for run, future in runs.items():
-            if error := future.exception():
-                print(f"{run}: {error}", file=sys.stderr, flush=True)
+def runs_of(stage: Stage, title: str, data: pathlib.Path, folder: pathlib.Path) -> dict[pathlib.Path, dict]:
+    """Returns the options of each run of a stage, the first seed of all rows before the next."""
+    widths = {"generator_width": stage.width, "discriminator_width": stage.width}
+    return {
+        run_of(folder, title, row, seed): options(
+            data, stage.direction, stage.size, stage.epochs, widths | change | {"seed": seed}
+        )
+        for seed in stage.seeds
+        for row, change in stage.rows.items()
+    }
 
 
 def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib.Path) -> None:
@@ -132,14 +125,11 @@ def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib
         first = first or ours
         cells = []
         for name, (words, digits) in names.items():
-            cell = f"{ours[name].mean():.{digits}f}"
-            if first is not ours:
-                kind = (interval_of_set, "resampled") if name == "kid" else (interval, name)
-                low, high = kind[0](ours[kind[1]], first[kind[1]])
-                mark = "≈" if low <= 0 <= high else "▲" if (low > 0) == ("↑" in words) else "▼"
-                change = ours[name].mean() - first[name].mean()
-                cell = f"{mark} {cell}, {change:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
-            cells.append(cell)
+            if first is ours:
+                cells.append(f"{ours[name].mean():.{digits}f}")
+                continue
+            bounds, values = (interval_of_set, "resampled") if name == "kid" else (interval, name)
+            cells.append(compared(ours[name], first[name], bounds(ours[values], first[values]), words, digits))
         print(f"| {row} | {' | '.join(cells)} | {ours['checkerboard'].mean():.2f} |", flush=True)
 
 
@@ -151,7 +141,7 @@ def main(data: pathlib.Path, weights: pathlib.Path, folder: pathlib.Path, begins
     }
     for title, stage in STAGES.items():
         if title.startswith(begins):
-            train_all(stage, title, sets[stage.data], folder)
+            train_all(runs_of(stage, title, sets[stage.data], folder))
             print_table(stage, title, folder, weights)
 
 
