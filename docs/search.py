@@ -13,7 +13,20 @@ import pathlib
 import sys
 
 import numpy as np
-from choices import DIFF_AUGMENT, METRICS, Options, compared, measure, options, read_back, run_of, train_all
+from choices import (
+    DIFF_AUGMENT,
+    METRICS,
+    PAPER,
+    Options,
+    compared,
+    measure,
+    options,
+    read_back,
+    run_of,
+    subset,
+    train_all,
+)
+from PIL import Image, ImageFilter
 
 BEFORE = "SSIM too, upsample=resize"
 BASE: Options = {"ssim_weight": 100.0, "upsample": "resize"}
@@ -33,7 +46,7 @@ ADDED: dict[str, Options] = {
     "batch 4, twice both rates": {"batch_size": 4, "learning_rate": 4e-4},
     "ResNet, 9 blocks": RESNET,
 }
-FIRST: dict[str, Options] = {BEFORE: BASE, "the paper's": {}} | {row: BASE | more for row, more in ADDED.items()}
+FIRST: dict[str, Options] = {BEFORE: BASE, PAPER: {}} | {row: BASE | more for row, more in ADDED.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +60,7 @@ class Stage:
     epochs: int
     rows: dict[str, Options]
     seeds: tuple[int, ...] = (0, 1)
+    shared: Options = dataclasses.field(default_factory=dict)
 
 
 STAGES = {
@@ -64,6 +78,26 @@ def split_shoes(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
             link = folder / split / f"{file.parent.name}_{file.name}"
             if not link.exists():
                 link.symlink_to(file.resolve())
+    return folder
+
+
+def draw_edges(facades: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Makes a data set on which nothing is tuned: the photos of the facades, and the edges drawn from them, A to B."""
+    for split in ("train", "val"):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for file in sorted((facades / split).iterdir()):
+            if (drawn := folder / split / f"{file.stem}.png").exists():
+                continue
+            pair = Image.open(file)
+            photo = pair.crop((0, 0, pair.width // 2, pair.height))  # labels are on the right
+            gray = np.asarray(photo.convert("L").filter(ImageFilter.GaussianBlur(1.5)), np.float32)
+            steepness = np.hypot(*np.gradient(gray))
+            # Black are the steepest eighth of the pixels.
+            lines = Image.fromarray(np.where(steepness > np.quantile(steepness, 0.875), 0, 255).astype(np.uint8))
+            both = Image.new("RGB", pair.size)
+            both.paste(lines.convert("RGB"), (0, 0))
+            both.paste(photo, (photo.width, 0))
+            both.save(drawn)
     return folder
 
 
@@ -90,10 +124,10 @@ def features(run: pathlib.Path, weights: pathlib.Path) -> np.ndarray:
 
 def runs_of(stage: Stage, title: str, data: pathlib.Path, folder: pathlib.Path) -> dict[pathlib.Path, dict]:
     """Returns the options of each run of a stage, the first seed of all rows before the next."""
-    widths = {"generator_width": stage.width, "discriminator_width": stage.width}
+    shared = {"generator_width": stage.width, "discriminator_width": stage.width} | stage.shared
     return {
         run_of(folder, title, row, seed): options(
-            data, stage.direction, stage.size, stage.epochs, widths | change | {"seed": seed}
+            data, stage.direction, stage.size, stage.epochs, shared | change | {"seed": seed}
         )
         for seed in stage.seeds
         for row, change in stage.rows.items()
@@ -106,7 +140,7 @@ def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib
     from tfpix2pix.quality.kid import kernel_distance, resampled_distances
 
     names = {"kid": ("KID ↓", 3)}
-    if stage.data == "facades":
+    if "facades" in stage.data and stage.size < 256:
         names |= {"pixel_accuracy": ("pixel accuracy ↑", 3)}
     names |= METRICS
     print(f"\n## {title}\n\n| recipe | {' | '.join(words for words, _ in names.values())} | checkerboard |")
@@ -115,7 +149,7 @@ def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib
     for row in stage.rows:
         runs = [run_of(folder, title, row, seed) for seed in stage.seeds]
         found: dict[str, list] = {name: [measure(run)[name] for run in runs] for name in (*METRICS, "checkerboard")}
-        if stage.data == "facades":
+        if "pixel_accuracy" in names:
             found["pixel_accuracy"] = [read_back(run, folder / f"segmenter-{stage.size}") for run in runs]
         pairs = [features(run, weights) for run in runs]
         counts = counts_of(pairs[0].shape[1], 1000)
@@ -138,6 +172,8 @@ def main(data: pathlib.Path, weights: pathlib.Path, folder: pathlib.Path, begins
     sets = {
         "facades": data / "facades",
         "shoes": split_shoes(data / "edges2shoes_100", folder / "shoes"),
+        "100 facades": subset(data / "facades", 100, folder / "facades-100"),
+        "edges": draw_edges(data / "facades", folder / "edges"),
     }
     for title, stage in STAGES.items():
         if title.startswith(begins):

@@ -140,12 +140,7 @@ def train_dataset(
     dataset = dataset.map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     if share > 1:
         dataset = dataset.batch(share, drop_remainder=True)
-    # The next batches are made while the device computes this one.
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
-    options = tf.data.Options()
-    # Several pairs are made at a time, each by one thread: its operations are too short to be shared out.
-    options.threading.max_intra_op_parallelism = 1
-    return dataset.with_options(options)
+    return _ahead(dataset)
 
 
 def eval_dataset(
@@ -193,8 +188,18 @@ def eval_dataset(
         return source, target
 
     normalized = tf.autograph.experimental.do_not_convert(normalized)
-    dataset = dataset.map(normalized, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return _ahead(dataset.map(normalized, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size))
+
+
+def _ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Makes the next batches while the device computes this one."""
+    options = tf.data.Options()
+    # As many pairs are made at a time as there are cores, up to 16. TensorFlow's search for a better number costs more
+    # than it finds, and its thread may sleep for up to a minute after the last batch, which is waited for.
+    options.autotune.enabled = False
+    # Each pair is made by one thread: its operations are too short to be shared out.
+    options.threading.max_intra_op_parallelism = 1
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def whole_batch_size(pairs: Pairs, batch_size: int, image_size: Size) -> int:
