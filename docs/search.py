@@ -179,16 +179,14 @@ def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib
         first = first or ours
         base = {name: each[: len(runs)] for name, each in first.items()}  # of the same seeds
         cells = []
-        for name, (words, digits) in names.items():
+        for name, (heading, digits) in names.items():
             if first is ours:
                 cells.append(f"{ours[name].mean():.{digits}f}")
                 continue
             bounds, values = (interval_of_set, "resampled") if name == "kid" else (interval, name)
-            cells.append(compared(ours[name], base[name], bounds(ours[values], base[values]), words, digits))
-        print(
-            f"| {row}{' (one seed)' * (row in stage.dropped)} | {' | '.join(cells)} | {ours['checkerboard'].mean():.2f} |",
-            flush=True,
-        )
+            cells.append(compared(ours[name], base[name], bounds(ours[values], base[values]), heading, digits))
+        words = f"{row}{' (one seed)' * (row in stage.dropped)}"
+        print(f"| {words} | {' | '.join(cells)} | {ours['checkerboard'].mean():.2f} |", flush=True)
 
 
 def main(data: pathlib.Path, weights: pathlib.Path, folder: pathlib.Path, begins: str = "") -> None:
