@@ -113,6 +113,20 @@ def test_ssim_of_one_window_by_hand():
     np.testing.assert_allclose(ssim(target[None, ..., None], target[None, ..., None]), [0], atol=1e-6)
 
 
+def test_ssim_is_tensorflows_and_so_is_its_gradient():
+    rng = np.random.default_rng(0)
+    target, generated = (tf.constant(rng.uniform(-1, 1, (2, 20, 31, 3)), tf.float32) for _ in range(2))
+    found = []
+    for compute in (ssim, lambda t, g: 1 - tf.image.ssim((t + 1) / 2, (g + 1) / 2, 1.0)):
+        with tf.GradientTape() as tape:
+            tape.watch(generated)
+            value = compute(target, generated)
+        found.append((value, tape.gradient(value, generated)))
+    (ours, our_gradient), (theirs, their_gradient) = found
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    np.testing.assert_allclose(our_gradient, their_gradient, atol=1e-5 * np.abs(their_gradient).max())
+
+
 def test_feature_matching_has_the_references_weights():
     """pix2pixHD adds L1 of each layer times 4 / (n_layers + 1) / num_D; n_layers + 1 layers have features."""
     rng = np.random.default_rng(0)

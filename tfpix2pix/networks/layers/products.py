@@ -83,7 +83,7 @@ def _slices(x: tf.Tensor, less: int, filters: int) -> list[tf.Tensor]:
     ]
 
 
-def _with_gradient(forward: Operation, backward: Operation) -> tuple[Operation, Operation]:
+def with_gradient(forward: Operation, backward: Operation) -> tuple[Operation, Operation]:
     """Returns two linear operations, each of which is the other's gradient; so gradients of gradients are right too."""
 
     @tf.custom_gradient
@@ -97,5 +97,5 @@ def _with_gradient(forward: Operation, backward: Operation) -> tuple[Operation, 
     return there, back
 
 
-learning_patches, learning_sums = _with_gradient(patches_of, sums_of)
-learning_shifts, learning_shares = _with_gradient(shifts_of, shares_of)
+learning_patches, learning_sums = with_gradient(patches_of, sums_of)
+learning_shifts, learning_shares = with_gradient(shifts_of, shares_of)

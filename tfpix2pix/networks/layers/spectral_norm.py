@@ -67,8 +67,8 @@ class SpectralNorm(layers.Layer):
     def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Convolves x, `(N, H, W, C)`."""
         self._divided = self.divided_kernel(learns=bool(training) and self.trainable)
-        # Of the plain layers, only those that may be matrix products ask.
-        asks = isinstance(self, (DownConvolution, UnitStrideConvolution, UpConvolution))
+        # Of the plain layers, only those that may compute otherwise in training ask.
+        asks = isinstance(self, (DownConvolution, UnitStrideConvolution, UpConvolution, ResizeConvolution))
         try:
             return super().call(x, **({"training": training} if asks else {}))
         finally:

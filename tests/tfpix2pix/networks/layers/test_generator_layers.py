@@ -68,6 +68,26 @@ def test_repeated_pixels_are_convolved(reflect):
     np.testing.assert_allclose(y, twin.convolution(repeated, layer.kernel, layer.bias), atol=1e-5)
 
 
+@pytest.mark.parametrize("reflect", [False, True])
+def test_large_grids_learn_without_repeated_pixels(reflect):
+    x = tf.constant(images(2, 40, 30, 3))
+    layer = ResizeConvolution(2, True, reflect)
+    layer(x)
+    learned, repeated = (values_and_gradients(layer, x, training) for training in (True, False))
+    for ours, wanted in zip(learned, repeated, strict=True):
+        np.testing.assert_allclose(ours, wanted, atol=1e-5 * np.abs(wanted).max())
+    operations = tf.function(layer).get_concrete_function(x, training=True).graph.get_operations()
+    assert not any(operation.type == "Tile" for operation in operations)
+
+
+def values_and_gradients(layer, x, training):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=training)
+        loss = tf.reduce_sum(y * tf.constant(images(*y.shape)))
+    return [y, *tape.gradient(loss, [x, layer.kernel, layer.bias])]
+
+
 def test_shuffled_pixels():
     x = images(2, 3, 4, 5)
     layer = ShuffleConvolution(2, True)
