@@ -102,10 +102,11 @@ FEW: dict[str, Options] = {
     "and both": BASE | ADDED["ema=0.999"] | DIFF_AUGMENT,
 }
 HALF: Options = {"mixed_precision": "bfloat16"}
+BOTH = frozenset({"and both"})
 STAGES = {
     "1 facades, 64x64": Stage("facades", "BtoA", 64, 16, 10, FIRST, dropped=LOST),
     "1 shoes, 64x64": Stage("shoes", "AtoB", 64, 16, 66, FIRST, dropped=LOST),
-    "2 facades, 128x128": Stage("facades", "BtoA", 128, 16, 10, SECOND, dropped=frozenset({"and both"})),
+    "2 facades, 128x128": Stage("facades", "BtoA", 128, 16, 10, SECOND, dropped=BOTH),
     "2 shoes, 128x128": Stage(
         "shoes", "AtoB", 128, 16, 66, SECOND, dropped=frozenset({"and instance norm", "and both"})
     ),
