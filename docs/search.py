@@ -3,9 +3,9 @@
     python docs/search.py DATA WEIGHTS FOLDER [STAGE]
 
 DATA holds the data sets `facades` and `edges2shoes_100`, WEIGHTS the package of docs/efficientnet.py. FOLDER keeps the
-runs, so that the same command resumes after an interruption, and needs a segmenter-SIZE of docs/segmenter.py. Two
-trainings run side by side, one thread each; always the last checkpoint is measured. The tables of all stages, or of
-those whose titles begin with STAGE, are printed as Markdown.
+runs, so that the same command resumes after an interruption. If it has a segmenter-SIZE of docs/segmenter.py, the
+labels are read back from facades of that size. Two trainings run side by side, one thread each; always the last
+checkpoint is measured. The tables of all stages, or of those whose titles begin with STAGE, are printed as Markdown.
 """
 
 import dataclasses
@@ -190,7 +190,7 @@ def print_table(stage: Stage, title: str, folder: pathlib.Path, weights: pathlib
     from tfpix2pix.quality.kid import kernel_distance, resampled_distances
 
     names = {"kid": ("KID ↓", 3)}
-    if "facades" in stage.data and stage.size < 256:
+    if "facades" in stage.data and (folder / f"segmenter-{stage.size}").exists():
         names |= {"pixel_accuracy": ("pixel accuracy ↑", 3)}
     names |= METRICS
     print(f"\n## {title}\n\n| recipe | {' | '.join(words for words, _ in names.values())} | checkerboard |")
