@@ -210,7 +210,7 @@ def test_config_json_of_older_versions(tmp_path):
     assert config_json.load(tmp_path) == Config(batch_size=4, norm="instance").resolved()
 
 
-FOR_ANY_DATA = {"recommended", "small_data", "reference_resnet", "pix2pixhd"}
+FOR_ANY_DATA = {"recommended", "recommended_small_data", "small_data", "reference_resnet", "pix2pixhd"}
 
 
 @pytest.mark.parametrize("recipe", sorted(pathlib.Path(config_module.__file__).with_name("flagfiles").iterdir()))
