@@ -98,7 +98,6 @@ FEW: dict[str, Options] = {
     BEFORE: BASE,
     "and ema=0.999": BASE | ADDED["ema=0.999"],
     "and diff_augment": BASE | DIFF_AUGMENT,
-    "and both": BASE | ADDED["ema=0.999"] | DIFF_AUGMENT,
 }
 HALF: Options = {"mixed_precision": "bfloat16"}
 BOTH = frozenset({"and both"})
