@@ -122,7 +122,7 @@ TEXTS = [
     path
     for pattern in ("*.md", "Makefile", ".ci/*", "docs/*.*", "export/**/*.py", "tests/**/*.py", "tfpix2pix/**/*.py")
     for path in sorted(ROOT.glob(pattern))
-    if path.suffix != ".png" and path != pathlib.Path(__file__)
+    if path.suffix not in (".png", ".jpg") and path != pathlib.Path(__file__)
 ]
 # A container's port without an address, the address of all interfaces, a socket's that is empty, TensorBoard's flag.
 OPEN = re.compile(r"""-p \d+:\d+|\b0\.0\.0\.0\b|\[::\]|\(\((?:""|''),|--bind_all""")
