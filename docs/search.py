@@ -17,6 +17,7 @@ from choices import (
     DIFF_AUGMENT,
     METRICS,
     PAPER,
+    RESNET,
     Options,
     compared,
     measure,
@@ -30,7 +31,6 @@ from PIL import Image, ImageFilter
 
 BEFORE = "SSIM too, upsample=resize"
 BASE: Options = {"ssim_weight": 100.0, "upsample": "resize"}
-RESNET: Options = {"generator": "resnet", "norm": "instance"}
 # What is added to BASE in each row.
 ADDED: dict[str, Options] = {
     "lsgan": {"gan_loss": "lsgan"},

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfpix2pix.networks.layers.convolution import normal_initializer
 from tfpix2pix.networks.layers.padded_convolution import PaddedConvolution
-from tfpix2pix.networks.layers.products import with_gradient
+from tfpix2pix.networks.layers.products import PADDING, with_gradient
 
 # From so many places on, over all images of a batch, repeated pixels are convolved without repeating them. With fewer,
 # summing the kernels takes longer than that saves.
@@ -86,7 +86,7 @@ class ResizeConvolution(_Doubling):
             # As nearest neighbors are, and the size of the result stands nowhere in an exported file.
             return super().call(tf.nn.depth_to_space(tf.tile(x, (1, 1, 1, 4)), 2))
         # The reflection of repeated pixels repeats the edge.
-        x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC" if self.reflect else "CONSTANT")
+        x = tf.pad(x, PADDING, "SYMMETRIC" if self.reflect else "CONSTANT")
         y = _learning_interleaved(tf.nn.conv2d(x, kernels_by_parity(self.kernel), 1, "VALID"))
         return y + self.bias if self.use_bias else y
 
